@@ -1,0 +1,91 @@
+// Config: everything an operator can set, as read from TOML, environment and command line. Plain values with defaults;
+// docs/configuration.md explains each key. app translates it into each room's Options; no other room sees it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/peer_id.hpp"
+#include "base/time.hpp"
+
+namespace pw::config {
+
+enum class Admission : std::uint8_t { allowlist, secret };
+enum class PeerIdPrivacy : std::uint8_t { full, short_, hashed, none };
+enum class LogFormat : std::uint8_t { automatic, logfmt, json, journal };
+
+struct Peer {
+  PeerId id;
+  std::string name;
+  bool always_label = false;
+  std::vector<HostPort> addresses;
+  bool operator==(const Peer&) const = default;
+};
+
+struct Config {
+  struct Node {
+    std::string name;  // empty: the host's name
+    std::string state_dir = "/var/lib/peerwatch";
+    bool operator==(const Node&) const = default;
+  } node;
+  struct Network {
+    std::vector<SocketAddress> listen;  // default 0.0.0.0:9470 and [::]:9470; at most one a family
+    std::vector<HostPort> advertise;    // what export-peer writes
+    bool operator==(const Network&) const = default;
+  } network;
+  struct Mesh {
+    std::string name = "default";
+    Admission admission = Admission::allowlist;
+    std::vector<std::string> secret_files;
+    std::vector<PeerId> deny;
+    std::uint32_t max_sessions = 500;
+    bool operator==(const Mesh&) const = default;
+  } mesh;
+  std::vector<Peer> peers;
+  struct Probe {
+    Duration rtt_interval = 5s;
+    Duration datagram_interval = 1s;
+    std::uint64_t bandwidth_max_bytes_per_day = 1ULL << 30;
+    bool operator==(const Probe&) const = default;
+  } probe;
+  struct Recovery {
+    Duration retry_initial = 500ms;
+    Duration retry_max = 60s;
+    bool operator==(const Recovery&) const = default;
+  } recovery;
+  struct Telemetry {
+    std::uint32_t max_labelled_peers = 100;
+    std::uint32_t max_series = 50000;
+    Duration retention_gone_peer = 10min;
+    bool operator==(const Telemetry&) const = default;
+  } telemetry;
+  struct Privacy {
+    PeerIdPrivacy peer_id = PeerIdPrivacy::short_;
+    bool operator==(const Privacy&) const = default;
+  } privacy;
+  struct Log {
+    std::string level = "info";  // "info", or with rooms: "info,quic=debug"
+    LogFormat format = LogFormat::automatic;
+    bool operator==(const Log&) const = default;
+  } log;
+  struct Http {
+    std::vector<SocketAddress> listen;  // default 127.0.0.1:9470
+    std::string control_socket = "/run/peerwatch/control.sock";  // "" for none
+    std::string metrics_token_file;
+    std::string admin_token_file;
+    double rate_limit = 50;  // requests a second and client
+    bool allow_unauthenticated = false;
+    bool operator==(const Http&) const = default;
+  } http;
+
+  /// What was read from files that the configuration names: secrets and tokens. Redacted wherever it is printed.
+  std::vector<std::string> secrets;  // raw bytes, in the order of mesh.secret_files
+  std::string metrics_token;
+  std::string admin_token;
+
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace pw::config

@@ -1,0 +1,102 @@
+// The telemetry schema. The core says what happened only through these; metrics, log, recent events and the live
+// stream are folds over them. Flat structs, no behaviour. Anything here may be built on a hot path: no formatting.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/address.hpp"
+#include "base/peer_id.hpp"
+#include "base/time.hpp"
+#include "event/vocabulary.hpp"
+
+namespace pw::event {
+
+/// Random at each start of a daemon: tells a restarted peer from a reconnected one.
+using InstanceId = std::array<std::uint8_t, 16>;
+
+// ---- who is there
+struct PeerAdded { PeerId peer; DiscoveryMethod method; };
+struct PeerRemoved { PeerId peer; };
+struct DiscoveryFailed { PeerId peer; DiscoveryMethod method; std::string host; std::string detail; };
+
+// ---- sessions
+struct StateChanged { PeerId peer; SessionState from; SessionState to; };
+struct DialStarted { PeerId peer; unsigned addresses; unsigned failures_before; };
+/// One per dial, when it ends. `error` and `detail` have meaning when it failed.
+struct DialEnded { PeerId peer; DialResult result; ErrorType error; std::string detail; Duration took; Duration retry_in; };
+/// Every failure of a connection, dialled or accepted, before or after it was up. `peer` if it is known by then.
+struct ConnectionFailed { std::optional<PeerId> peer; SocketAddress remote; ErrorType error; std::string detail; };
+/// `by_peer`: the other side refused us; otherwise we refused it.
+struct AdmissionRefused { PeerId peer; SocketAddress remote; AdmissionRefusal reason; bool by_peer; };
+/// A session came up. `since_first_attempt`: from the first dial or contact after it was last up.
+struct SessionEstablished { PeerId peer; bool dialled; Duration since_first_attempt; PathKind path; SocketAddress remote; };
+struct SessionEnded { PeerId peer; CloseReason reason; Duration lasted; std::string detail; };
+/// `restarted`: the key is known, the instance is new.
+struct PeerIdentified { PeerId peer; InstanceId instance; std::string software; bool restarted; };
+/// Two daemons run with one identity: instances alternate.
+struct DuplicateIdentity { PeerId peer; SocketAddress remote; };
+
+// ---- paths
+struct PathHealthChanged { PeerId peer; PathKind path; SocketAddress remote; PathHealth from; PathHealth to; Duration silence; };
+struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; };
+
+// ---- measurements
+/// Echo over the bidirectional stream.
+struct EchoMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; };
+/// Probe datagram; the other side's holding time is taken out.
+struct ProbeMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; };
+/// Increments: of `expected` probes whose fate is now known `lost` were lost; `suspect` were left out of both.
+struct ProbesAccounted { PeerId peer; ProbeDirection direction; std::uint32_t expected; std::uint32_t lost; std::uint32_t suspect; };
+/// The smoothed RTT of a live path, every 10 s.
+struct PathLatency { PeerId peer; PathKind path; Duration rtt; };
+/// An active measurement; outbound is judged by the receiver's report.
+struct BandwidthMeasured { PeerId peer; Direction direction; std::uint64_t bytes; Duration elapsed; double bytes_per_second; };
+
+// ---- this node
+struct PacketRejected { RejectReason reason; SocketAddress from; };
+struct QueueDropped { Queue queue; std::uint64_t count; };
+/// A timer of the core fired late: samples taken meanwhile are suspect.
+struct NodeLate { Duration lag; };
+/// The machine was suspended, or the process stopped.
+struct ClockJumped { Duration by; };
+struct NodeStarted { PeerId self; InstanceId instance; };
+struct NodeStopping {};
+/// The configuration was read again; `detail` says what is wrong, or which keys need a restart.
+struct ConfigReloaded { bool success; std::string detail; };
+/// Something of this machine does not work (disk, socket, resolver): said once until it works again.
+struct Trouble { std::string what; std::string detail; };
+
+using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged, DialStarted, DialEnded, ConnectionFailed,
+                           AdmissionRefused, SessionEstablished, SessionEnded, PeerIdentified, DuplicateIdentity,
+                           PathHealthChanged, PathChanged, EchoMeasured, ProbeMeasured, ProbesAccounted, PathLatency,
+                           BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
+                           NodeStopping, ConfigReloaded, Trouble>;
+
+/// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
+inline constexpr std::array kEventNames = {
+    "peer_added"sv,          "peer_removed"sv,       "discovery_failed"sv,    "state_changed"sv,
+    "dial_started"sv,        "dial_ended"sv,         "connection_failed"sv,   "admission_refused"sv,
+    "session_established"sv, "session_ended"sv,      "peer_identified"sv,     "duplicate_identity"sv,
+    "path_health_changed"sv, "path_changed"sv,       "echo_measured"sv,       "probe_measured"sv,
+    "probes_accounted"sv,    "path_latency"sv,       "bandwidth_measured"sv,  "packet_rejected"sv,
+    "queue_dropped"sv,       "node_late"sv,          "clock_jumped"sv,        "node_started"sv,
+    "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv};
+static_assert(kEventNames.size() == std::variant_size_v<Event>);
+
+inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }
+
+/// An event with its time. Sequence numbers are the observer's.
+struct Record {
+  Instant at;
+  Event event;
+};
+
+/// The peer that an event is about, if it is about one.
+std::optional<PeerId> peer_of(const Event& e);
+
+}  // namespace pw::event

@@ -1,0 +1,107 @@
+// What the core is, at one instant: plain values that leave the network thread whole and are never changed afterwards.
+// A measurement that was not made is an empty optional, never 0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/peer_id.hpp"
+#include "base/time.hpp"
+#include "event/event.hpp"
+
+namespace pw::event {
+
+/// Exact counts of UDP payload and packets since the peer became known; they outlive its sessions.
+struct Traffic {
+  std::uint64_t bytes = 0;
+  std::uint64_t packets = 0;
+};
+
+/// Index: PathKind (never none), then Direction.
+using TrafficByPath = std::array<std::array<Traffic, 2>, 4>;
+
+struct PathSnapshot {
+  PathKind kind = PathKind::none;
+  PathAddress address;
+  PathHealth health = PathHealth::proved;
+  bool in_use = false;
+  std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probe datagrams
+  std::optional<Duration> rtt_min;
+  Instant since{};                  // when it was first proved
+  Instant last_proof{};             // when a probe over it was last answered
+};
+
+struct LossWindow {  // last 60 s
+  std::uint32_t expected = 0;
+  std::uint32_t lost = 0;
+};
+
+struct LastError {
+  Instant at{};
+  ErrorType type = ErrorType::unknown;
+  std::string detail;
+};
+
+struct BandwidthEstimate {
+  Instant at{};
+  double bytes_per_second = 0;
+};
+
+struct PeerSnapshot {
+  PeerId id;
+  std::string name;              // locally configured; empty if none
+  std::string software;          // as its Hello said, if it matches [0-9A-Za-z.+~-]{1,32}; else empty
+  DiscoveryMethod method = DiscoveryMethod::configured;
+  bool always_label = false;
+  bool held = false;             // an operator disconnected it
+  std::vector<HostPort> addresses;
+
+  SessionState state = SessionState::disconnected;
+  Instant state_since{};
+  std::optional<Instant> connected_since;
+  bool dialled = false;          // the session's connection was dialled from here
+  PathKind path = PathKind::none;  // carrying traffic now: none also while the only path is dead
+  std::vector<PathSnapshot> paths;
+  std::optional<Instant> last_seen;  // last proof that the peer is there
+
+  std::optional<Duration> echo_rtt;  // last; measurements vanish with the session
+  std::optional<Duration> echo_rtt_smoothed;
+  std::optional<Duration> jitter;    // RFC 3550 section 6.4.1, of inbound probes
+  LossWindow loss_forward;
+  LossWindow loss_return;
+  std::optional<double> bandwidth_inbound;   // bytes a second, 60 s rolling
+  std::optional<double> bandwidth_outbound;
+  std::optional<BandwidthEstimate> estimate_inbound;   // last active measurement
+  std::optional<BandwidthEstimate> estimate_outbound;
+
+  TrafficByPath traffic{};
+  std::uint64_t quic_datagrams_lost = 0;
+  std::optional<std::uint64_t> cwnd;
+  std::optional<std::uint64_t> bytes_in_flight;
+
+  unsigned failures = 0;  // dials in a row that failed
+  std::optional<Instant> next_dial;
+  std::optional<LastError> last_error;
+};
+
+struct NodeSnapshot {
+  Instant at{};
+  PeerId self;
+  InstanceId instance{};
+  Instant started{};
+  bool stopping = false;
+  std::size_t connections = 0;  // QUIC connections held, half-open ones included
+  std::size_t half_open = 0;
+  std::size_t max_sessions = 0;
+  bool reached_once = false;    // a peer was connected at least once since start, or none is configured
+  std::vector<PeerSnapshot> peers;  // ordered by id
+};
+
+using SnapshotPtr = std::shared_ptr<const NodeSnapshot>;
+
+}  // namespace pw::event

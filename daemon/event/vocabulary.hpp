@@ -1,0 +1,150 @@
+// The closed sets that events, snapshots, metrics, JSON and log lines share. A name here is an interface
+// (docs/metrics.md): add at the end, never rename.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/names.hpp"
+
+namespace pw::event {
+
+using namespace std::string_view_literals;
+
+enum class SessionState : std::uint8_t { disconnected, connecting, connected, disconnecting, failed };
+constexpr auto names(SessionState) {
+  return std::array{"disconnected"sv, "connecting"sv, "connected"sv, "disconnecting"sv, "failed"sv};
+}
+
+enum class DialResult : std::uint8_t { success, failed, cancelled };
+constexpr auto names(DialResult) { return std::array{"success"sv, "failed"sv, "cancelled"sv}; }
+
+/// Of a connection that failed: p2p_connection_errors_total{error_type}.
+enum class ErrorType : std::uint8_t {
+  timeout,   // nobody answered in time, or a path stayed dead
+  refused,   // the other side answered that it won't (not for reasons of admission)
+  reset,     // the other side has no such connection (any more): stateless reset
+  tls,       // the handshake's cryptography failed, or another key answered
+  dns,       // none of the peer's names resolved
+  protocol,  // the other side broke QUIC or our protocol
+  admission,
+  path_validation,
+  resource_exhausted,  // a limit of ours
+  unknown
+};
+constexpr auto names(ErrorType) {
+  return std::array{"timeout"sv,   "refused"sv,         "reset"sv,              "tls"sv,    "dns"sv, "protocol"sv,
+                    "admission"sv, "path_validation"sv, "resource_exhausted"sv, "unknown"sv};
+}
+
+/// Why a session that was connected ended: p2p_connection_duration_seconds{close_reason}.
+enum class CloseReason : std::uint8_t {
+  peer_shutdown,   // the peer's daemon stops
+  local_shutdown,  // this daemon stops
+  operator_request,
+  peer_request,  // the peer's operator, or its configuration, ended it
+  peer_removed,  // no longer configured here, or no longer admitted
+  replaced,      // the peer restarted
+  timeout,       // no live path for too long
+  reset,
+  protocol,
+  error
+};
+constexpr auto names(CloseReason) {
+  return std::array{"peer_shutdown"sv, "local_shutdown"sv, "operator"sv, "peer_request"sv, "peer_removed"sv,
+                    "replaced"sv,      "timeout"sv,        "reset"sv,    "protocol"sv,     "error"sv};
+}
+
+enum class AdmissionRefusal : std::uint8_t {
+  not_allowlisted,
+  denied,        // on mesh.deny
+  wrong_secret,  // a proof that no current or previous secret explains
+  no_proof,      // none came within 5 s
+  wrong_mesh,
+  session_limit,       // mesh.max_sessions
+  held,                // an operator disconnected this peer
+  duplicate_identity,  // an older instance of the same key came back: two daemons share one identity
+  self                 // our own key
+};
+constexpr auto names(AdmissionRefusal) {
+  return std::array{"not_allowlisted"sv, "denied"sv, "wrong_secret"sv,       "no_proof"sv, "wrong_mesh"sv,
+                    "session_limit"sv,   "held"sv,   "duplicate_identity"sv, "self"sv};
+}
+
+/// Of a path: one enum everywhere.
+enum class PathKind : std::uint8_t { direct_v4, direct_v6, relay_quic, relay_websocket, none };
+constexpr auto names(PathKind) {
+  return std::array{"direct_v4"sv, "direct_v6"sv, "relay_quic"sv, "relay_websocket"sv, "none"sv};
+}
+
+enum class PathHealth : std::uint8_t {
+  proved,   // answered its last probe
+  suspect,  // a probe stayed unanswered; probed at PTO pace
+  dead      // 8 probes unanswered at that pace
+};
+constexpr auto names(PathHealth) { return std::array{"proved"sv, "suspect"sv, "dead"sv}; }
+
+enum class PathChangeReason : std::uint8_t {
+  upgraded,
+  better_rtt,
+  path_lost,
+  network_change,
+  relay_closed,
+  operator_request,
+  established  // the first path of a session, or the same path alive again
+};
+constexpr auto names(PathChangeReason) {
+  return std::array{"upgraded"sv,     "better_rtt"sv, "path_lost"sv,  "network_change"sv,
+                    "relay_closed"sv, "operator"sv,   "established"sv};
+}
+
+enum class Direction : std::uint8_t { inbound, outbound };
+constexpr auto names(Direction) { return std::array{"inbound"sv, "outbound"sv}; }
+
+/// Of a probe: forward is away from this node.
+enum class ProbeDirection : std::uint8_t { forward, back };
+constexpr auto names(ProbeDirection) { return std::array{"forward"sv, "return"sv}; }
+
+enum class DiscoveryMethod : std::uint8_t { configured, file, dns, mdns, bootstrap, manual, inbound };
+constexpr auto names(DiscoveryMethod) {
+  return std::array{"static"sv, "file"sv, "dns"sv, "mdns"sv, "bootstrap"sv, "manual"sv, "inbound"sv};
+}
+
+/// Why a datagram on the UDP port was dropped: peerwatch_packets_rejected_total{reason}.
+enum class RejectReason : std::uint8_t {
+  empty,
+  oversized,           // larger than any packet of ours may be
+  unknown_protocol,    // not STUN, not QUIC (RFC 9443)
+  stun,                // STUN that nothing here asked for
+  malformed,           // QUIC that can't be parsed
+  unknown_connection,  // a short-header packet for no connection of ours
+  unsupported_version,
+  initial_too_small,  // RFC 9000 section 14.1
+  invalid_token,
+  rate_limited,     // this source's new connections
+  half_open_limit,  // everybody's
+  wrong_source      // a handshake packet from elsewhere than the handshake's path
+};
+constexpr auto names(RejectReason) {
+  return std::array{"empty"sv,
+                    "oversized"sv,
+                    "unknown_protocol"sv,
+                    "stun"sv,
+                    "malformed"sv,
+                    "unknown_connection"sv,
+                    "unsupported_version"sv,
+                    "initial_too_small"sv,
+                    "invalid_token"sv,
+                    "rate_limited"sv,
+                    "half_open_limit"sv,
+                    "wrong_source"sv};
+}
+
+/// Bounded queues that drop: peerwatch_queue_dropped_total{queue}.
+enum class Queue : std::uint8_t { transmit, datagrams, control, commands, log, stream, probes };
+constexpr auto names(Queue) {
+  return std::array{"transmit"sv, "datagrams"sv, "control"sv, "commands"sv, "log"sv, "stream"sv, "probes"sv};
+}
+
+}  // namespace pw::event

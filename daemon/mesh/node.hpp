@@ -1,0 +1,79 @@
+// Node: the whole core behind one door. It routes between quic, probe and peer; it never decides.
+//
+// A driver calls handle_* (or a command), then drains poll_transmit, poll_event, poll_request and poll_reply until they
+// are empty, then rearms one timer at poll_timeout. Everything happens on one thread; `now` never runs backwards.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "event/command.hpp"
+#include "event/event.hpp"
+#include "event/snapshot.hpp"
+#include "peer/options.hpp"
+#include "quic/endpoint.hpp"
+
+namespace pw::mesh {
+
+using quic::Transmit;
+
+/// Look a host name up. Answered by handle_resolved, always, whatever the outcome.
+struct Resolve {
+  std::uint64_t id;
+  std::string host;
+};
+using Request = std::variant<Resolve>;
+
+struct Options {
+  quic::Options quic;
+  peer::Options peer;
+  probe::Options probe;
+};
+
+class Node {
+ public:
+  /// `identity` outlives the node.
+  Node(Instant now, Options options, const quic::Identity& identity, Rng rng);
+  ~Node();
+
+  // ---- input
+  /// `received_at`: when the kernel had it (≤ now). `from.local`: the address that it came to.
+  void handle_datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes);
+  void handle_timeout(Instant now);
+  void handle_command(Instant now, event::Ticket ticket, const event::Command& command);
+  void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
+  /// The machine slept, or this process was stopped, for `by`.
+  void handle_clock_jump(Instant now, Duration by);
+  /// Telemetry that the driver itself has to tell: it takes its place in the one stream of events.
+  void handle_event(Instant now, event::Event event);
+
+  // ---- commands of the driver
+  /// The peers, admission and intervals that are in force from now on (start, reload). Sessions of peers that are gone or
+  /// no longer admitted end.
+  void configure(Instant now, const peer::Membership& membership);
+  /// Says goodbye to everybody; stopped() becomes true when all have heard or 2 s have passed.
+  void shutdown(Instant now);
+
+  // ---- output
+  std::optional<Transmit> poll_transmit();
+  std::optional<event::Record> poll_event();
+  std::optional<Request> poll_request();
+  std::optional<event::Reply> poll_reply();
+  Instant poll_timeout() const;
+
+  // ---- getters
+  bool stopped() const;
+  event::NodeSnapshot snapshot(Instant now) const;
+  const event::InstanceId& instance() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pw::mesh
