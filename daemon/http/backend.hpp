@@ -31,9 +31,19 @@ struct ReloadOutcome {
   std::vector<std::string> needs_restart;  // keys that changed and take effect at the next start only
 };
 
+/// Who this node is, beyond what the core knows. Read anew for every answer, so a reload may change it.
+struct NodeInfo {
+  std::string name;
+  std::string mesh;
+  std::string version;  // of the program, as `peerwatchd --version` prints it
+  std::vector<HostPort>
+      advertise;  // where others reach it: network.advertise, else listening addresses that are no wildcards
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
+  virtual NodeInfo info() const = 0;
   virtual void view(std::function<void(View)> done) = 0;
   /// Bounded: answers CommandError::busy at once when too many are under way.
   virtual void command(event::Command command, std::function<void(event::Answer)> done) = 0;
