@@ -91,12 +91,10 @@ enum class PathChangeReason : std::uint8_t {
   path_lost,
   network_change,
   relay_closed,
-  operator_request,
-  established  // the first path of a session, or the same path alive again
+  operator_request
 };
 constexpr auto names(PathChangeReason) {
-  return std::array{"upgraded"sv,     "better_rtt"sv, "path_lost"sv,  "network_change"sv,
-                    "relay_closed"sv, "operator"sv,   "established"sv};
+  return std::array{"upgraded"sv, "better_rtt"sv, "path_lost"sv, "network_change"sv, "relay_closed"sv, "operator"sv};
 }
 
 enum class Direction : std::uint8_t { inbound, outbound };
