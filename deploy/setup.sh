@@ -77,48 +77,77 @@ if [ "$(id -u)" != 0 ]; then
   root=(sudo)
 fi
 
-add_backports() {
-  apt-cache policy | grep -q "n=$backports\|a=$backports" && return 0
-  # The suite comes from wherever this machine takes Debian itself.
-  local uri="" signed=""
-  local deb822
-  for deb822 in /etc/apt/sources.list.d/*.sources; do
-    [ -r "$deb822" ] || continue
-    read -r uri signed < <(awk -v suite="$VERSION_CODENAME" '
-      function emit() { if (hit && uri != "") { print uri, signed; found = 1; exit } }
-      /^#/ { next }
-      /^[[:space:]]*$/ { emit(); uri = ""; signed = ""; hit = 0; next }
-      tolower($1) == "uris:" { uri = $2 }
-      tolower($1) == "signed-by:" { signed = $2 }
-      tolower($1) == "suites:" { for (i = 2; i <= NF; i++) if ($i == suite) hit = 1 }
-      END { if (!found && hit && uri != "") print uri, signed }' "$deb822") || true
-    [ -n "$uri" ] && break
+# ---- undone at the end, however this ends
+quiet_policy=/usr/sbin/policy-rc.d
+quiet_mark="# peerwatch setup: no service starts while packages are installed"
+quiet=0
+log=$(mktemp)
+undo() {
+  local status=$?
+  trap - EXIT INT TERM HUP
+  rm -f "$log"
+  if [ "$quiet" = 1 ]; then "${root[@]}" rm -f "$quiet_policy"; fi
+  exit "$status"
+}
+trap undo EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# Test and benchmark packages bring services (Prometheus, its smokeping prober) that nobody asked this machine to run.
+# Debian starts a service at installation unless policy-rc.d says no: ours says so for as long as this runs, and only
+# where the administrator has none of his own. One that an earlier, killed run left behind carries our mark: it is ours.
+keep_services_off() {
+  if [ -e "$quiet_policy" ] && ! grep -qxF "$quiet_mark" "$quiet_policy"; then return; fi
+  quiet=1
+  printf '#!/bin/sh\n%s\nexit 101\n' "$quiet_mark" | "${root[@]}" tee "$quiet_policy" >/dev/null
+  "${root[@]}" chmod 755 "$quiet_policy"
+}
+
+# Nor at the next boot: what this run brought is installed, not enabled. A service that was there before is left alone.
+disable_services_of() {
+  command -v systemctl >/dev/null || return 0
+  local package unit
+  for package in "$@"; do
+    while read -r unit; do
+      say "installed, but not enabled: $unit"
+      "${root[@]}" systemctl disable "$unit" >/dev/null 2>&1 || say "warning: could not disable $unit"
+    done < <(dpkg -L "$package" | sed -n 's|^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\.service\)$|\2|p' | sort -u)
   done
-  if [ -z "$uri" ]; then
-    uri=$(awk -v suite="$VERSION_CODENAME" '
-      $1 == "deb" { for (i = 2; i < NF; i++) if ($(i + 1) == suite) { print $i; exit } }' \
-      /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null) || true
-  fi
+}
+
+# The suite comes from wherever this machine takes Debian itself, in whatever form its sources are written.
+add_backports() {
+  local targets uri
+  # shellcheck disable=SC2016  # apt-get expands these
+  targets=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages')
+  if grep -q "^$backports " <<<"$targets"; then return; fi
+  uri=$(awk -v suite="$VERSION_CODENAME" '$1 == suite { print $2; exit }' <<<"$targets")
   [ -n "$uri" ] || die "no apt source for $VERSION_CODENAME is configured, so $backports can't be added"
-  signed=${signed:-/usr/share/keyrings/debian-archive-keyring.gpg}
   say "adding the suite $backports in /etc/apt/sources.list.d/$backports.sources"
-  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$uri" "$backports" "$signed" |
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' "$uri" "$backports" |
     "${root[@]}" tee "/etc/apt/sources.list.d/$backports.sources" >/dev/null
 }
 
-export DEBIAN_FRONTEND=noninteractive
-apt_get() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 -qq "$@"; }
+apt_get() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -qq "$@"; }
+install_packages() {
+  apt_get install -y --no-install-recommends "$@" >"$log" 2>&1 || { cat "$log" >&2; die "apt-get could not install them"; }
+}
 
-[ "${#missing_backports[@]}" = 0 ] || [ -z "$backports" ] || add_backports
+if [ "${#missing_backports[@]}" != 0 ] && [ -n "$backports" ]; then add_backports; fi
 say "refreshing the package lists"
 apt_get update
+keep_services_off
 if [ "${#missing[@]}" != 0 ]; then
   say "installing ${missing[*]}"
-
-  apt_get install -y --no-install-recommends "${missing[@]}" >/dev/null
+  install_packages "${missing[@]}"
 fi
 if [ "${#missing_backports[@]}" != 0 ]; then
   say "installing ${missing_backports[*]} from $backports"
-  apt_get install -y --no-install-recommends -t "$backports" "${missing_backports[@]}" >/dev/null
+  install_packages -t "$backports" "${missing_backports[@]}"
 fi
+services=()
+for package in "${missing[@]}"; do
+  case "$package" in prometheus | prometheus-smokeping-prober) services+=("$package") ;; esac
+done
+disable_services_of "${services[@]}"
 say "done"
