@@ -1,0 +1,78 @@
+// Control messages between two peers (proto/control.proto) as plain structs. Protobuf stays inside control.cpp.
+//
+// Every stream that a peer opens begins with one byte that says what it is for (StreamKind). The control stream then
+// carries messages, each behind its length: 4 bytes, big-endian, at most kMaxControlMessage.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+
+namespace pw::wire {
+
+enum class StreamKind : std::uint8_t { control = 1, echo = 2, bandwidth = 3 };
+
+inline constexpr std::size_t kMaxControlMessage = 64 << 10;
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+struct AdmissionProof {
+  std::array<std::uint8_t, 32> hmac{};
+  std::string mesh;
+};
+struct Hello {
+  std::uint32_t version_min = kProtocolVersion;
+  std::uint32_t version_max = kProtocolVersion;
+  std::array<std::uint8_t, 16> instance{};
+  std::string software;
+  std::string mesh;
+};
+enum class GoodbyeReason : std::uint8_t { unspecified, shutdown, operator_request, removed };
+struct Goodbye {
+  GoodbyeReason reason = GoodbyeReason::unspecified;
+};
+enum class Transfer : std::uint8_t { upload, download };  // seen from the requester
+struct BandwidthRequest {
+  std::uint64_t id = 0;
+  Transfer direction = Transfer::upload;
+  std::uint64_t bytes = 0;
+  std::uint64_t duration_ms = 0;
+};
+enum class BandwidthVerdict : std::uint8_t { accepted, busy, quota };
+struct BandwidthAnswer {
+  std::uint64_t id = 0;
+  BandwidthVerdict verdict = BandwidthVerdict::accepted;
+  std::uint64_t bytes = 0;
+};
+struct BandwidthReport {
+  std::uint64_t id = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t elapsed_us = 0;
+};
+/// A body that this version does not know: counted and ignored.
+struct UnknownMessage {};
+
+using ControlMessage =
+    std::variant<AdmissionProof, Hello, Goodbye, BandwidthRequest, BandwidthAnswer, BandwidthReport, UnknownMessage>;
+
+/// With its length in front.
+Buffer encode(const ControlMessage& message);
+/// Without the length. The error names what is wrong with it.
+Result<ControlMessage> decode_control(ByteView message);
+
+/// Cuts the control stream into messages. Holds at most one message of at most kMaxControlMessage.
+class ControlReader {
+ public:
+  void feed(ByteView bytes) { pending_.insert(pending_.end(), bytes.begin(), bytes.end()); }
+  /// Nothing yet, a message, or an error, after which the stream is of no more use.
+  std::optional<Result<ControlMessage>> next();
+
+ private:
+  Buffer pending_;
+};
+
+}  // namespace pw::wire
