@@ -1,0 +1,66 @@
+// Probe datagrams of one session: both our probes and the receipts that we owe the peer.
+//
+// Loss per direction. A probe's fate is settled by receipts alone: its own receipt (it got there and back), or a later
+// receipt whose window shows whether it arrived (kReorder probes later at the earliest, since the network may reorder).
+// What no receipt ever tells about stays unknown and is counted in neither direction: of a path that is dead the daemon
+// says that it is dead, not how many were lost which way.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "base/time.hpp"
+#include "probe/jitter.hpp"
+#include "probe/starvation.hpp"
+#include "wire/probe_frame.hpp"
+
+namespace pw::probe {
+
+class DatagramProber {
+ public:
+  /// Probes whose fate is open. At one a second a minute's worth; older ones stay unknown.
+  static constexpr std::size_t kMaxOutstanding = 64;
+  /// A receipt must be this many probes ahead before a gap counts as loss.
+  static constexpr std::uint32_t kReorder = 2;
+
+  explicit DatagramProber(Instant epoch) : epoch_{epoch} {}
+
+  /// A new probe, sent now.
+  wire::ProbeFrame probe(Instant now);
+
+  struct Outcome {
+    std::optional<Duration> rtt;  // the other side's holding time taken out
+    bool rtt_suspect = false;
+    std::uint32_t forward_expected = 0, forward_lost = 0;
+    std::uint32_t return_expected = 0, return_lost = 0;
+    std::uint32_t suspect = 0;
+    bool proof = false;  // it answers a probe of ours, for the first time
+  };
+  Outcome handle_receipt(Instant received_at, const wire::ReceiptFrame& receipt, const Starvation& starvation);
+
+  /// The receipt that a probe of the peer's deserves; none for one that came twice or is too old to tell.
+  std::optional<wire::ReceiptFrame> handle_probe(Instant now, Instant received_at, const wire::ProbeFrame& probe);
+
+  const Jitter& jitter() const { return jitter_; }
+  std::size_t outstanding() const { return outstanding_.size(); }
+
+ private:
+  struct Sent {
+    std::uint32_t sequence;
+    Instant at;
+    bool answered;
+  };
+  void settle(const wire::ReceiptFrame& receipt, const Starvation& starvation, Outcome& outcome);
+
+  Instant epoch_;
+  std::uint32_t next_sequence_ = 0;
+  std::deque<Sent> outstanding_;
+  // Of the peer's probes:
+  bool any_ = false;
+  std::uint32_t highest_ = 0;
+  std::uint64_t window_ = 0;
+  Jitter jitter_;
+};
+
+}  // namespace pw::probe

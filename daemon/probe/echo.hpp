@@ -1,0 +1,60 @@
+// Health-check echo over the session's bidirectional stream: periodic requests, and pings on demand.
+// QUIC makes the stream reliable, so an answer is late rather than lost; its RTT includes retransmissions, as the
+// source documents define it. Requests that stay open for kGiveUp are forgotten (a ping on demand is then answered:
+// time-out).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.hpp"
+#include "event/command.hpp"
+#include "probe/starvation.hpp"
+#include "wire/probe_frame.hpp"
+
+namespace pw::probe {
+
+class EchoProber {
+ public:
+  /// Periodic requests open at once: when the stream stalls there is no use in more.
+  static constexpr std::size_t kMaxPeriodic = 4;
+  static constexpr std::size_t kMaxPings = 16;
+  static constexpr Duration kGiveUp = 10s;
+
+  EchoProber(Duration interval, Instant first) : interval_{interval}, next_{first} {}
+
+  void set_interval(Duration interval) { interval_ = interval; }
+  /// The periodic request, if one is due.
+  std::optional<wire::EchoFrame> poll(Instant now);
+  /// A request on demand; none if too many are under way.
+  std::optional<wire::EchoFrame> ping(Instant now, event::Ticket ticket, std::uint16_t padding);
+
+  struct Sample {
+    Duration rtt;
+    bool suspect;
+    std::optional<event::Ticket> ticket;
+  };
+  std::optional<Sample> handle_reply(Instant now, std::uint32_t sequence, const Starvation& starvation);
+  /// Tickets of pings that nobody answered in time. Forgets them.
+  std::vector<event::Ticket> expire(Instant now);
+  /// Tickets of all pings under way. Forgets them.
+  std::vector<event::Ticket> abandon();
+
+  Instant next_timeout() const;
+
+ private:
+  struct Open {
+    std::uint32_t sequence;
+    Instant at;
+    std::optional<event::Ticket> ticket;
+  };
+  wire::EchoFrame open(Instant now, std::optional<event::Ticket> ticket, std::uint16_t padding);
+
+  Duration interval_;
+  Instant next_;
+  std::uint32_t next_sequence_ = 0;
+  std::vector<Open> open_;  // by time
+};
+
+}  // namespace pw::probe
