@@ -1,6 +1,7 @@
 // What the HTTP server needs of the daemon. Implemented by app; every call and every callback is on the HTTP thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -53,6 +54,8 @@ class Backend {
   virtual Readiness readiness() const = 0;
   /// JSON text: the effective configuration with secrets redacted.
   virtual std::string config_json() const = 0;
+  /// So many events never reached the reader of a live stream, which was too slow: counts as QueueDropped{stream}.
+  virtual void stream_lost(std::uint64_t events) = 0;
 };
 
 }  // namespace pw::http
