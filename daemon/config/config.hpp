@@ -2,19 +2,29 @@
 // docs/configuration.md explains each key. app translates it into each room's Options; no other room sees it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/names.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
 
 namespace pw::config {
 
+using namespace std::string_view_literals;
+
 enum class Admission : std::uint8_t { allowlist, secret };
+constexpr auto names(Admission) { return std::array{"allowlist"sv, "secret"sv}; }
 enum class PeerIdPrivacy : std::uint8_t { full, short_, hashed, none };
+constexpr auto names(PeerIdPrivacy) { return std::array{"full"sv, "short"sv, "hashed"sv, "none"sv}; }
 enum class LogFormat : std::uint8_t { automatic, logfmt, json, journal };
+constexpr auto names(LogFormat) { return std::array{"auto"sv, "logfmt"sv, "json"sv, "journal"sv}; }
+
+inline constexpr std::uint16_t kDefaultPort = 9470;
 
 struct Peer {
   PeerId id;
@@ -31,8 +41,9 @@ struct Config {
     bool operator==(const Node&) const = default;
   } node;
   struct Network {
-    std::vector<SocketAddress> listen;  // default 0.0.0.0:9470 and [::]:9470; at most one a family
-    std::vector<HostPort> advertise;    // what export-peer writes
+    std::vector<SocketAddress> listen{{IpAddress::any(Family::v4), kDefaultPort},  // at most one a family, never empty
+                                      {IpAddress::any(Family::v6), kDefaultPort}};
+    std::vector<HostPort> advertise;  // what export-peer writes
     bool operator==(const Network&) const = default;
   } network;
   struct Mesh {
@@ -71,8 +82,8 @@ struct Config {
     bool operator==(const Log&) const = default;
   } log;
   struct Http {
-    std::vector<SocketAddress> listen;  // default 127.0.0.1:9470
-    std::string control_socket = "/run/peerwatch/control.sock";  // "" for none
+    std::vector<SocketAddress> listen{{IpAddress::v4({127, 0, 0, 1}), kDefaultPort}};  // empty: no TCP listener
+    std::string control_socket = "/run/peerwatch/control.sock";                        // "" for none
     std::string metrics_token_file;
     std::string admin_token_file;
     double rate_limit = 50;  // requests a second and client

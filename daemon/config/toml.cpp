@@ -1,0 +1,99 @@
+// The only file that sees toml++. It is compiled in here, not linked, so that it throws nothing, obeys our limit of
+// nesting, and is seen by the sanitizers and the fuzzer.
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#define TOML_MAX_NESTED_VALUES 8  // ours need three
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+
+#include "config/document.hpp"
+
+namespace pw::config {
+namespace {
+
+/// A dotted name makes one table in another per dot, and tables are destroyed by recursion: with eight nested values at
+/// most, this bounds it to about 2000 levels. 256 leaves room for 80 addresses in one line.
+constexpr std::size_t kMostDotsPerLine = 256;
+/// Of what is handed on: section → key → list → element.
+constexpr int kDeepest = 5;
+
+std::optional<Place> line_with_too_many_dots(const std::string& file, std::string_view text) {
+  unsigned line = 1;
+  std::size_t dots = 0;
+  for (const char c : text) {
+    if (c == '\n') {
+      ++line;
+      dots = 0;
+    } else if (c == '.' && ++dots > kMostDotsPerLine) {
+      return Place{file, line, 1};
+    }
+  }
+  return std::nullopt;
+}
+
+class Converter {
+ public:
+  explicit Converter(const std::string& file) : file_{file} {}
+
+  Raw::Table table(const toml::table& in, int depth) const {
+    Raw::Table out;
+    out.reserve(in.size());
+    for (const auto& [key, node] : in)
+      out.push_back(Member{std::string{key.str()}, place(key.source()), raw(node, depth + 1)});
+    std::ranges::sort(out, {}, [](const Member& m) { return std::tuple{m.place.line, m.place.column}; });
+    return out;
+  }
+
+ private:
+  Place place(const toml::source_region& at) const { return {file_, at.begin.line, at.begin.column}; }
+
+  Raw raw(const toml::node& node, int depth) const {
+    Raw out{place(node.source()), Raw::Other{"something else"}};
+    if (const auto* text = node.as_string()) {
+      out.value = text->get();
+    } else if (const auto* integer = node.as_integer()) {
+      out.value = integer->get();
+    } else if (const auto* number = node.as_floating_point()) {
+      out.value = number->get();
+    } else if (const auto* boolean = node.as_boolean()) {
+      out.value = boolean->get();
+    } else if (node.is_date() || node.is_time() || node.is_date_time()) {
+      out.value = Raw::Other{"a date or time"};
+    } else if (depth >= kDeepest) {
+      out.value = Raw::Other{"something nested"};
+    } else if (const auto* list = node.as_array()) {
+      Raw::List elements;
+      elements.reserve(list->size());
+      for (const auto& element : *list) elements.push_back(raw(element, depth + 1));
+      out.value = std::move(elements);
+    } else if (const auto* nested = node.as_table()) {
+      out.value = table(*nested, depth);
+    }
+    return out;
+  }
+
+  const std::string& file_;
+};
+
+}  // namespace
+
+Raw::Table parse_toml(const std::string& file, std::string_view text, Problems& problems) {
+  if (const auto where = line_with_too_many_dots(file, text)) {
+    problems.add(*where, "more than " + std::to_string(kMostDotsPerLine) + " dots in one line",
+                 "break a long list into lines");
+    return {};
+  }
+  const toml::parse_result parsed = toml::parse(text, std::string_view{file});
+  if (!parsed) {
+    const auto& at = parsed.error().source().begin;
+    problems.add({file, at.line, at.column}, "this is not TOML: " + std::string{parsed.error().description()});
+    return {};
+  }
+  return Converter{file}.table(parsed.table(), 0);
+}
+
+}  // namespace pw::config
