@@ -1,0 +1,360 @@
+#include "io/driver.hpp"
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstring>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "io/clock.hpp"
+#include "io/resolver.hpp"
+#include "io/troubles.hpp"
+
+namespace pw::io {
+namespace {
+
+namespace asio = boost::asio;
+using Timer = asio::steady_timer;
+
+// Batches of one socket a turn, while they come full. Four: 256 datagrams, well under a millisecond.
+constexpr int kBatchesATurn = 4;
+// Flushing earlier than at the end of a turn keeps the transmit queue, and the latency of its first packet, small.
+constexpr std::size_t kFlushAt = kSendBatch;
+// After ENOBUFS: no event announces that the machine has buffers again.
+constexpr Duration kCongestionPause = 2ms;
+// A timer this late means that the thread or the machine was busy: what arrived meanwhile is read first.
+constexpr Duration kLate = 2ms;
+
+Timer::time_point to_asio(Instant at) { return Timer::time_point{at.time_since_epoch()}; }
+
+std::string family_name(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
+
+}  // namespace
+
+struct Driver::Impl {
+  Impl(UdpSockets opened, mesh::Options options, const quic::Identity& identity, const Rng::Seed& seed,
+       Telemetry& telemetry_in)
+      : sockets{std::move(opened)},
+        telemetry{telemetry_in},
+        node{Clock::now(), std::move(options), identity, Rng{seed}},
+        resolver{[this](std::uint64_t id, Resolver::Answer answer) {
+          asio::post(context, [this, id, a = std::move(answer)] {
+            turn([&](Instant now) { node.handle_resolved(now, id, a); });
+          });
+        }} {
+    for (UdpSockets::Port& port : sockets.ports()) links.push_back(std::make_unique<Link>(context, port));
+  }
+  ~Impl() {
+    for (auto& link : links) link->descriptor.release();  // the socket owns the descriptor
+  }
+
+  /// A socket as Asio waits for it.
+  struct Link {
+    Link(asio::io_context& c, UdpSockets::Port& p) : port{p}, descriptor{c, p.socket.fd()}, pause{c} {}
+    UdpSockets::Port& port;
+    asio::posix::stream_descriptor descriptor;
+    Timer pause;
+    bool awaits_room = false;  // writability, or the end of a pause
+    std::uint64_t kernel_drops = 0;
+    std::uint64_t overflow_told = 0;
+  };
+
+  // ---- turns
+  /// Everything on the network thread happens inside a turn.
+  template <class Work>
+  void turn(Work work) {
+    if (ending) return;
+    const Instant begin = Clock::now();
+    const auto gone = jumps.observe(begin, Clock::since_boot(), Clock::thread_cpu_time);
+    if (gone) node.handle_clock_jump(begin, *gone);
+    work(begin);
+    drain(begin);
+    progress.fetch_add(1, std::memory_order_relaxed);
+    telemetry.loop_lag(Clock::now() - begin);
+  }
+
+  void drain(Instant now) {
+    if (std::exchange(draining, true)) return;  // somebody who was told tells something: the loop below takes it
+    // Requests and failures of sending can make the node say more, so once more until it has nothing.
+    for (bool again = true; again;) {
+      again = false;
+      std::size_t polled = 0;
+      while (auto transmit = node.poll_transmit()) {
+        push(now, std::move(*transmit));
+        if (++polled % kFlushAt == 0) flush(now);
+      }
+      flush(now);
+      while (auto request = node.poll_request()) {
+        const auto& look_up = std::get<mesh::Resolve>(*request);
+        resolver.resolve(look_up.id, look_up.host);
+      }
+      while (auto reply = node.poll_reply()) answer(std::move(*reply));
+      while (auto record = node.poll_event()) {
+        telemetry.record(*record);
+        again = true;
+      }
+    }
+    draining = false;
+    if (stopping && (node.stopped() || now >= stop_by)) return context.stop();
+    rearm();
+  }
+
+  // ---- the node's timer
+  /// Left alone when it would fire early anyway: rearming costs system calls, and most packets only postpone it.
+  void rearm() {
+    const Instant due = stopping ? earlier(node.poll_timeout(), stop_by) : node.poll_timeout();
+    if (due >= armed_for) return;
+    armed_for = due;
+    timer.expires_at(to_asio(due));
+    timer.async_wait([this](boost::system::error_code error) {
+      if (!error) turn([this](Instant now) { on_timer(now); });
+    });
+  }
+
+  void on_timer(Instant now) {
+    const Instant due = node.poll_timeout();
+    armed_for = kNever;
+    if (due > now) return;  // it was postponed meanwhile; the drain rearms it
+    telemetry.timer_error(now - due);
+    if (now - due > kLate)
+      for (auto& link : links) receive(*link, now, kBatchesATurn);
+    node.handle_timeout(now);
+  }
+
+  void tick_later() {
+    heartbeat.expires_after(kTick);
+    heartbeat.async_wait([this](boost::system::error_code error) {
+      if (error) return;
+      turn([this](Instant now) { on_tick(now); });
+      tick_later();
+    });
+  }
+
+  void on_tick(Instant now) {
+    jumps.mark(Clock::thread_cpu_time());
+    if (const auto n = refused_commands.exchange(0); n > 0)
+      node.handle_event(now, event::QueueDropped{event::Queue::commands, n});
+    telemetry.tick(now);
+  }
+
+  // ---- receiving
+  void await_datagrams(Link& link) {
+    link.descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [this, &link](boost::system::error_code error) {
+                                 if (error) return;
+                                 turn([&](Instant now) { receive(link, now, kBatchesATurn); });
+                                 await_datagrams(link);
+                               });
+  }
+
+  void receive(Link& link, Instant now, int batches) {
+    const auto take = [&](const PathAddress& from, Instant received, ByteView bytes) {
+      node.handle_datagram(now, received, from, bytes);
+    };
+    for (; batches > 0; --batches) {
+      const auto got = sockets.receive(link.port, now, take);
+      if (got.dropped > 0) {
+        kernel_drops += got.dropped;
+        telemetry.socket_drops(kernel_drops);
+      }
+      if (got.error != 0) {
+        const std::string family = family_name(link.port.socket.family());
+        trouble(now, "receive " + family, "receiving over " + family + " failed: " + std::strerror(got.error));
+      }
+      if (!got.more) return;
+    }
+  }
+
+  // ---- sending
+  void push(Instant now, mesh::Transmit transmit) {
+    const Family family = transmit.path.remote.ip.family();
+    if (sockets.push(std::move(transmit))) return;
+    trouble(
+        now, "no socket " + family_name(family),
+        "packets to " + family_name(family) + " addresses can't be sent: network.listen has no socket of that family");
+  }
+
+  void flush(Instant now) {
+    for (auto& link : links)
+      if (!link->awaits_room) flush(*link, now);
+  }
+
+  void flush(Link& link, Instant now) {
+    TransmitQueue& out = link.port.out;
+    const auto state = out.flush();
+    for (const auto& failure : out.take_failures()) {
+      const std::string family = family_name(link.port.socket.family());
+      trouble(now, "send " + family + ' ' + std::to_string(failure.error),
+              "sending to " + failure.to.to_string() + " failed: " + std::strerror(failure.error));
+    }
+    if (const auto overflow = out.counts().overflow; overflow > link.overflow_told) {
+      node.handle_event(now, event::QueueDropped{event::Queue::transmit, overflow - link.overflow_told});
+      link.overflow_told = overflow;
+    }
+    if (state == TransmitQueue::State::empty) return;
+    link.awaits_room = true;
+    const auto room = [this, &link](boost::system::error_code error) {
+      if (error) return;
+      link.awaits_room = false;
+      turn([&](Instant at) { flush(link, at); });
+    };
+    if (state == TransmitQueue::State::blocked)
+      return link.descriptor.async_wait(asio::posix::stream_descriptor::wait_write, room);
+    link.pause.expires_after(kCongestionPause);
+    link.pause.async_wait(room);
+  }
+
+  void trouble(Instant now, const std::string& kind, std::string detail) {
+    if (troubles.first(kind, now)) node.handle_event(now, event::Trouble{"network", std::move(detail)});
+  }
+
+  // ---- commands
+  template <class Handler>
+  bool enqueue(Handler handler) {
+    const std::scoped_lock lock{gate};
+    if (!closed) asio::post(context, std::move(handler));
+    return !closed;
+  }
+
+  void take(event::Command command, std::function<void(event::Answer)> done) {
+    if (ending) return done(stopped_answer());
+    const auto ticket = event::Ticket{next_ticket++};
+    waiting.emplace(ticket, std::move(done));
+    turn([&](Instant now) { node.handle_command(now, ticket, command); });
+  }
+
+  static event::Answer stopped_answer() {
+    return tl::unexpected{event::CommandFailure{event::CommandError::stopping, "the daemon stops"}};
+  }
+
+  void answer(event::Reply reply) {
+    const auto found = waiting.find(reply.ticket);
+    if (found == waiting.end()) return;
+    const auto done = std::move(found->second);
+    waiting.erase(found);
+    commands.fetch_sub(1);
+    done(std::move(reply.answer));
+  }
+
+  /// Nobody who asked is left without an answer: what was posted before the gate closed still runs, and is refused.
+  void end() {
+    {
+      const std::scoped_lock lock{gate};
+      closed = true;
+    }
+    ending = true;
+    timer.cancel();
+    heartbeat.cancel();
+    for (auto& link : links) {
+      link->descriptor.cancel();
+      link->pause.cancel();
+    }
+    context.restart();
+    context.poll();
+    for (auto& [ticket, done] : std::exchange(waiting, {})) done(stopped_answer());
+  }
+
+  void begin_stop(Instant now) {
+    if (stopping) return;
+    stopping = true;
+    stop_by = now + kStopDeadline;
+    node.shutdown(now);
+  }
+
+  asio::io_context context{1};
+  UdpSockets sockets;
+  std::vector<std::unique_ptr<Link>> links;
+  Telemetry& telemetry;
+  mesh::Node node;
+  Timer timer{context};
+  Timer heartbeat{context};
+  Instant armed_for = kNever;
+  JumpDetector jumps{kTick};
+  Troubles troubles;
+  std::uint64_t kernel_drops = 0;
+
+  std::unordered_map<event::Ticket, std::function<void(event::Answer)>> waiting;
+  std::uint64_t next_ticket = 1;
+  bool draining = false;
+  bool stopping = false;
+  bool ending = false;
+  Instant stop_by = kNever;
+
+  // Shared with other threads.
+  std::mutex gate;
+  bool closed = false;  // under gate: nothing more is posted
+  std::atomic<std::size_t> commands = 0;
+  std::atomic<std::size_t> tasks = 0;
+  std::atomic<std::uint64_t> refused_commands = 0;
+  std::atomic<std::uint64_t> progress = 0;
+
+  Resolver resolver;  // last: its threads deliver into what stands above
+};
+
+Driver::Driver(UdpSockets sockets, mesh::Options options, const quic::Identity& identity, const Rng::Seed& seed,
+               Telemetry& telemetry)
+    : impl_{std::make_unique<Impl>(std::move(sockets), std::move(options), identity, seed, telemetry)} {}
+Driver::~Driver() = default;
+
+void Driver::run() {
+  Impl& d = *impl_;
+  for (auto& link : d.links) d.await_datagrams(*link);
+  d.jumps.mark(Clock::thread_cpu_time());
+  d.tick_later();
+  d.turn([](Instant) {});
+  d.context.run();
+  d.end();
+}
+
+void Driver::configure(const peer::Membership& membership) {
+  const Instant now = Clock::now();
+  impl_->node.configure(now, membership);
+  impl_->drain(now);
+}
+
+event::SnapshotPtr Driver::snapshot() const {
+  return std::make_shared<const event::NodeSnapshot>(impl_->node.snapshot(Clock::now()));
+}
+
+const event::InstanceId& Driver::instance() const { return impl_->node.instance(); }
+
+void Driver::tell(event::Event event) {
+  const Instant now = Clock::now();
+  impl_->node.handle_event(now, std::move(event));
+  impl_->drain(now);
+}
+
+bool Driver::command(event::Command command, std::function<void(event::Answer)> done) {
+  Impl& d = *impl_;
+  if (d.commands.fetch_add(1) >= kMaxCommands) {
+    d.commands.fetch_sub(1);
+    d.refused_commands.fetch_add(1);
+    return false;
+  }
+  return d.enqueue([&d, c = std::move(command), f = std::move(done)]() mutable { d.take(std::move(c), std::move(f)); });
+}
+
+bool Driver::post(std::function<void()> task) {
+  Impl& d = *impl_;
+  if (d.tasks.fetch_add(1) >= kMaxTasks) {
+    d.tasks.fetch_sub(1);
+    return false;
+  }
+  return d.enqueue([&d, f = std::move(task)] {
+    d.tasks.fetch_sub(1);
+    d.turn([&](Instant) { f(); });
+  });
+}
+
+void Driver::stop() {
+  impl_->enqueue([d = impl_.get()] { d->turn([d](Instant now) { d->begin_stop(now); }); });
+}
+
+std::uint64_t Driver::progress() const { return impl_->progress.load(std::memory_order_relaxed); }
+
+}  // namespace pw::io
