@@ -115,20 +115,25 @@ Codec<std::string> path_codec(std::size_t longest, bool optional) {
       show_text);
 }
 
-/// One part of log.level: "debug" or, after the first, "quic=debug".
-Status check_level(std::string_view part, bool first) {
-  static constexpr std::array kLevels{"trace"sv, "debug"sv, "info"sv, "warn"sv, "error"sv, "off"sv};
-  static constexpr std::array kRooms{"app"sv,  "base"sv, "config"sv, "event"sv, "http"sv, "io"sv,
-                                     "mesh"sv, "peer"sv, "probe"sv,  "quic"sv,  "wire"sv, "observe"sv};
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(' ');
+  return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+/// One part of log.level: "debug" or "quic=debug". The words are those of observe's log, which this room does not see;
+/// a test holds them together.
+Status check_level(std::string_view part) {
+  static constexpr std::array kLevels{"debug"sv, "info"sv, "warning"sv, "warn"sv, "error"sv, "off"sv};
+  static constexpr std::array kRooms{"app"sv, "config"sv, "http"sv, "io"sv, "mesh"sv, "peer"sv, "probe"sv, "quic"sv};
   const auto equals = part.find('=');
-  if (first != (equals == std::string_view::npos))
-    return fail("expected a level, then rooms with levels, like \"info,quic=debug\"");
-  const std::string_view level = first ? part : part.substr(equals + 1);
+  const std::string_view level = equals == std::string_view::npos ? part : trimmed(part.substr(equals + 1));
   if (std::ranges::find(kLevels, level) == kLevels.end())
-    return fail("there is no level " + quoted(level) + " (trace, debug, info, warn, error, off)");
-  if (!first && std::ranges::find(kRooms, part.substr(0, equals)) == kRooms.end())
-    return fail("there is no room " + quoted(part.substr(0, equals)) +
-                " (app, config, http, io, mesh, observe, peer, probe, quic, wire)");
+    return fail("there is no level " + quoted(level) +
+                " (debug, info, warning, error, off); expected one like \"info\" or \"info,quic=debug\"");
+  if (equals == std::string_view::npos) return {};
+  const std::string_view room = trimmed(part.substr(0, equals));
+  if (std::ranges::find(kRooms, room) == kRooms.end())
+    return fail("there is no room " + quoted(room) + " (app, config, http, io, mesh, peer, probe, quic)");
   return {};
 }
 
@@ -191,9 +196,9 @@ Codec<std::string> log_level() {
       "level", "", "info,quic=debug",
       [](const std::string& text) -> Result<std::string> {
         std::string_view left = text;
-        for (bool first = true;; first = false) {
+        for (;;) {
           const auto comma = left.find(',');
-          if (auto good = check_level(left.substr(0, comma), first); !good) return tl::unexpected(good.error());
+          if (auto good = check_level(trimmed(left.substr(0, comma))); !good) return tl::unexpected(good.error());
           if (comma == std::string_view::npos) return text;
           left.remove_prefix(comma + 1);
         }
