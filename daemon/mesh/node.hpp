@@ -15,6 +15,7 @@
 #include "event/command.hpp"
 #include "event/event.hpp"
 #include "event/snapshot.hpp"
+#include "peer/context.hpp"
 #include "peer/options.hpp"
 #include "quic/endpoint.hpp"
 
@@ -22,17 +23,13 @@ namespace pw::mesh {
 
 using quic::Transmit;
 
-/// Look a host name up. Answered by handle_resolved, always, whatever the outcome.
-struct Resolve {
-  std::uint64_t id;
-  std::string host;
-};
+/// Answered by handle_resolved, always, whatever the outcome.
+using peer::Resolve;
 using Request = std::variant<Resolve>;
 
 struct Options {
   quic::Options quic;
   peer::Options peer;
-  probe::Options probe;
 };
 
 class Node {
@@ -53,8 +50,8 @@ class Node {
   void handle_event(Instant now, event::Event event);
 
   // ---- commands of the driver
-  /// The peers, admission and intervals that are in force from now on (start, reload). Sessions of peers that are gone or
-  /// no longer admitted end.
+  /// The peers, admission and intervals that are in force from now on (start, reload). Sessions of peers that are gone
+  /// or no longer admitted end.
   void configure(Instant now, const peer::Membership& membership);
   /// Says goodbye to everybody; stopped() becomes true when all have heard or 2 s have passed.
   void shutdown(Instant now);

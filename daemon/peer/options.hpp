@@ -18,15 +18,16 @@ enum class AdmissionMode : std::uint8_t { allowlist, secret };
 struct Membership {
   std::string mesh = "default";
   AdmissionMode admission = AdmissionMode::allowlist;
-  std::vector<Buffer> secrets;     // current first, then previous; each ≥ 32 bytes
+  std::vector<Buffer> secrets;  // current first, then previous; each ≥ 32 bytes
   std::vector<PeerId> deny;
   std::vector<event::PeerSpec> peers;
+  probe::Options probe;
   std::size_t max_sessions = 500;  // sessions at once; a peer beyond is refused (session_limit), a configured one never
 };
 
 struct Options {
-  std::string software;             // our version, told in Hello
-  Duration retry_initial = 500ms;   // back-off between dials, full jitter
+  std::string software;            // our version, told in Hello
+  Duration retry_initial = 500ms;  // back-off between dials, full jitter
   Duration retry_max = 60s;
   Duration admission_timeout = 5s;  // from TLS to Hello
   Duration dead_session = 30s;      // without any live path

@@ -19,6 +19,10 @@ wire::ProbeFrame DatagramProber::probe(Instant now) {
   return {next_sequence_++, microseconds(now - epoch_)};
 }
 
+void DatagramProber::take_back(std::uint32_t sequence) {
+  if (!outstanding_.empty() && outstanding_.back().sequence == sequence) outstanding_.pop_back();
+}
+
 DatagramProber::Outcome DatagramProber::handle_receipt(Instant received_at, const wire::ReceiptFrame& receipt,
                                                        const Starvation& starvation) {
   Outcome outcome;

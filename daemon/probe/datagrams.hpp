@@ -29,6 +29,9 @@ class DatagramProber {
   /// A new probe, sent now.
   wire::ProbeFrame probe(Instant now);
 
+  /// The newest probe could not be sent after all.
+  void take_back(std::uint32_t sequence);
+
   struct Outcome {
     std::optional<Duration> rtt;  // the other side's holding time taken out
     bool rtt_suspect = false;

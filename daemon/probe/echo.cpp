@@ -11,7 +11,9 @@ wire::EchoFrame EchoProber::open(Instant now, std::optional<event::Ticket> ticke
 
 std::optional<wire::EchoFrame> EchoProber::poll(Instant now) {
   if (now < next_) return std::nullopt;
-  next_ = std::max(next_ + interval_, now + interval_ / 2);
+  // At the phase that was drawn, also after a late turn, but never two in quick succession.
+  next_ = phase_ ? now + *phase_ : std::max(next_ + interval_, now + interval_ / 2);
+  phase_.reset();
   if (std::ranges::count_if(open_, [](const Open& o) { return !o.ticket; }) >=
       static_cast<std::ptrdiff_t>(kMaxPeriodic))
     return std::nullopt;

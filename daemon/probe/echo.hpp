@@ -4,6 +4,7 @@
 // time-out).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -22,9 +23,12 @@ class EchoProber {
   static constexpr std::size_t kMaxPings = 16;
   static constexpr Duration kGiveUp = 10s;
 
-  EchoProber(Duration interval, Instant first) : interval_{interval}, next_{first} {}
+  /// The first request at `first`, the second `phase` later, which spreads the requests of many peers.
+  EchoProber(Duration interval, Instant first, Duration phase) : interval_{interval}, phase_{phase}, next_{first} {}
 
   void set_interval(Duration interval) { interval_ = interval; }
+  /// No periodic request before `at`.
+  void postpone(Instant at) { next_ = std::max(next_, at); }
   /// The periodic request, if one is due.
   std::optional<wire::EchoFrame> poll(Instant now);
   /// A request on demand; none if too many are under way.
@@ -52,6 +56,7 @@ class EchoProber {
   wire::EchoFrame open(Instant now, std::optional<event::Ticket> ticket, std::uint16_t padding);
 
   Duration interval_;
+  std::optional<Duration> phase_;
   Instant next_;
   std::uint32_t next_sequence_ = 0;
   std::vector<Open> open_;  // by time

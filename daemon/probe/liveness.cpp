@@ -14,7 +14,8 @@ Duration Liveness::timeout_of(std::optional<Duration> smoothed_rtt, Duration var
 void Liveness::sent(Instant now, Duration timeout) {
   wait_ = timeout;
   if (judge_at_ == kNever) judge_at_ = now + timeout;
-  next_probe_ = now + interval_;
+  next_probe_ = now + phase_.value_or(interval_);
+  phase_.reset();
 }
 
 bool Liveness::proof(Instant now) {

@@ -25,8 +25,8 @@ class Liveness {
   static constexpr Duration kMaxTimeout = 3s;
   static constexpr Duration kFirstTimeout = 1s;  // no RTT known yet
 
-  /// `first`: when the first probe goes out; its phase spreads the probes of many paths.
-  Liveness(Duration interval, Instant first) : interval_{interval}, next_probe_{first} {}
+  /// `first`: when the first probe goes out; the second follows `phase` later, which spreads the probes of many paths.
+  Liveness(Duration interval, Instant first, Duration phase) : interval_{interval}, phase_{phase}, next_probe_{first} {}
 
   static Duration timeout_of(std::optional<Duration> smoothed_rtt, Duration variation);
 
@@ -50,6 +50,7 @@ class Liveness {
 
  private:
   Duration interval_;
+  std::optional<Duration> phase_;
   Instant next_probe_;
   Instant judge_at_ = kNever;  // the oldest unjudged probe has had its time then
   Duration wait_ = kFirstTimeout;

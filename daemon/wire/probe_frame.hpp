@@ -58,6 +58,7 @@ class EchoReader {
   /// The next whole frame, or nothing yet. After a malformed frame broken() is true for good.
   std::optional<EchoFrame> next();
   bool broken() const { return broken_; }
+  std::size_t pending() const { return pending_.size(); }
 
  private:
   Buffer pending_;

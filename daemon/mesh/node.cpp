@@ -1,0 +1,201 @@
+#include "mesh/node.hpp"
+
+#include <utility>
+
+#include "peer/table.hpp"
+#include "wire/demux.hpp"
+
+namespace pw::mesh {
+namespace {
+
+event::InstanceId draw_instance(Rng& rng) {
+  event::InstanceId id{};
+  rng.fill(id);
+  return id;
+}
+
+}  // namespace
+
+struct Node::Impl {
+  Impl(Instant now, Options o, const quic::Identity& identity, Rng rng)
+      : options{std::move(o)},
+        endpoint{options.quic, identity, rng.split()},
+        context{.options = options.peer,
+                .membership = {},
+                .self = identity.id(),
+                .instance = draw_instance(rng),
+                .endpoint = endpoint,
+                .out = out,
+                .rng = rng.split(),
+                .starvation = {},
+                .bandwidth_quota = probe::BandwidthQuota{0},
+                .owners = {},
+                .lookups = {}},
+        started{now} {
+    out.emit(now, event::NodeStarted{context.self, context.instance});
+  }
+
+  void pump(Instant now) {
+    for (;;) {
+      while (auto e = endpoint.poll_event()) table.handle(now, *e);
+      endpoint.flush(now);
+      if (auto e = endpoint.poll_event()) {
+        table.handle(now, *e);
+        continue;
+      }
+      break;
+    }
+    while (auto rejected = endpoint.poll_rejected())
+      out.emit(now, event::PacketRejected{rejected->reason, rejected->from});
+    if (const auto dropped = endpoint.take_dropped_datagrams())
+      out.emit(now, event::QueueDropped{event::Queue::datagrams, dropped});
+    last = now;
+  }
+
+  void reject(Instant now, event::RejectReason reason, const SocketAddress& from) {
+    out.emit(now, event::PacketRejected{reason, from});
+  }
+
+  void late(Instant now, Duration lag) {
+    if (lag < probe::Starvation::kThreshold) return;
+    context.starvation.mark(now);
+    // Once a threshold's time: a flood that delays every packet must not also cost a turn over all sessions for each.
+    if (last_late && now - *last_late < probe::Starvation::kThreshold) return;
+    last_late = now;
+    out.emit(now, event::NodeLate{lag});
+    table.node_was_late(now, false);
+  }
+
+  Instant next() const { return earlier(endpoint.poll_timeout(), table.next_timeout()); }
+
+  Options options;
+  peer::Outbox out;
+  quic::Endpoint endpoint;
+  peer::Context context;
+  peer::Table table{context};
+  Instant started;
+  Instant last{};
+  std::optional<Instant> last_late;
+};
+
+Node::Node(Instant now, Options options, const quic::Identity& identity, Rng rng)
+    : impl_{std::make_unique<Impl>(now, std::move(options), identity, std::move(rng))} {}
+Node::~Node() = default;
+
+void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
+  Impl& n = *impl_;
+  switch (wire::classify(bytes)) {
+    case wire::DatagramKind::empty:
+      return n.reject(now, event::RejectReason::empty, from.remote);
+    case wire::DatagramKind::oversized:
+      return n.reject(now, event::RejectReason::oversized, from.remote);
+    case wire::DatagramKind::unknown:
+      return n.reject(now, event::RejectReason::unknown_protocol, from.remote);
+    case wire::DatagramKind::stun:
+      return n.reject(now, event::RejectReason::stun, from.remote);
+    case wire::DatagramKind::quic:
+      break;
+  }
+  n.late(now, now - received_at);
+  if (const auto connection = n.endpoint.handle_datagram(now, received_at, from, bytes))
+    n.table.count(now, *connection, event::Direction::inbound, from, bytes.size(), 1);
+  n.pump(now);
+}
+
+void Node::handle_timeout(Instant now) {
+  Impl& n = *impl_;
+  if (const Instant due = n.next(); due < now) n.late(now, now - std::max(due, n.last));
+  n.endpoint.handle_timeout(now);
+  n.table.handle_timeout(now);
+  n.pump(now);
+}
+
+void Node::handle_command(Instant now, event::Ticket ticket, const event::Command& command) {
+  impl_->table.handle_command(now, ticket, command);
+  impl_->pump(now);
+}
+
+void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
+  impl_->table.handle_resolved(now, id, addresses);
+  impl_->pump(now);
+}
+
+void Node::handle_clock_jump(Instant now, Duration by) {
+  impl_->out.emit(now, event::ClockJumped{by});
+  impl_->table.node_was_late(now, true);
+  impl_->pump(now);
+}
+
+void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
+
+void Node::configure(Instant now, const peer::Membership& membership) {
+  impl_->table.configure(now, membership);
+  impl_->pump(now);
+}
+
+void Node::shutdown(Instant now) {
+  if (impl_->context.stopping) return;
+  impl_->out.emit(now, event::NodeStopping{});
+  impl_->table.shutdown(now);
+  impl_->pump(now);
+}
+
+std::optional<Transmit> Node::poll_transmit() {
+  Impl& n = *impl_;
+  auto transmit = n.endpoint.poll_transmit();
+  if (transmit && transmit->connection) {
+    const std::size_t size = transmit->bytes.size();
+    const std::size_t packets =
+        transmit->segment_size == 0 ? 1 : (size + transmit->segment_size - 1) / transmit->segment_size;
+    n.table.count(n.last, *transmit->connection, event::Direction::outbound, transmit->path, size, packets);
+  }
+  return transmit;
+}
+
+std::optional<event::Record> Node::poll_event() {
+  auto& events = impl_->out.events;
+  if (events.empty()) return std::nullopt;
+  auto first = std::move(events.front());
+  events.pop_front();
+  return first;
+}
+
+std::optional<Request> Node::poll_request() {
+  auto& requests = impl_->out.requests;
+  if (requests.empty()) return std::nullopt;
+  auto first = std::move(requests.front());
+  requests.pop_front();
+  return first;
+}
+
+std::optional<event::Reply> Node::poll_reply() {
+  auto& replies = impl_->out.replies;
+  if (replies.empty()) return std::nullopt;
+  auto first = std::move(replies.front());
+  replies.pop_front();
+  return first;
+}
+
+Instant Node::poll_timeout() const { return impl_->next(); }
+
+bool Node::stopped() const { return impl_->context.stopping && impl_->table.quiet(); }
+
+const event::InstanceId& Node::instance() const { return impl_->context.instance; }
+
+event::NodeSnapshot Node::snapshot(Instant now) const {
+  const Impl& n = *impl_;
+  event::NodeSnapshot s;
+  s.at = now;
+  s.self = n.context.self;
+  s.instance = n.context.instance;
+  s.started = n.started;
+  s.stopping = n.context.stopping;
+  s.connections = n.endpoint.connections();
+  s.half_open = n.endpoint.half_open();
+  s.max_sessions = n.context.membership.max_sessions;
+  s.reached_once = n.table.reached_once() || n.context.membership.peers.empty();
+  s.peers = n.table.snapshot(now);
+  return s;
+}
+
+}  // namespace pw::mesh

@@ -1,0 +1,72 @@
+// What every part of this room is given: the node's QUIC endpoint, the queues that leave the core, and what is in
+// force.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+#include "base/rng.hpp"
+#include "base/token_bucket.hpp"
+#include "event/command.hpp"
+#include "event/event.hpp"
+#include "peer/options.hpp"
+#include "probe/quota.hpp"
+#include "probe/starvation.hpp"
+#include "quic/endpoint.hpp"
+
+namespace pw::peer {
+
+/// Look a host name up; answered by handle_resolved with the same id.
+struct Resolve {
+  std::uint64_t id;
+  std::string host;
+};
+
+/// What leaves the core; the driver drains it after every input.
+struct Outbox {
+  std::deque<event::Record> events;
+  std::deque<event::Reply> replies;
+  std::deque<Resolve> requests;
+
+  void emit(Instant now, event::Event e) { events.push_back({now, std::move(e)}); }
+  void reply(event::Ticket ticket, event::Answer answer) { replies.push_back({ticket, std::move(answer)}); }
+  void fail(event::Ticket ticket, event::CommandError code, std::string detail) {
+    reply(ticket, tl::unexpected(event::CommandFailure{code, std::move(detail)}));
+  }
+};
+
+/// Dials of all peers together: a node with a thousand peers does not start them in one burst.
+inline constexpr double kDialsPerSecond = 200;
+inline constexpr double kDialBurst = 50;
+
+struct Context {
+  const Options& options;
+  Membership membership;
+  PeerId self;
+  event::InstanceId instance;
+  quic::Endpoint& endpoint;
+  Outbox& out;
+  Rng rng;
+  probe::Starvation starvation;
+  probe::BandwidthQuota bandwidth_quota;
+  bool bandwidth_busy = false;  // one active measurement a node at a time, whoever asked for it
+  TokenBucket dials{kDialsPerSecond, kDialBurst};
+  std::uint64_t next_resolve = 0;
+  std::unordered_map<quic::Handle, PeerId> owners;    // whose connection it is: from dial or Established to Closed
+  std::unordered_map<std::uint64_t, PeerId> lookups;  // who asked
+  bool stopping = false;
+};
+
+/// Application error codes of CONNECTION_CLOSE between peers.
+enum class CloseCode : std::uint64_t {
+  done = 0,       // a goodbye was answered
+  duplicate = 1,  // the other of two connections was kept
+  replaced = 2,   // a newer instance of the peer, or a newer connection, took its place
+  protocol = 3,
+  timeout = 4,     // admission took too long, or no path was alive
+  refused = 0x100  // + AdmissionRefusal
+};
+
+}  // namespace pw::peer

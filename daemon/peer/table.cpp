@@ -1,0 +1,232 @@
+#include "peer/table.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "peer/admission.hpp"
+
+namespace pw::peer {
+
+using event::AdmissionRefusal;
+using event::DiscoveryMethod;
+using event::SessionState;
+
+Session* Table::find(const PeerId& peer) {
+  const auto found = sessions_.find(peer);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+bool Table::listed(const PeerId& peer) const {
+  const auto found = sessions_.find(peer);
+  return found != sessions_.end() && found->second->method() != DiscoveryMethod::inbound;
+}
+
+void Table::add(Instant now, const event::PeerSpec& spec, DiscoveryMethod method) {
+  auto session = std::make_unique<Session>(context_, spec, method, now);
+  Session& added = *session;
+  sessions_.emplace(spec.id, std::move(session));
+  rearm(now, added);
+}
+
+// ---- who is there
+
+void Table::configure(Instant now, const Membership& membership) {
+  context_.membership = membership;
+  context_.bandwidth_quota.set_limit(membership.probe.bandwidth_max_bytes_per_day);
+  for (const event::PeerSpec& spec : membership.peers) {
+    if (spec.id == context_.self) continue;
+    if (Session* session = find(spec.id)) {
+      session->update(spec, DiscoveryMethod::configured, now);
+      rearm(now, *session);
+    } else {
+      add(now, spec, DiscoveryMethod::configured);
+    }
+  }
+  std::unordered_set<PeerId> configured;
+  for (const event::PeerSpec& spec : membership.peers) configured.insert(spec.id);
+  std::vector<PeerId> gone;
+  for (const auto& [id, session] : sessions_) {
+    const bool removed = session->method() == DiscoveryMethod::configured && !configured.contains(id);
+    if (removed || judge_key(id, context_.self, membership, listed(id))) gone.push_back(id);
+  }
+  std::ranges::sort(gone);
+  for (const PeerId& id : gone) {
+    Session& session = *sessions_.at(id);
+    session.remove(now);
+    rearm(now, session);
+  }
+  for (const auto& [id, session] : sessions_) {
+    session->membership_changed(now);
+    deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
+  }
+}
+
+Instant Table::forget_at(const Session& session) const {
+  if (!session.idle()) return kNever;
+  if (session.removed()) return session.state_since();
+  if (session.method() != DiscoveryMethod::inbound) return kNever;
+  return session.state_since() + context_.options.retention;
+}
+
+void Table::forget(Instant now, const PeerId& peer) {
+  deadlines_.clear(peer);
+  sessions_.erase(peer);
+  context_.out.emit(now, event::PeerRemoved{peer});
+}
+
+void Table::rearm(Instant now, Session& session) {
+  const PeerId id = session.id();
+  if (session.removed() && session.idle()) return forget(now, id);
+  deadlines_.set(id, earlier(session.next_timeout(), forget_at(session)));
+}
+
+// ---- commands
+
+void Table::handle_command(Instant now, event::Ticket ticket, const event::Command& command) {
+  if (context_.stopping) return context_.out.fail(ticket, event::CommandError::stopping, "the daemon is stopping");
+  const PeerId peer = std::visit([](const auto& c) { return c.peer; }, command);
+  if (const auto* connect = std::get_if<event::Connect>(&command)) {
+    if (peer == context_.self)
+      return context_.out.fail(ticket, event::CommandError::invalid, "that is this node itself");
+    if (!find(peer) && !connect->addresses.empty())
+      add(now, event::PeerSpec{peer, {}, false, connect->addresses}, DiscoveryMethod::manual);
+  }
+  Session* session = find(peer);
+  if (!session) return context_.out.fail(ticket, event::CommandError::unknown_peer, "no such peer is known here");
+  if (std::holds_alternative<event::Connect>(command)) {
+    session->connect(now);
+    context_.out.reply(ticket, event::Done{});
+  } else if (std::holds_alternative<event::Disconnect>(command)) {
+    session->hold(now);
+    context_.out.reply(ticket, event::Done{});
+  } else if (const auto* ping = std::get_if<event::Ping>(&command)) {
+    session->ping(now, ticket, ping->size);
+  } else if (const auto* measure = std::get_if<event::MeasureBandwidth>(&command)) {
+    session->measure_bandwidth(now, ticket, measure->bytes, measure->duration);
+  }
+  rearm(now, *session);
+}
+
+void Table::shutdown(Instant now) {
+  context_.stopping = true;
+  for (const auto& [id, session] : sessions_) {
+    session->leave(now, wire::GoodbyeReason::shutdown);
+    deadlines_.set(id, session->next_timeout());
+  }
+}
+
+bool Table::quiet() const {
+  return std::ranges::all_of(sessions_, [](const auto& entry) { return entry.second->idle(); });
+}
+
+// ---- input
+
+void Table::handle(Instant now, const quic::Event& e) {
+  if (const auto* established = std::get_if<quic::Established>(&e); established && !established->dialled)
+    return handle_established(now, *established);
+  const quic::Handle connection = std::visit([](const auto& what) { return what.connection; }, e);
+  const auto owner = context_.owners.find(connection);
+  if (owner == context_.owners.end()) return;
+  Session* session = find(owner->second);
+  if (std::holds_alternative<quic::Closed>(e)) context_.owners.erase(owner);
+  if (!session) return;
+  std::visit(
+      [&](const auto& what) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, quic::Established>)
+          session->handle_established(now, what);
+        else if constexpr (!std::is_same_v<std::decay_t<decltype(what)>, quic::StreamOpened>)
+          session->handle(now, what);
+      },
+      e);
+  reached_once_ = reached_once_ || session->state() == SessionState::connected;
+  rearm(now, *session);
+}
+
+void Table::handle_established(Instant now, const quic::Established& e) {
+  auto refusal = judge_key(e.peer, context_.self, context_.membership, listed(e.peer));
+  if (!refusal && !find(e.peer)) refusal = make_room(now);
+  if (context_.stopping)
+    return context_.endpoint.close(now, e.connection, static_cast<std::uint64_t>(CloseCode::done), "stopping");
+  if (refusal) {
+    const std::string why = "refused here: " + std::string{name(*refusal)};
+    context_.out.emit(now, event::AdmissionRefused{e.peer, e.path.remote, *refusal, false});
+    context_.out.emit(now, event::ConnectionFailed{e.peer, e.path.remote, event::ErrorType::admission, why});
+    return context_.endpoint.close(
+        now, e.connection, static_cast<std::uint64_t>(CloseCode::refused) + static_cast<std::uint64_t>(*refusal),
+        name(*refusal));
+  }
+  context_.owners.emplace(e.connection, e.peer);
+  if (!find(e.peer)) add(now, event::PeerSpec{e.peer, {}, false, {}}, DiscoveryMethod::inbound);
+  Session& session = *find(e.peer);
+  session.handle_established(now, e);
+  rearm(now, session);
+}
+
+/// For a peer that nobody listed. Configured peers are never refused for want of room.
+std::optional<AdmissionRefusal> Table::make_room(Instant now) {
+  const auto up = std::ranges::count_if(sessions_, [](const auto& s) { return !s.second->idle(); });
+  if (static_cast<std::size_t>(up) >= context_.membership.max_sessions) return AdmissionRefusal::session_limit;
+  const Session* oldest = nullptr;
+  std::size_t visitors = 0;
+  for (const auto& [id, session] : sessions_) {
+    if (session->method() != DiscoveryMethod::inbound) continue;
+    ++visitors;
+    if (session->idle() && (!oldest || session->state_since() < oldest->state_since())) oldest = session.get();
+  }
+  if (visitors < kMaxVisitors) return std::nullopt;
+  if (!oldest) return AdmissionRefusal::session_limit;
+  forget(now, PeerId{oldest->id()});
+  return std::nullopt;
+}
+
+void Table::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
+  const auto asker = context_.lookups.find(id);
+  if (asker == context_.lookups.end()) return;
+  Session* session = find(asker->second);
+  context_.lookups.erase(asker);
+  if (!session) return;
+  session->handle_resolved(now, id, addresses);
+  rearm(now, *session);
+}
+
+void Table::handle_timeout(Instant now) {
+  while (const PeerId* due = deadlines_.due(now)) {
+    const PeerId id = *due;
+    Session& session = *sessions_.at(id);
+    if (forget_at(session) <= now) {
+      forget(now, id);
+      continue;
+    }
+    session.handle_timeout(now);
+    rearm(now, session);
+    // A deadline that did not move would hold this loop for ever: its session gets its next turn a little later.
+    const auto again = sessions_.find(id);
+    if (again != sessions_.end() && again->second->next_timeout() <= now) deadlines_.set(id, now + 1ms);
+  }
+}
+
+void Table::count(Instant now, quic::Handle connection, event::Direction direction, const PathAddress& path,
+                  std::size_t bytes, std::size_t packets) {
+  const auto owner = context_.owners.find(connection);
+  if (owner == context_.owners.end()) return;
+  if (Session* session = find(owner->second)) session->count(now, direction, path, bytes, packets);
+}
+
+void Table::node_was_late(Instant now, bool probe_all) {
+  context_.starvation.mark(now);
+  for (const auto& [id, session] : sessions_) {
+    session->node_was_late(now);
+    if (probe_all) session->probe_now(now);
+    deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
+  }
+}
+
+std::vector<event::PeerSnapshot> Table::snapshot(Instant now) const {
+  std::vector<event::PeerSnapshot> all;
+  all.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) all.push_back(session->snapshot(now));
+  std::ranges::sort(all, {}, &event::PeerSnapshot::id);
+  return all;
+}
+
+}  // namespace pw::peer

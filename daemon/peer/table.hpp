@@ -1,0 +1,57 @@
+// Table: all sessions of this node, who they belong to, and when each wants to be called.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "base/deadlines.hpp"
+#include "peer/session.hpp"
+
+namespace pw::peer {
+
+class Table {
+ public:
+  /// Peers that only their visits made known (admission by secret), connected or remembered. Beyond it the one idle for
+  /// longest is forgotten; if none is idle the visitor is refused.
+  static constexpr std::size_t kMaxVisitors = 4096;
+
+  explicit Table(Context& context) : context_{context} {}
+
+  // ---- commands
+  void configure(Instant now, const Membership& membership);
+  void handle_command(Instant now, event::Ticket ticket, const event::Command& command);
+  void shutdown(Instant now);
+
+  // ---- input
+  void handle(Instant now, const quic::Event& e);
+  void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
+  void handle_timeout(Instant now);
+  void count(Instant now, quic::Handle connection, event::Direction direction, const PathAddress& path,
+             std::size_t bytes, std::size_t packets);
+  /// This node did not get to run, or the clock jumped: nobody is to blame for silence.
+  void node_was_late(Instant now, bool probe_all);
+
+  // ---- getters
+  Instant next_timeout() const { return deadlines_.earliest(); }
+  /// Nobody is left who has to hear our goodbye.
+  bool quiet() const;
+  bool reached_once() const { return reached_once_; }
+  std::vector<event::PeerSnapshot> snapshot(Instant now) const;
+
+ private:
+  void add(Instant now, const event::PeerSpec& spec, event::DiscoveryMethod method);
+  void handle_established(Instant now, const quic::Established& e);
+  std::optional<event::AdmissionRefusal> make_room(Instant now);
+  void forget(Instant now, const PeerId& peer);
+  void rearm(Instant now, Session& session);
+  Instant forget_at(const Session& session) const;
+  Session* find(const PeerId& peer);
+  bool listed(const PeerId& peer) const;
+
+  Context& context_;
+  std::unordered_map<PeerId, std::unique_ptr<Session>> sessions_;
+  Deadlines<PeerId> deadlines_;
+  bool reached_once_ = false;
+};
+
+}  // namespace pw::peer
