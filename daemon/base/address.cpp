@@ -21,7 +21,7 @@ Result<std::uint16_t> parse_port(std::string_view text, std::string_view whole) 
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN] = {};
-  if (text.size() < sizeof buffer) {
+  if (text.size() < sizeof buffer && text.find('\0') == std::string_view::npos) {  // inet_pton would stop there
     std::memcpy(buffer, text.data(), text.size());
     std::array<std::uint8_t, 16> six{};
     std::array<std::uint8_t, 4> four{};
