@@ -39,9 +39,8 @@ std::string to_text(const Value& value);
 
 /// Appends `"name":value` (for a Duration `"name_ms":value`) as valid JSON, whatever bytes the value has.
 void append_json(std::string& out, const Field& field);
-/// Appends a JSON string with its quotes. Control characters are escaped; bytes that are not UTF-8 become U+FFFD.
+/// Appends a JSON string with its quotes. Control characters, line separators and marks that
+/// change the direction of text are escaped; bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
-/// Valid UTF-8 without control characters: what offends becomes U+FFFD.
-std::string clean_text(std::string_view text);
 
 }  // namespace pw::observe

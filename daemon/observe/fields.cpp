@@ -1,0 +1,131 @@
+#include "observe/fields.hpp"
+
+#include "base/bytes.hpp"
+
+namespace pw::observe {
+namespace {
+
+using namespace event;
+
+std::uint64_t number(std::uint64_t n) { return n; }
+
+/// A remote that is not known is left out.
+void add_remote(Fields& f, const SocketAddress& remote) {
+  if (remote.port != 0) f.push_back({"remote", remote});
+}
+void add_text(Fields& f, std::string_view name, const std::string& text) {
+  if (!text.empty()) f.push_back({name, text});
+}
+
+Fields of(const PeerAdded& e) { return {{"peer", e.peer}, {"method", name(e.method)}}; }
+Fields of(const PeerRemoved& e) { return {{"peer", e.peer}}; }
+Fields of(const DiscoveryFailed& e) {
+  Fields f{{"peer", e.peer}, {"method", name(e.method)}, {"host", e.host}};
+  add_text(f, "detail", e.detail);
+  return f;
+}
+Fields of(const StateChanged& e) { return {{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}}; }
+Fields of(const DialStarted& e) {
+  return {{"peer", e.peer}, {"addresses", number(e.addresses)}, {"failures_before", number(e.failures_before)}};
+}
+Fields of(const DialEnded& e) {
+  Fields f{{"peer", e.peer}, {"result", name(e.result)}};
+  if (e.result == DialResult::failed) {
+    f.push_back({"error", name(e.error)});
+    add_text(f, "detail", e.detail);
+  }
+  f.push_back({"took", e.took});
+  if (e.result == DialResult::failed && e.retry_in > Duration::zero()) f.push_back({"retry_in", e.retry_in});
+  return f;
+}
+Fields of(const ConnectionFailed& e) {
+  Fields f;
+  if (e.peer) f.push_back({"peer", *e.peer});
+  add_remote(f, e.remote);
+  f.push_back({"error", name(e.error)});
+  add_text(f, "detail", e.detail);
+  return f;
+}
+Fields of(const AdmissionRefused& e) {
+  Fields f{{"peer", e.peer}};
+  add_remote(f, e.remote);
+  f.push_back({"reason", name(e.reason)});
+  f.push_back({"by_peer", e.by_peer});
+  return f;
+}
+Fields of(const SessionEstablished& e) {
+  Fields f{
+      {"peer", e.peer}, {"dialled", e.dialled}, {"since_first_attempt", e.since_first_attempt}, {"path", name(e.path)}};
+  add_remote(f, e.remote);
+  return f;
+}
+Fields of(const SessionEnded& e) {
+  Fields f{{"peer", e.peer}, {"reason", name(e.reason)}, {"lasted", e.lasted}};
+  add_text(f, "detail", e.detail);
+  return f;
+}
+Fields of(const PeerIdentified& e) {
+  Fields f{{"peer", e.peer}, {"instance", to_hex(e.instance)}};
+  add_text(f, "software", e.software);
+  f.push_back({"restarted", e.restarted});
+  return f;
+}
+Fields of(const DuplicateIdentity& e) {
+  Fields f{{"peer", e.peer}};
+  add_remote(f, e.remote);
+  return f;
+}
+Fields of(const PathHealthChanged& e) {
+  Fields f{{"peer", e.peer}, {"path", name(e.path)}};
+  add_remote(f, e.remote);
+  f.insert(f.end(), {{"from", name(e.from)}, {"to", name(e.to)}, {"silence", e.silence}});
+  return f;
+}
+Fields of(const PathChanged& e) {
+  return {{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"reason", name(e.reason)}};
+}
+Fields of(const EchoMeasured& e) {
+  return {{"peer", e.peer}, {"path", name(e.path)}, {"rtt", e.rtt}, {"suspect", e.suspect}};
+}
+Fields of(const ProbeMeasured& e) {
+  return {{"peer", e.peer}, {"path", name(e.path)}, {"rtt", e.rtt}, {"suspect", e.suspect}};
+}
+Fields of(const ProbesAccounted& e) {
+  return {{"peer", e.peer},
+          {"direction", name(e.direction)},
+          {"expected", number(e.expected)},
+          {"lost", number(e.lost)},
+          {"suspect", number(e.suspect)}};
+}
+Fields of(const PathLatency& e) { return {{"peer", e.peer}, {"path", name(e.path)}, {"rtt", e.rtt}}; }
+Fields of(const BandwidthMeasured& e) {
+  return {{"peer", e.peer},
+          {"direction", name(e.direction)},
+          {"bytes", e.bytes},
+          {"elapsed", e.elapsed},
+          {"bytes_per_second", e.bytes_per_second}};
+}
+Fields of(const PacketRejected& e) { return {{"reason", name(e.reason)}, {"from", e.from}}; }
+Fields of(const QueueDropped& e) { return {{"queue", name(e.queue)}, {"count", e.count}}; }
+Fields of(const NodeLate& e) { return {{"lag", e.lag}}; }
+Fields of(const ClockJumped& e) { return {{"by", e.by}}; }
+Fields of(const NodeStarted& e) { return {{"self", e.self}, {"instance", to_hex(e.instance)}}; }
+Fields of(const NodeStopping&) { return {}; }
+Fields of(const ConfigReloaded& e) {
+  Fields f{{"success", e.success}};
+  add_text(f, "detail", e.detail);
+  return f;
+}
+Fields of(const Trouble& e) {
+  Fields f{{"what", e.what}};
+  add_text(f, "detail", e.detail);
+  return f;
+}
+
+}  // namespace
+
+Fields fields_of(const Event& event) {
+  return std::visit([](const auto& e) { return of(e); }, event);
+}
+
+}  // namespace pw::observe
