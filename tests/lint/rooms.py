@@ -18,7 +18,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "observe": {"base", "event"},
     "config": {"base"},
     "http": {"base", "event", "observe"},
-    "io": {"base", "event", "quic", "mesh"},  # quic: Transmit and Identity, which mesh's own door is made of
+    "io": {"base", "event", "quic", "peer", "mesh"},  # quic, peer: Transmit, Identity, Membership, in mesh's own door
     "app": {"base", "event", "quic", "probe", "peer", "mesh", "observe", "config", "http", "io"},
     "cli": {"base"},
 }
@@ -31,7 +31,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "control.pb.h": ("daemon/wire/",),
     "boost/": ("daemon/io/", "daemon/http/", "daemon/app/", "daemon/cli/"),
     "prometheus/": ("daemon/observe/",),
-    "nlohmann/": ("daemon/observe/", "daemon/http/", "daemon/cli/", "daemon/app/"),
+    "nlohmann/": ("daemon/observe/", "daemon/http/", "daemon/cli/", "daemon/app/", "daemon/config/"),
     "spdlog/": ("daemon/observe/",),
     "toml++/": ("daemon/config/",),
     "toml.hpp": ("daemon/config/",),
