@@ -38,8 +38,8 @@ Codec<T> from_text(std::string type, std::string range, const char* example, Par
 }
 
 template <class T>
-Codec<std::vector<T>> list_of(Codec<T> element, std::size_t most) {
-  Codec<std::vector<T>> out{"list of " + element.type, "at most " + std::to_string(most), Shape::list, {}, {}};
+Codec<std::vector<T>> list_of(const char* elements, Codec<T> element, std::size_t most) {
+  Codec<std::vector<T>> out{std::string{"list of "} + elements, "at most " + std::to_string(most), Shape::list, {}, {}};
   out.read = [read = element.read, most](const Raw& raw, const std::string& key,
                                          Problems& problems) -> std::optional<std::vector<T>> {
     const auto* list = std::get_if<Raw::List>(&raw.value);
@@ -189,7 +189,9 @@ Codec<std::string> label() {
 }
 
 Codec<std::string> path(std::size_t longest, bool optional) { return path_codec(longest, optional); }
-Codec<std::vector<std::string>> paths(std::size_t most) { return list_of(path_codec(kLongestPath, false), most); }
+Codec<std::vector<std::string>> paths(std::size_t most) {
+  return list_of("paths", path_codec(kLongestPath, false), most);
+}
 
 Codec<std::string> log_level() {
   return from_text<std::string>(
@@ -215,10 +217,11 @@ Codec<PeerId> peer_id() {
       },
       show_value<PeerId>);
 }
-Codec<std::vector<PeerId>> peer_ids(std::size_t most) { return list_of(peer_id(), most); }
+Codec<std::vector<PeerId>> peer_ids(std::size_t most) { return list_of("peer ids", peer_id(), most); }
 
 Codec<std::vector<SocketAddress>> socket_addresses(std::size_t most) {
-  return list_of(from_text<SocketAddress>(
+  return list_of("addresses",
+                 from_text<SocketAddress>(
                      "address", "", "127.0.0.1:9470",
                      [](const std::string& text) -> Result<SocketAddress> {
                        auto address = SocketAddress::parse(text);
@@ -230,7 +233,8 @@ Codec<std::vector<SocketAddress>> socket_addresses(std::size_t most) {
                  most);
 }
 Codec<std::vector<HostPort>> host_ports(std::size_t most) {
-  return list_of(from_text<HostPort>("host:port", "", "node-b.example:9470", HostPort::parse, show_value<HostPort>),
+  return list_of("host:port",
+                 from_text<HostPort>("host:port", "", "node-b.example:9470", HostPort::parse, show_value<HostPort>),
                  most);
 }
 

@@ -74,7 +74,7 @@ std::vector<Key<Config>> make_config_keys() {
           reload, "what active bandwidth measurements may use in a day; 0B allows none"),
 
       key("recovery.retry_initial", &C::recovery, &C::Recovery::retry_initial, duration(10ms, 1h), reload,
-          "longest wait before the second dial; it doubles with every failure"),
+          "longest wait after a first failed dial; it doubles with every further failure"),
       key("recovery.retry_max", &C::recovery, &C::Recovery::retry_max, duration(1s, 24h), reload,
           "longest wait between two dials"),
 
