@@ -4,6 +4,10 @@
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 8  // ours need three
+// Its assertions are wrong about input: "[=]" fails one, right before the line that reports the mistake properly. Nor may
+// they become assumptions for the optimizer, which is what it makes of them under NDEBUG.
+#undef NDEBUG
+#define TOML_ASSERT(expression) static_cast<void>(0)
 #include <toml++/toml.h>
 
 #include <algorithm>

@@ -25,6 +25,8 @@ TEST_CASE("an error of syntax is told where it is") {
   CHECK(slip.starts_with("p.toml:3:"));
   CHECK(slip.ends_with(" (hint: text is written in quotation marks)"));
   CHECK(only("[log]\nlevel =\n").find("hint") == std::string::npos);
+  CHECK(only("[log]\n[=]\n").starts_with("p.toml:2:2: this is not TOML: "));
+  CHECK(only("[[\x0e]]\n").starts_with("p.toml:1:3: this is not TOML: "));
 }
 
 TEST_CASE("unknown keys and sections are refused, with a hint only when one is truly near") {
