@@ -1,0 +1,155 @@
+#include <catch2/catch_test_macros.hpp>
+
+#include "base/rng.hpp"
+#include "probe/datagrams.hpp"
+
+using namespace pw;
+using namespace pw::probe;
+
+namespace {
+
+constexpr Instant kStart{std::chrono::hours{1}};
+
+struct Totals {
+  std::uint32_t forward_expected = 0, forward_lost = 0, return_expected = 0, return_lost = 0, suspect = 0;
+  void add(const DatagramProber::Outcome& o) {
+    forward_expected += o.forward_expected;
+    forward_lost += o.forward_lost;
+    return_expected += o.return_expected;
+    return_lost += o.return_lost;
+    suspect += o.suspect;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("every settled probe is counted in the direction that lost it, exactly") {
+  Rng rng{3};
+  const Starvation well;
+  for (int run = 0; run < 50; ++run) {
+    DatagramProber ours{kStart};
+    DatagramProber theirs{kStart};
+    Totals told;
+    Totals truth;
+    Totals settled_truth;
+    Instant now = kStart;
+    constexpr int kProbes = 500;
+    std::vector<int> fate;  // 0 fine, 1 lost there, 2 lost back
+    for (int i = 0; i < kProbes; ++i, now += 1s) {
+      const auto probe = ours.probe(now);
+      const bool last = i >= kProbes - 3;  // whatever came before is settled by these
+      if (!last && rng.chance(0.2)) {
+        fate.push_back(1);
+        continue;
+      }
+      const auto receipt = theirs.handle_probe(now, now, probe);
+      REQUIRE(receipt);
+      if (!last && rng.chance(0.1)) {
+        fate.push_back(2);
+        continue;
+      }
+      fate.push_back(0);
+      told.add(ours.handle_receipt(now + 10ms, *receipt, well));
+    }
+    for (int f : fate) {
+      ++truth.forward_expected;
+      truth.forward_lost += f == 1;
+      truth.return_expected += f != 1;
+      truth.return_lost += f == 2;
+    }
+    CHECK(told.forward_expected == truth.forward_expected);
+    CHECK(told.forward_lost == truth.forward_lost);
+    CHECK(told.return_expected == truth.return_expected);
+    CHECK(told.return_lost == truth.return_lost);
+    CHECK(ours.outstanding() == 0);
+  }
+}
+
+TEST_CASE("reordering by one place is no loss") {
+  DatagramProber ours{kStart};
+  DatagramProber theirs{kStart};
+  const Starvation well;
+  Totals told;
+  for (int i = 0; i < 100; i += 2) {
+    const auto first = ours.probe(kStart + std::chrono::seconds{i});
+    const auto second = ours.probe(kStart + std::chrono::seconds{i + 1});
+    const Instant at = kStart + std::chrono::seconds{i + 2};
+    const auto r2 = theirs.handle_probe(at, at, second);
+    const auto r1 = theirs.handle_probe(at, at, first);
+    told.add(ours.handle_receipt(at, *r2, well));
+    told.add(ours.handle_receipt(at, *r1, well));
+  }
+  CHECK(told.forward_expected == 100);
+  CHECK(told.forward_lost + told.return_lost == 0);
+}
+
+TEST_CASE("the other side's holding time is taken out, and a long one makes the sample suspect") {
+  DatagramProber ours{kStart};
+  const Starvation well;
+  auto probe = ours.probe(kStart);
+  auto o = ours.handle_receipt(kStart + 30ms, {probe.sequence, probe.sequence, 1, 10'000}, well);
+  CHECK(o.rtt == 20ms);
+  CHECK_FALSE(o.rtt_suspect);
+  CHECK(o.proof);
+  probe = ours.probe(kStart + 1s);
+  o = ours.handle_receipt(kStart + 1s + 300ms, {probe.sequence, probe.sequence, 1, 200'000}, well);
+  CHECK(o.rtt_suspect);
+}
+
+TEST_CASE("a receipt proves and measures once; invented ones do nothing") {
+  DatagramProber ours{kStart};
+  const Starvation well;
+  const auto probe = ours.probe(kStart);
+  ours.probe(kStart + 1s);
+  CHECK(ours.handle_receipt(kStart + 10ms, {probe.sequence, probe.sequence, 1, 0}, well).proof);
+  const auto again = ours.handle_receipt(kStart + 20ms, {probe.sequence, probe.sequence, 1, 0}, well);
+  CHECK_FALSE(again.proof);
+  CHECK_FALSE(again.rtt);
+  const auto future = ours.handle_receipt(kStart + 20ms, {500, 500, ~0ULL, 0}, well);
+  CHECK_FALSE(future.proof);
+  CHECK(future.forward_expected == 0);
+  const auto held = ours.handle_receipt(kStart + 1100ms, {1, 1, 3, 4'000'000'000U}, well);  // longer than it was away
+  CHECK_FALSE(held.rtt);
+}
+
+TEST_CASE("probes that were out while this node was late are left out, lost or not") {
+  DatagramProber ours{kStart};
+  DatagramProber theirs{kStart};
+  Starvation starved;
+  Totals told;
+  const auto lost = ours.probe(kStart);
+  (void)lost;
+  const auto late = ours.probe(kStart + 1s);
+  starved.mark(kStart + 1500ms);
+  const auto r = theirs.handle_probe(kStart + 1600ms, kStart + 1600ms, late);
+  told.add(ours.handle_receipt(kStart + 1700ms, *r, starved));
+  for (int i = 2; i < 6; ++i) {
+    const Instant at = kStart + std::chrono::seconds{i};
+    const auto receipt = theirs.handle_probe(at, at, ours.probe(at));
+    told.add(ours.handle_receipt(at + 1ms, *receipt, starved));
+  }
+  CHECK(told.suspect == 2);
+  CHECK(told.forward_expected == 4);
+  CHECK(told.forward_lost == 0);
+}
+
+TEST_CASE("sequence numbers wrap without a false loss") {
+  DatagramProber theirs{kStart};
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    const auto r = theirs.handle_probe(kStart, kStart, {0xffffffff - 100 + i, 0});
+    REQUIRE(r);
+    if (i >= 64) CHECK(r->window == ~0ULL);
+  }
+}
+
+TEST_CASE("a probe that comes twice gets one receipt") {
+  DatagramProber theirs{kStart};
+  CHECK(theirs.handle_probe(kStart, kStart, {5, 0}));
+  CHECK_FALSE(theirs.handle_probe(kStart, kStart, {5, 0}));
+}
+
+TEST_CASE("open probes are bounded") {
+  DatagramProber ours{kStart};
+  for (int i = 0; i < 10'000; ++i) ours.probe(kStart + std::chrono::seconds{i});
+  CHECK(ours.outstanding() == DatagramProber::kMaxOutstanding);
+}
