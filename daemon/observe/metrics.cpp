@@ -32,6 +32,7 @@ struct Metrics::Impl {
         peers{options.peer_label, options.label_key, options.retention},
         http{make_http_metrics(node.registry())} {
     show_node();
+    count_node(node.collect());
   }
 
   void show_node() {
@@ -45,6 +46,12 @@ struct Metrics::Impl {
     const std::size_t others = node_series + kProcessSeries + kMaxSeriesPerPeer;
     const std::size_t room = options.max_series - std::min<std::size_t>(options.max_series, others);
     peers.limit(std::min<std::size_t>(options.max_labelled_peers, room / kMaxSeriesPerPeer));
+  }
+
+  void count_node(const std::vector<prometheus::MetricFamily>& families) {
+    node_series = 0;
+    for (const auto& family : families) node_series += count_series(family);
+    limit_labels();
   }
 
   // Events that count by peer; node has the rest.
@@ -97,10 +104,10 @@ void Metrics::configure(const MetricsOptions& options) {
 std::shared_ptr<const MetricsSnapshot> Metrics::snapshot(const NodeSnapshot& node, WallTime wall) {
   Impl& m = *impl_;
   auto out = std::make_shared<MetricsSnapshot>();
-  m.peers.update(node);
+  std::vector<PeerSeries> peers = m.peers.fold(node, wall);
   out->per_peer = m.options.peer_label != PeerLabel::none;
   if (out->per_peer) {
-    out->peers = m.peers.series(node, wall);
+    out->peers = std::move(peers);
     out->has_other = m.peers.has_other();
     out->other = m.peers.other();
   }
@@ -109,9 +116,7 @@ std::shared_ptr<const MetricsSnapshot> Metrics::snapshot(const NodeSnapshot& nod
   m.node.set(node, wall);
   m.node.series_evicted(m.peers.evicted_series());
   out->node = m.node.collect();
-  m.node_series = 0;
-  for (const auto& family : out->node) m.node_series += count_series(family);
-  m.limit_labels();
+  m.count_node(out->node);
 
   out->series = m.node_series;
   for (const PeerSeries& peer : out->peers) out->series += count_series(peer, out->paths);

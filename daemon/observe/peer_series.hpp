@@ -74,6 +74,6 @@ constexpr bool has(PathSet set, std::size_t path) { return (set >> path & 1U) !=
 std::size_t count_series(const PeerCounters& counters, PathSet paths);
 std::size_t count_series(const PeerSeries& peer, PathSet paths);
 /// No peer is ever written as more.
-inline constexpr std::size_t kMaxSeriesPerPeer = 52;
+inline constexpr std::size_t kMaxSeriesPerPeer = 50;
 
 }  // namespace pw::observe

@@ -128,15 +128,17 @@ void PeerTable::relabel(PeerLabel mode, Buffer key) {
   }
 }
 
-void PeerTable::update(const NodeSnapshot& node) {
-  evict(node.at);
+std::vector<PeerSeries> PeerTable::fold(const NodeSnapshot& node, WallTime wall) {
   ++generation_;
   order_.clear();
   for (const PeerSnapshot& peer : node.peers) {
     order_.push_back(find_or_add(peer.id));
     absorb(rows_[order_.back()], peer);
   }
+  std::vector<PeerSeries> out = series(node, wall);
+  evict(node.at);
   if (choose_now_ || node.at >= next_choice_) choose(node.at);
+  return out;
 }
 
 void PeerTable::absorb(Row& row, const PeerSnapshot& peer) {

@@ -31,12 +31,11 @@ class PeerTable {
   /// Where an increment of this peer belongs now. Valid until the next call.
   PeerCounters& counters_of(const PeerId& id);
 
-  /// Takes the exact totals of the snapshot, evicts, and hands labels out. O(peers).
-  void update(const event::NodeSnapshot& node);
-  /// The labelled peers, after update() of the same snapshot.
-  std::vector<PeerSeries> series(const event::NodeSnapshot& node, WallTime wall);
+  /// Takes the exact totals of the snapshot and gives the series of the labelled peers. Then, for the next time, evicts
+  /// and hands labels out: what a series had when it leaves was shown once. O(peers).
+  std::vector<PeerSeries> fold(const event::NodeSnapshot& node, WallTime wall);
 
-  /// At most so many labels; takes effect at the next update().
+  /// At most so many labels; takes effect after the next fold().
   void limit(std::size_t max_labelled);
   void relabel(PeerLabel mode, Buffer key);
   void retain(Duration retention) { retention_ = retention; }
@@ -69,6 +68,7 @@ class PeerTable {
   std::size_t find_or_add(const PeerId& id);
   void give_label(Row& row);
   void take_label(Row& row);
+  std::vector<PeerSeries> series(const event::NodeSnapshot& node, WallTime wall);
   void absorb(Row& row, const event::PeerSnapshot& peer);
   void absorb_traffic(Row& row, const event::PeerSnapshot& peer);
   void refresh_text(Row& row, const std::string& name, const std::string& software);
