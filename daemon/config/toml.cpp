@@ -1,43 +1,37 @@
-// The only file that sees toml++. It is compiled in here, not linked, so that it throws nothing, obeys our limit of
-// nesting, and is seen by the sanitizers and the fuzzer.
+// The only file that sees toml++. It is compiled in here, not linked, so that it obeys our limit of nesting and our
+// assertions, and is seen by the sanitizers and the fuzzer.
+#include <stdexcept>
+
+namespace {
+/// toml++ asserts on some bytes that are no TOML, and assumes in builds without assertions that they never come. The
+/// scan beforehand stops those that are known; one that is not must not end the daemon either.
+struct ParserAssertion : std::logic_error {
+  using std::logic_error::logic_error;
+};
+constexpr void parser_assert(bool holds, const char* expression) {
+  if (!holds) throw ParserAssertion{expression};
+}
+}  // namespace
+
+#undef NDEBUG
+#define TOML_ASSERT(expression) parser_assert(static_cast<bool>(expression), #expression)
 #define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
+#define TOML_EXCEPTIONS 1  // without them most of the parser is noexcept, and no assertion could leave it
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 8  // ours need three
-// Its assertions are wrong about input: "[=]" fails one, right before the line that reports the mistake properly. Nor may
-// they become assumptions for the optimizer, which is what it makes of them under NDEBUG.
-#undef NDEBUG
-#define TOML_ASSERT(expression) static_cast<void>(0)
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <optional>
 #include <tuple>
 
 #include "config/document.hpp"
+#include "config/toml_scan.hpp"
 
 namespace pw::config {
 namespace {
 
-/// A dotted name makes one table in another per dot, and tables are destroyed by recursion: with eight nested values at
-/// most, this bounds it to about 2000 levels. 256 leaves room for 80 addresses in one line.
-constexpr std::size_t kMostDotsPerLine = 256;
 /// Of what is handed on: section → key → list → element.
 constexpr int kDeepest = 5;
-
-std::optional<Place> line_with_too_many_dots(const std::string& file, std::string_view text) {
-  unsigned line = 1;
-  std::size_t dots = 0;
-  for (const char c : text) {
-    if (c == '\n') {
-      ++line;
-      dots = 0;
-    } else if (c == '.' && ++dots > kMostDotsPerLine) {
-      return Place{file, line, 1};
-    }
-  }
-  return std::nullopt;
-}
 
 /// The most frequent slip, `level = info`, gets a message about numbers: the line itself says what is missing.
 std::string_view syntax_hint(std::string_view text, unsigned line) {
@@ -98,19 +92,17 @@ class Converter {
 }  // namespace
 
 Raw::Table parse_toml(const std::string& file, std::string_view text, Problems& problems) {
-  if (const auto where = line_with_too_many_dots(file, text)) {
-    problems.add(*where, "more than " + std::to_string(kMostDotsPerLine) + " dots in one line",
-                 "break a long list into lines");
-    return {};
-  }
-  const toml::parse_result parsed = toml::parse(text, std::string_view{file});
-  if (!parsed) {
-    const auto& at = parsed.error().source().begin;
-    problems.add({file, at.line, at.column}, "this is not TOML: " + std::string{parsed.error().description()},
+  if (!is_safe_toml(file, text, problems)) return {};
+  try {
+    return Converter{file}.table(toml::parse(text, std::string_view{file}), 0);
+  } catch (const toml::parse_error& error) {
+    const auto& at = error.source().begin;
+    problems.add({file, at.line, at.column}, "this is not TOML: " + std::string{error.description()},
                  syntax_hint(text, at.line));
-    return {};
+  } catch (const std::exception&) {  // an assertion, or no memory
+    problems.add({file}, "this is not TOML");
   }
-  return Converter{file}.table(parsed.table(), 0);
+  return {};
 }
 
 }  // namespace pw::config
