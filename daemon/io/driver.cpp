@@ -355,6 +355,10 @@ void Driver::stop() {
   impl_->enqueue([d = impl_.get()] { d->turn([d](Instant now) { d->begin_stop(now); }); });
 }
 
+void Driver::stop_now() {
+  impl_->enqueue([d = impl_.get()] { d->context.stop(); });
+}
+
 std::uint64_t Driver::progress() const { return impl_->progress.load(std::memory_order_relaxed); }
 
 }  // namespace pw::io

@@ -72,6 +72,8 @@ class Driver {
   bool post(std::function<void()> task);
   /// Says goodbye, then ends run(). May be called from anywhere, any number of times.
   void stop();
+  /// Ends run() without a goodbye.
+  void stop_now();
   /// Counts the turns of the network thread: it stands still when that thread does, and at no other time for longer
   /// than kTick. What a watchdog is to be fed from.
   std::uint64_t progress() const;

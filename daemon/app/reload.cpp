@@ -1,0 +1,104 @@
+#include "app/reload.hpp"
+
+#include <string_view>
+#include <utility>
+
+#include "config/files.hpp"
+
+namespace pw::app {
+namespace {
+
+// An event's detail is for a log line; the whole list is in the answer of the reload.
+constexpr std::size_t kProblemsInEvent = 3;
+
+std::string joined(const std::vector<std::string>& words, std::string_view separator) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += separator;
+    out += word;
+  }
+  return out;
+}
+
+std::string summary(std::vector<std::string> problems) {
+  const std::size_t all = problems.size();
+  if (all <= kProblemsInEvent) return joined(problems, "; ");
+  problems.resize(kProblemsInEvent);
+  return joined(problems, "; ") + "; and " + std::to_string(all - kProblemsInEvent) + " more";
+}
+
+config::Config keep_what_needs_a_restart(const config::Config& before, config::Config after) {
+  after.node = before.node;
+  after.network = before.network;
+  after.telemetry = before.telemetry;
+  after.privacy = before.privacy;
+  after.log.format = before.log.format;
+  after.http.listen = before.http.listen;
+  after.http.control_socket = before.http.control_socket;
+  after.http.rate_limit = before.http.rate_limit;
+  after.http.allow_unauthenticated = before.http.allow_unauthenticated;
+  return after;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> environment_of(const char* const* environment) {
+  std::map<std::string, std::string> out;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    const auto equals = entry.find('=');
+    if (equals != std::string_view::npos) out.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return out;
+}
+
+config::Loaded read_config(const Invocation& invocation, const std::map<std::string, std::string>& environment) {
+  const config::SystemFiles files;
+  config::Sources sources{{}, environment, invocation.overrides};
+  if (invocation.config_file) {
+    sources.files = {*invocation.config_file};
+  } else {
+    auto standard = config::standard_files(files);
+    if (!standard) {
+      config::Loaded failed;
+      failed.problems.push_back({config::kStandardDirectory, 0, 0, standard.error().detail, {}});
+      return failed;
+    }
+    sources.files = std::move(*standard);
+  }
+  return config::load(sources, files);
+}
+
+ReloadPlan plan_reload(const config::Config& before, const config::Loaded& read) {
+  ReloadPlan plan;
+  if (!read.ok()) {
+    plan.config = before;
+    for (const config::Problem& problem : read.problems) plan.outcome.errors.push_back(problem.to_string());
+    plan.event = {false, summary(plan.outcome.errors)};
+    return plan;
+  }
+  plan.outcome.success = true;
+  plan.outcome.needs_restart = config::differences(before, read.config).restart;
+  plan.config = keep_what_needs_a_restart(before, read.config);
+  plan.event = {true, plan.outcome.needs_restart.empty()
+                          ? std::string{}
+                          : "restart to change " + joined(plan.outcome.needs_restart, ", ")};
+  return plan;
+}
+
+bool ReloadRequests::add(Done done) {
+  {
+    const std::scoped_lock lock{mutex_};
+    if (waiting_.size() >= kMost) return false;
+    waiting_.push_back(std::move(done));
+  }
+  bell_.ring();
+  return true;
+}
+
+std::vector<ReloadRequests::Done> ReloadRequests::take() {
+  const std::scoped_lock lock{mutex_};
+  return std::exchange(waiting_, {});
+}
+
+}  // namespace pw::app

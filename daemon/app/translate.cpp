@@ -1,0 +1,149 @@
+#include "app/translate.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "quic/digest.hpp"
+
+namespace pw::app {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+peer::AdmissionMode admission(config::Admission mode) {
+  switch (mode) {
+    case config::Admission::allowlist:
+      return peer::AdmissionMode::allowlist;
+    case config::Admission::secret:
+      return peer::AdmissionMode::secret;
+  }
+  return peer::AdmissionMode::allowlist;
+}
+
+observe::PeerLabel peer_label(config::PeerIdPrivacy privacy) {
+  switch (privacy) {
+    case config::PeerIdPrivacy::full:
+      return observe::PeerLabel::full;
+    case config::PeerIdPrivacy::short_:
+      return observe::PeerLabel::short_;
+    case config::PeerIdPrivacy::hashed:
+      return observe::PeerLabel::hashed;
+    case config::PeerIdPrivacy::none:
+      return observe::PeerLabel::none;
+  }
+  return observe::PeerLabel::short_;
+}
+
+/// One key for two purposes would tie them together, so each gets its own.
+quic::Digest derive(ByteView key, std::string_view purpose) { return quic::hmac_sha256(key, as_bytes(purpose)); }
+
+/// Equal on all nodes of a mesh, so that a peer's hashed label agrees on all of them; with a mesh secret no outsider
+/// can make it.
+Buffer label_key(const config::Config& config) {
+  const std::string_view secret = config.secrets.empty() ? std::string_view{} : config.secrets.front();
+  const auto key = derive(as_bytes(secret), "peerwatch peer labels: " + config.mesh.name);
+  return {key.begin(), key.end()};
+}
+
+observe::LogFormat log_format(config::LogFormat format, bool terminal) {
+  switch (format) {
+    case config::LogFormat::automatic:
+      return terminal ? observe::LogFormat::logfmt : observe::LogFormat::json;
+    case config::LogFormat::logfmt:
+      return observe::LogFormat::logfmt;
+    case config::LogFormat::json:
+      return observe::LogFormat::json;
+    case config::LogFormat::journal:
+      return observe::LogFormat::journal;
+  }
+  return observe::LogFormat::json;
+}
+
+/// Both ends of a tie and a restarted peer's old connection are held for moments, so each session may need two.
+constexpr std::size_t kConnectionsASession = 2;
+
+}  // namespace
+
+std::string_view version() { return PEERWATCH_VERSION; }
+
+std::string node_name(const config::Config& config) {
+  return config.node.name.empty() ? host_name() : config.node.name;
+}
+
+peer::Membership membership(const config::Config& config) {
+  peer::Membership out;
+  out.mesh = config.mesh.name;
+  out.admission = admission(config.mesh.admission);
+  for (const std::string& secret : config.secrets) out.secrets.emplace_back(secret.begin(), secret.end());
+  out.deny = config.mesh.deny;
+  for (const config::Peer& peer : config.peers)
+    out.peers.push_back({peer.id, peer.name, peer.always_label, peer.addresses});
+  out.max_sessions = config.mesh.max_sessions;
+  out.probe.rtt_interval = config.probe.rtt_interval;
+  out.probe.datagram_interval = config.probe.datagram_interval;
+  out.probe.bandwidth_max_bytes_per_day = config.probe.bandwidth_max_bytes_per_day;
+  return out;
+}
+
+mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed) {
+  mesh::Options out;
+  const std::size_t sessions = std::max<std::size_t>(config.mesh.max_sessions, config.peers.size());
+  out.quic.max_connections =
+      std::max(out.quic.max_connections, kConnectionsASession * sessions + out.quic.max_half_open);
+  out.quic.static_secret = derive(seed, "peerwatch stateless resets and tokens");
+  out.peer.software = version();
+  out.peer.retry_initial = config.recovery.retry_initial;
+  out.peer.retry_max = config.recovery.retry_max;
+  out.peer.retention = config.telemetry.retention_gone_peer;
+  return out;
+}
+
+observe::MetricsOptions metrics_options(const config::Config& config, const PeerId& self) {
+  observe::MetricsOptions out;
+  out.version = version();
+  out.self = self;
+  out.node_name = node_name(config);
+  out.mesh = config.mesh.name;
+  out.peer_label = peer_label(config.privacy.peer_id);
+  out.label_key = label_key(config);
+  out.max_labelled_peers = config.telemetry.max_labelled_peers;
+  out.max_series = config.telemetry.max_series;
+  out.retention = config.telemetry.retention_gone_peer;
+  return out;
+}
+
+http::Policy http_policy(const config::Config& config) {
+  http::Policy out;
+  out.tokens = {config.metrics_token, config.admin_token};
+  out.host_names = {host_name()};
+  if (!config.node.name.empty()) out.host_names.push_back(config.node.name);
+  out.rate_limit = config.http.rate_limit;
+  return out;
+}
+
+http::NodeInfo node_info(const config::Config& config, const std::vector<SocketAddress>& listening) {
+  http::NodeInfo out;
+  out.name = node_name(config);
+  out.mesh = config.mesh.name;
+  out.version = version();
+  out.advertise = config.network.advertise;
+  if (!out.advertise.empty()) return out;
+  for (const SocketAddress& address : listening)
+    if (!address.ip.is_unspecified()) out.advertise.push_back({address.ip.to_string(), address.port});
+  return out;
+}
+
+observe::LogOptions log_options(const config::Config& config, bool terminal) {
+  observe::LogOptions out;
+  out.format = log_format(config.log.format, terminal);
+  if (auto levels = observe::parse_levels(config.log.level)) out.levels = *levels;
+  return out;
+}
+
+}  // namespace pw::app
