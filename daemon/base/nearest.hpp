@@ -29,18 +29,21 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-/// The known word that `word` was probably meant to be: at most a third of it differs (at least one letter may). Words
-/// longer than 64 characters are nobody's typing error. `known` is any range of strings.
+/// The known word that `word` was probably meant to be: at most a third of it differs (at least one letter may), or it
+/// is the beginning of the known one, three letters or more. Words longer than 64 characters are nobody's typing error.
+/// `known` is any range of strings.
 template <class Range>
 std::optional<std::string> nearest(std::string_view word, const Range& known) {
   constexpr std::size_t kLongest = 64;  // the cost is quadratic, and the word may come from the network
+  constexpr std::size_t kShortestBeginning = 3;
   if (word.empty() || word.size() > kLongest) return std::nullopt;
   std::optional<std::string> best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const auto& candidate : known) {
     const std::string_view text = candidate;
     if (text.empty() || text.size() > kLongest) continue;
-    const std::size_t distance = edit_distance(word, text);
+    const bool cut_short = word.size() >= kShortestBeginning && text.starts_with(word);
+    const std::size_t distance = cut_short ? 1 : edit_distance(word, text);
     if (distance < best_distance) {
       best_distance = distance;
       best = std::string{text};

@@ -106,7 +106,7 @@ std::optional<Reply> Application::refuse(const Request& head, Admission& admissi
 }
 
 void Application::answer(const Admission& admission, const Request& request, WallTime now, Done outer) {
-  const Done done = [outer = std::move(outer), request](Reply reply) { outer(finished(std::move(reply), request)); };
+  const Done done = [outer, request](Reply reply) { outer(finished(std::move(reply), request)); };
   switch (admission.info->route) {
     case Route::index: {
       Reply page = json_reply(index_page());
