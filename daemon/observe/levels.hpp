@@ -26,6 +26,12 @@ constexpr auto names(Room) {
 /// The least level that is written, by Room.
 using Levels = std::array<Level, enum_count<Room>()>;
 
+constexpr Levels all_at(Level level) {
+  Levels out{};
+  out.fill(level);
+  return out;
+}
+
 /// `LEVEL` or `LEVEL,ROOM=LEVEL,…` in any order; the last word on a room holds; without a bare level it is info.
 /// "warn" is taken for warning. The error names what was not understood, and what would be.
 Result<Levels> parse_levels(std::string_view text);

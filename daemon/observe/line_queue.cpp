@@ -1,6 +1,7 @@
 #include "observe/line_queue.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/details/thread_pool.h>
@@ -58,12 +59,19 @@ class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::nu
   std::atomic<bool> abandoned_{false};
 };
 
+/// The daemon's signals go to its other threads; a pipe whose reader has gone gives EPIPE instead of the end.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 }  // namespace
 
 struct LineQueue::Impl {
   Impl(int fd, std::size_t lines)
       : sink{std::make_shared<DescriptorSink>(fd)},
-        pool{std::make_shared<spdlog::details::thread_pool>(lines, 1)},
+        pool{std::make_shared<spdlog::details::thread_pool>(lines, 1, block_signals)},
         logger{std::make_shared<spdlog::async_logger>("peerwatch", sink, pool,
                                                       spdlog::async_overflow_policy::overrun_oldest)} {
     logger->set_level(spdlog::level::trace);
@@ -71,7 +79,7 @@ struct LineQueue::Impl {
   }
 
   std::shared_ptr<DescriptorSink> sink;
-  mutable std::shared_ptr<spdlog::details::thread_pool> pool;
+  std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::async_logger> logger;
   std::atomic<std::uint64_t> pushed{0};
   std::atomic<std::uint64_t> errors{0};

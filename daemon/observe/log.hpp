@@ -26,7 +26,7 @@ enum class LogFormat : std::uint8_t {
 
 struct LogOptions {
   LogFormat format = LogFormat::logfmt;
-  Levels levels{};
+  Levels levels = all_at(Level::info);
   /// Wall-clock time of a line; empty: the system's.
   std::function<WallTime()> clock;
   /// Where lines go, with their newline; empty: stderr, through the queue. A test's own sink is called on the caller's

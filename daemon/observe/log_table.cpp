@@ -32,10 +32,8 @@ struct Table {
   Importance operator()(const DialEnded& e) const {
     return {Room::peer, e.result == DialResult::failed ? Level::info : Level::debug};
   }
-  Importance operator()(const ConnectionFailed& e) const {
-    // A dial's failure is told by dial_ended; without a peer it is a stranger's, and there is no end of them.
-    return {Room::quic, e.peer ? Level::info : Level::debug};
-  }
+  // The same is told by dial_ended or session_ended; what is left are strangers, and there is no end of them.
+  Importance operator()(const ConnectionFailed&) const { return {Room::quic, Level::debug}; }
   Importance operator()(const AdmissionRefused&) const { return {Room::peer, Level::warning}; }
   Importance operator()(const SessionEstablished&) const { return {Room::peer, Level::info}; }
   Importance operator()(const SessionEnded& e) const {
@@ -46,7 +44,9 @@ struct Table {
   }
   Importance operator()(const DuplicateIdentity&) const { return {Room::peer, Level::error}; }
   Importance operator()(const PathHealthChanged& e) const {
-    return {Room::peer, e.to == PathHealth::dead ? Level::warning : Level::info};
+    if (e.to == PathHealth::dead) return {Room::peer, Level::warning};
+    // One missed probe makes a path suspect, and on a lossy path that happens all the time.
+    return {Room::peer, e.from == PathHealth::dead ? Level::info : Level::debug};
   }
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
   Importance operator()(const EchoMeasured&) const { return {Room::probe, Level::debug}; }

@@ -38,10 +38,9 @@ LabelMap read_labels(std::string_view& rest) {
     rest.remove_prefix(equals + 2);
     std::string value;
     while (!rest.starts_with('"')) {
-      REQUIRE(!rest.empty());
-      REQUIRE(rest.front() != '\n');
+      if (rest.empty() || rest.front() == '\n') FAIL("a label's value has no end");
       const auto c = observe::decode(rest);
-      REQUIRE(c.size != 0);
+      if (c.size == 0) FAIL("not UTF-8");
       if (c.value == U'\\') {
         REQUIRE(rest.size() > 1);
         const char escaped = rest[1];

@@ -51,7 +51,7 @@ PeerId like(const PeerId& original, std::size_t from_byte, std::uint8_t value) {
 }  // namespace
 
 TEST_CASE("every increment reaches exactly one series, and no series falls") {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
     INFO("seed " << seed);
     Rng rng{seed};
     auto o = options();
@@ -70,7 +70,7 @@ TEST_CASE("every increment reaches exactly one series, and no series falls") {
     std::map<std::string, double> truth, seen, last;
     std::set<std::string> labelled;
     Instant now{};
-    for (int step = 0; step < 300; ++step) {
+    for (int step = 0; step < 250; ++step) {
       now += rng.up_to(20s);
       for (unsigned n = 0; n < kPeers; ++n) {
         PeerSnapshot& p = all[n];
