@@ -53,7 +53,7 @@ std::string human(Duration d) {
   if (d == Duration::zero()) return "0s";
   const std::int64_t ns = d.count();
   if (ns < 59'950'000'000) return below_a_minute(ns);
-  const std::int64_t s = (ns + 500'000'000) / 1'000'000'000;
+  const std::int64_t s = ns / 1'000'000'000 + (ns % 1'000'000'000 >= 500'000'000 ? 1 : 0);
   if (s < kHour) return two_units(s / kMinute, "m", s % kMinute, "s");
   if (s < kDay) return two_units(s / kHour, "h", s % kHour / kMinute, "m");
   return two_units(s / kDay, "d", s % kDay / kHour, "h");
