@@ -17,17 +17,19 @@ class Deadlines {
     const auto found = at_.find(key);
     if (found != at_.end()) {
       if (found->second == at) return;
-      order_.erase({found->second, key});
+      auto node = order_.extract({found->second, key});
       if (at == kNever) {
         at_.erase(found);
         return;
       }
       found->second = at;
+      node.value().first = at;  // a deadline moves with every packet: without a new allocation
+      order_.insert(std::move(node));
     } else {
       if (at == kNever) return;
       at_.emplace(key, at);
+      order_.emplace(at, key);
     }
-    order_.emplace(at, key);
   }
   void clear(const Key& key) { set(key, kNever); }
   Instant earliest() const { return order_.empty() ? kNever : order_.begin()->first; }
