@@ -151,7 +151,8 @@ void Connection::establish() {
   if (established_) return;
   established_ = true;
   give_up_ = kNever;
-  shared_.events.push_back(Established{handle_, *tls_->peer(), dialled_, paths_.front()});
+  peer_ = tls_->peer();
+  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front()});
   for (Event& event : early_) shared_.events.push_back(std::move(event));
   early_ = {};
 }

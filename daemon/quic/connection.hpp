@@ -58,8 +58,8 @@ class Connection {
   void reset_by_peer();
 
   // ---- output
-  /// Everything that may leave now, as Transmits.
-  void write(Instant now);
+  /// Everything that may leave now, as Transmits, up to the send quantum. False if that was nothing.
+  bool write(Instant now);
   void close(Instant now, std::uint64_t application_code, std::string_view reason);
 
   // ---- commands, as in endpoint.hpp
@@ -118,8 +118,10 @@ class Connection {
   bool handshake_complete_ = false;
   bool established_ = false;
   bool reset_seen_ = false;
+  bool packet_open_ = false;  // ngtcp2 expects more for the packet it is writing
   ngtcp2_conn* conn_ = nullptr;
   std::unique_ptr<TlsSession> tls_;
+  std::optional<PeerId> peer_;      // once it is established
   std::vector<PathAddress> paths_;  // candidates while dialling, then where packets go
   Instant give_up_ = kNever;        // a dial that is not confirmed by then has failed
   Digest exporter_{};

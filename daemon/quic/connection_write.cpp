@@ -80,13 +80,19 @@ ngtcp2_ssize Connection::write_packet(std::uint8_t* out, ngtcp2_tstamp ts) {
     else if (Stream* stream = next_stream())
       n = write_from(*stream, out, ts);
     else
-      return ngtcp2_conn_writev_stream(conn_, nullptr, nullptr, out, kUdpPayload, nullptr,
-                                       NGTCP2_WRITE_STREAM_FLAG_NONE, -1, nullptr, 0, ts);
-    if (n != NGTCP2_ERR_WRITE_MORE) return n;
+      n = ngtcp2_conn_writev_stream(conn_, nullptr, nullptr, out, kUdpPayload, nullptr, NGTCP2_WRITE_STREAM_FLAG_NONE,
+                                    -1, nullptr, 0, ts);
+    if (n == NGTCP2_ERR_WRITE_MORE) {
+      packet_open_ = true;
+      continue;
+    }
+    if (n >= 0) packet_open_ = false;
+    return n;
   }
 }
 
-void Connection::write(Instant now) {
+bool Connection::write(Instant now) {
+  packet_open_ = false;
   const ngtcp2_tstamp ts = timestamp(now);
   for (Stream& stream : streams_) stream.blocked = false;
   const std::size_t quantum = ngtcp2_conn_get_send_quantum(conn_);
@@ -95,7 +101,12 @@ void Connection::write(Instant now) {
     const ngtcp2_ssize n = write_packet(shared_.scratch.data() + waiting, ts);
     if (n < 0) {
       transmit(waiting, segments);
-      return fail(now, static_cast<int>(n));
+      // ngtcp2 asserts that a packet once begun is finished, even before the last one of all: then it is not written.
+      if (packet_open_)
+        end(Ending::Kind::silent, false, verdict_of_library(static_cast<int>(n), 0));
+      else
+        fail(now, static_cast<int>(n));
+      return true;
     }
     if (n == 0) break;
     const auto size = static_cast<std::size_t>(n);
@@ -111,6 +122,7 @@ void Connection::write(Instant now) {
   }
   transmit(waiting, segments);
   if (total > 0) ngtcp2_conn_update_pkt_tx_time(conn_, ts);
+  return total > 0;
 }
 
 void Connection::transmit(std::size_t bytes, std::size_t segments) {
@@ -135,12 +147,13 @@ Buffer Connection::close_packet(Instant now, const ngtcp2_ccerr& error) {
 void Connection::end(Ending::Kind kind, bool local, Verdict verdict) {
   Ending& e = ended_.emplace();
   e.kind = kind;
-  e.closed = {handle_, local, verdict.error, verdict.application_code, std::move(verdict.detail)};
+  e.closed = {
+      handle_, local, verdict.error, verdict.application_code, std::move(verdict.detail), peer_, paths_.front().remote};
   e.pto = Duration{static_cast<std::int64_t>(ngtcp2_conn_get_pto(conn_))};
 }
 
 void Connection::close(Instant now, std::uint64_t application_code, std::string_view reason) {
-  write(now);  // what was said before goodbye
+  if (handshake_complete_) write(now);  // what was said before goodbye
   if (ended_) return;
   const ByteView cut = as_bytes(reason.substr(0, kMaxReason));
   ngtcp2_ccerr error;

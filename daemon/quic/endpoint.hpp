@@ -5,8 +5,10 @@
 // all its candidates and keeps the first whose reply is authentic; an acceptor keeps the source of the first Initial and
 // drops handshake packets from elsewhere.
 //
-// Order of calls: after every handle_* or command, drain poll_transmit, then poll_event, then rearm one timer at
-// poll_timeout. Nothing here re-enters. `now` never runs backwards. No input from the network ends the process or throws.
+// Order of calls: after every handle_* drain poll_event, give the commands that follow from the events, flush, then drain
+// poll_transmit and rearm one timer at poll_timeout. handle_datagram itself writes nothing, so that an acknowledgement and
+// the answer to what it acknowledges leave in one packet; whoever does not flush has it done by poll_transmit. Nothing here
+// re-enters. `now` never runs backwards. No input from the network ends the process or throws.
 #pragma once
 
 #include <array>
@@ -29,7 +31,8 @@
 
 namespace pw::quic {
 
-/// A connection of this endpoint. Never used again after its Closed was polled.
+/// A connection of this endpoint. Never used again after its Closed was polled. A reset by a restarted peer is recognised
+/// by the side that dialled: the first connection ID of a dialler has no reset token (RFC 9000 section 18.2).
 enum class Handle : std::uint64_t {};
 using StreamId = std::int64_t;
 
@@ -43,9 +46,11 @@ struct Options {
   std::size_t max_connections = 2048;   // half-open ones included; more are refused
   std::size_t max_half_open = 512;      // accepted, handshake not finished; each costs about 58 kB and 164 µs
   std::size_t retry_threshold = 64;     // half-open connections from which on an Initial without a token gets a Retry
-  double initials_per_second = 20;      // new connections from one source (IPv4 /32, IPv6 /64), burst 2 s; before any cryptography
+  /// New connections from one source (IPv4 /32, IPv6 /64), burst 2 s; before any cryptography. One that was asked for a
+  /// token counts twice.
+  double initials_per_second = 20;
   std::size_t max_sources = 4096;       // sources tracked for that; beyond, unknown sources share one bucket
-  std::size_t max_dial_candidates = 4;
+  std::size_t max_dial_candidates = 4;  // also the paths in use at once
   Duration handshake_timeout = 10s;
   Duration idle_timeout = 60s;          // the session above declares death long before
   std::size_t max_queued_datagrams = 64;     // a connection; beyond it the oldest is dropped and counted
@@ -71,13 +76,16 @@ struct DatagramReceived { Handle connection; PathAddress from; Instant received_
 /// All bytes given to write_stream so far are acknowledged, or a stream that was full has room again.
 struct StreamDrained { Handle connection; StreamId stream; };
 struct StreamReset { Handle connection; StreamId stream; };
-/// Our own close: sent when the closing period begins. Always the last event of a connection.
+/// Our own close: sent when the closing period begins. Always the last event of a connection, and the only one of an
+/// accepted connection whose handshake failed.
 struct Closed {
   Handle connection;
   bool local;                        // closed by close()
   event::ErrorType error;            // meaningful unless closed by an application close
   std::optional<std::uint64_t> application_code;  // as the peer (or close()) said
   std::string detail;                // for people; the peer's own reason is cut at 128 bytes and made printable
+  std::optional<PeerId> peer{};      // if its key was proved
+  SocketAddress remote{};            // where its packets went last
 };
 using Event = std::variant<Established, StreamOpened, StreamData, DatagramReceived, StreamDrained, StreamReset, Closed>;
 
@@ -110,16 +118,19 @@ class Endpoint {
   // ---- commands
   /// Starts a handshake over up to max_dial_candidates paths at once. Fails at the connection limit or without candidates.
   Result<Handle> dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected);
+  /// Fails before Established, and while the peer allows no more streams.
   Result<StreamId> open_stream(Handle connection);
-  /// Queues bytes; fails, taking none, when the queue would pass its limit or the stream is gone.
+  /// Queues bytes; fails, taking none, when the queue would pass its limit or the stream is gone or finished.
   Status write_stream(Handle connection, StreamId stream, ByteView bytes, bool fin = false);
   /// Tells QUIC that the bytes of StreamData were used up: flow control opens by that much.
   void consume(Handle connection, StreamId stream, std::size_t bytes);
   /// False when it is too large (never queued), empty, or the connection is gone. A full queue drops its oldest.
   bool write_datagram(Handle connection, ByteView bytes);
-  /// Sends CONNECTION_CLOSE with an application code. No further event of it but Closed. No-op on a closed one.
+  /// Sends what is queued as far as congestion control allows, then CONNECTION_CLOSE with an application code. No further
+  /// event of it but Closed. No-op on a closed one.
   void close(Instant now, Handle connection, std::uint64_t application_code, std::string_view reason);
-  /// Where packets go from now on: each to all of `paths` (one normally, two while the first is suspect).
+  /// Where packets go from now on: each to all of `paths` (one normally, two while the first is suspect). No-op before
+  /// Established, when the handshake itself has the path, and without paths.
   void set_paths(Handle connection, std::span<const PathAddress> paths);
   /// Makes commands given since the last handle_* take effect: writes packets. Call once after a batch of commands.
   void flush(Instant now);
@@ -139,6 +150,7 @@ class Endpoint {
 
   // ---- getters
   bool alive(Handle connection) const;  // not closed, not closing
+  /// Of a closed connection the last ones, at least until its Closed is polled.
   Stats stats(Handle connection) const;
   /// 32 bytes of TLS exporter (RFC 8446 section 7.5), label "EXPORTER-peerwatch", equal at both ends; from Established on.
   const std::array<std::uint8_t, 32>& exporter(Handle connection) const;
