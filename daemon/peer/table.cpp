@@ -222,10 +222,13 @@ void Table::node_was_late(Instant now, bool probe_all) {
 }
 
 std::vector<event::PeerSnapshot> Table::snapshot(Instant now) const {
+  std::vector<const Session*> ordered;
+  ordered.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) ordered.push_back(session.get());
+  std::ranges::sort(ordered, {}, &Session::id);
   std::vector<event::PeerSnapshot> all;
-  all.reserve(sessions_.size());
-  for (const auto& [id, session] : sessions_) all.push_back(session->snapshot(now));
-  std::ranges::sort(all, {}, &event::PeerSnapshot::id);
+  all.reserve(ordered.size());
+  for (const Session* session : ordered) all.push_back(session->snapshot(now));
   return all;
 }
 

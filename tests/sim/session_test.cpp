@@ -80,7 +80,7 @@ TEST_CASE("sessions come up and stay at 1, 5 and 20 percent loss each way") {
       World w{seed};
       w.default_link.loss = loss;
       Host& a = w.add("a");
-    w.add("b");
+      w.add("b");
       w.introduce_all();
       w.start_all();
       if (!w.run_until([&] { return all_connected(w); }, 60s)) return "not connected";

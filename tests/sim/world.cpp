@@ -61,7 +61,10 @@ event::Ticket Host::command(event::Command command) {
 
 void Host::drain() {
   while (auto transmit = node_->poll_transmit()) world_.send(index_, *transmit);
-  while (auto record = node_->poll_event()) events.push_back(std::move(*record));
+  while (auto record = node_->poll_event()) {
+    if (const auto* changed = std::get_if<event::StateChanged>(&record->event)) states_[changed->peer] = changed->to;
+    events.push_back(std::move(*record));
+  }
   while (auto reply = node_->poll_reply()) answers.insert_or_assign(reply->ticket, reply->answer);
   while (auto request = node_->poll_request()) {
     const auto& resolve = std::get<mesh::Resolve>(*request);
@@ -76,7 +79,10 @@ event::PeerSnapshot Host::peer(const Host& other) const {
   return {};
 }
 
-bool Host::connected(const Host& other) const { return node_ && state(other) == event::SessionState::connected; }
+event::SessionState Host::state(const Host& other) const {
+  const auto found = states_.find(other.id());
+  return found == states_.end() ? event::SessionState::disconnected : found->second;
+}
 
 // ---- World
 

@@ -39,7 +39,10 @@ class Host {
   /// Configures and starts a new instance of the daemon.
   void start();
   /// The process is gone at once: nothing is said to anybody.
-  void kill() { node_.reset(); }
+  void kill() {
+    node_.reset();
+    states_.clear();
+  }
   bool running() const { return node_ != nullptr; }
   mesh::Node& node() { return *node_; }
   void configure();
@@ -65,8 +68,9 @@ class Host {
     return all<E>().size();
   }
   event::PeerSnapshot peer(const Host& other) const;
-  event::SessionState state(const Host& other) const { return peer(other).state; }
-  bool connected(const Host& other) const;
+  /// As the events say; the checkers hold the snapshot against it.
+  event::SessionState state(const Host& other) const;
+  bool connected(const Host& other) const { return state(other) == event::SessionState::connected; }
 
  private:
   friend class World;
@@ -81,6 +85,7 @@ class Host {
   Rng rng_;
   std::unique_ptr<mesh::Node> node_;
   std::uint64_t next_ticket_ = 1;
+  std::map<PeerId, event::SessionState> states_;
 };
 
 class World {
