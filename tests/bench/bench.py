@@ -23,7 +23,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "functional"))
-os.environ.setdefault("PEERWATCH_PROGRAMS", "")
 
 import lab  # noqa: E402
 lab.enter()

@@ -72,7 +72,7 @@ class ConnectAndMeasure(harness.MeshTest):
             "p2p_rtt_milliseconds_count", peer_id=self.b.short_id) >= before + 5, 5)
 
     def test_bandwidth_is_measured_within_its_cap(self):
-        answer = self.a.post(f"/api/v1/peers/{self.b.id}/bandwidth", {"bytes": 1_000_000, "duration": "3s"})
+        answer = self.a.post(f"/api/v1/peers/{self.b.id}/bandwidth", {"bytes": 1_000_000, "duration_ms": 3000})
         self.assertEqual(answer.status, 200, answer.body)
         for direction in ("outbound", "inbound"):
             self.assertGreater(answer.json()[direction]["bytes_per_second"], 0)

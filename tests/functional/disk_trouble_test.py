@@ -16,7 +16,7 @@ class DiskTrouble(harness.MeshTest):
         a, b = self.node("a"), self.node("b")
         (a.state_dir / "identity.key").unlink()
         prepare(a.state_dir)
-        self.addCleanup(run, "umount", str(a.state_dir))
+        self.addCleanup(run, "umount", "--lazy", str(a.state_dir))
         a.start()
         a.id = a.status()["id"]
         a.knows(b)
@@ -42,7 +42,7 @@ class DiskTrouble(harness.MeshTest):
         logs = a.folder / "logs"
         logs.mkdir()
         run("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(logs))
-        self.addCleanup(run, "umount", str(logs))
+        self.addCleanup(run, "umount", "--lazy", str(logs))
         a.log_file = logs / "log"
         a.knows(b)
         b.knows(a)

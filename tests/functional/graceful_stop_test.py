@@ -35,7 +35,7 @@ class GracefulStop(harness.MeshTest):
         self.assertEqual(a.stop(), 0)
         self.assertFalse((a.folder / "control.sock").exists())
         a.start()
-        self.assertEqual(a.command("status").returncode, 0)
+        self.assertTrue(a.controllable())
 
     def test_a_second_signal_does_not_hang(self):
         (a,) = self.mesh("a")

@@ -9,7 +9,8 @@ import time
 import scrape
 from lab import Host
 
-PROGRAMS = pathlib.Path(os.environ.get("PEERWATCH_PROGRAMS", ""))
+PROGRAMS = pathlib.Path(os.environ.get("PEERWATCH_PROGRAMS") or
+                        pathlib.Path(__file__).resolve().parents[2] / "build/release/daemon")
 # Sanitizers slow a daemon down several times and keep freed memory: limits of time grow, those of memory don't apply.
 SANITIZED = os.environ.get("PEERWATCH_SANITIZED", "") != ""
 PORT = 9470
@@ -133,6 +134,10 @@ class Node:
     # ---- what it tells
     def get(self, path: str, **headers: str) -> scrape.Answer:
         return scrape.request((self.host.address, PORT), "GET", path, headers=headers)
+
+    def controllable(self) -> bool:
+        """The control socket answers."""
+        return scrape.request(self.socket, "GET", "/api/v1/status").status == 200
 
     def post(self, path: str, body: object = None) -> scrape.Answer:
         return scrape.request(self.socket, "POST", path, body)
