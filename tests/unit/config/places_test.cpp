@@ -52,6 +52,9 @@ TEST_CASE("a bracket without a name is an error of syntax, not the end of the pr
     CHECK(problem.starts_with("p.toml:2:"));
     CHECK(problem.find("this is not TOML: ") != std::string::npos);
   }
+  // A bracket at the start of a line inside a list is no header.
+  CHECK(only("[mesh]\ndeny = [\n[{a = 1}],\n]\n") ==
+        "p.toml:3:1: mesh.deny: expected a peer id in quotation marks like \"…52 characters…\", found a list");
   CHECK(problems_of("[http]\nlisten = [\n  \"127.0.0.1:1\",\n]\n").empty());
   CHECK(only("[log]\n  [\nlevel = 1\n") ==
         "p.toml:2:4: this is not TOML: expected the name of a section after the bracket");
