@@ -40,11 +40,11 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "zlib.h": ("daemon/http/",),
 }
 
-# Standard and system headers that would give the core a clock, entropy, a file, a socket or a thread. (<arpa/inet.h> is
-# no more than the text form of addresses.)
+# Standard and system headers that would give the core a clock, entropy, a file, a socket or a thread. (<arpa/inet.h> and
+# <netinet/in.h> are the text and the structs of addresses, which ngtcp2 wants too.)
 CORE_BANNED = re.compile(
     r"^(thread|mutex|shared_mutex|condition_variable|future|atomic|semaphore|stop_token|latch|barrier|random|iostream|"
-    r"istream|ostream|sstream|fstream|filesystem|ctime|time\.h|unistd\.h|fcntl\.h|pthread\.h|poll\.h|sys/.*|netinet/.*|"
+    r"istream|ostream|sstream|fstream|filesystem|ctime|time\.h|unistd\.h|fcntl\.h|pthread\.h|poll\.h|sys/.*|"
     r"linux/.*|netdb\.h)$")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
