@@ -46,6 +46,12 @@ constexpr Duration kHurriedStopPatience = 500ms;
 // For answers under way when the daemon ends.
 constexpr Duration kHttpPatience = 300ms;
 
+std::string joined(const std::vector<SocketAddress>& addresses) {
+  std::string out;
+  for (const SocketAddress& address : addresses) out += (out.empty() ? "" : " ") + address.to_string();
+  return out;
+}
+
 class Daemon {
  public:
   Daemon(const Invocation& invocation, const std::map<std::string, std::string>& environment, config::Config config)
@@ -58,6 +64,7 @@ class Daemon {
  private:
   Facts facts() const { return {node_info(config_, listening_), config::to_json(config_), config_.peers.size()}; }
   void begin();
+  void say_where();
   void supervise();
   void round();
   void take_signals();
@@ -145,7 +152,13 @@ void Daemon::begin() {
     network_ended_ = true;
     bell_.ring();
   }};
+  say_where();
   service_.ready(status());
+}
+
+void Daemon::say_where() {
+  log_->line(observe::Level::info, observe::Room::app, "peerwatchd " + std::string{version()} + " listens",
+             {{"udp", joined(listening_)}, {"http", joined(config_.http.listen)}});
 }
 
 void Daemon::supervise() {
