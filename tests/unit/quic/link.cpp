@@ -18,6 +18,11 @@ void Side::handle(const StreamData& e) {
   if (echo) static_cast<void>(endpoint->write_stream(e.connection, e.stream, e.bytes, e.fin));
 }
 
+void Side::handle(const DatagramReceived& e) {
+  datagrams.push_back(e);
+  if (echo_datagrams) endpoint->write_datagram(e.connection, e.bytes);
+}
+
 Side* Wire::at(const SocketAddress& address) {
   for (Side* side : sides_)
     if (std::ranges::find(side->addresses, address) != side->addresses.end()) return side;

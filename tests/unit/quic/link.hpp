@@ -52,6 +52,7 @@ struct Side {
   std::unique_ptr<Endpoint> endpoint;
   bool echo = false;    // give every stream byte back
   bool consume = true;  // use up stream bytes as they come
+  bool echo_datagrams = false;
   std::vector<Established> ups;
   std::vector<Closed> ends;
   std::vector<StreamOpened> opened;
@@ -67,7 +68,7 @@ struct Side {
   void handle(const Established& e) { ups.push_back(e); }
   void handle(const StreamOpened& e) { opened.push_back(e); }
   void handle(const StreamData& e);
-  void handle(const DatagramReceived& e) { datagrams.push_back(e); }
+  void handle(const DatagramReceived& e);
   void handle(const StreamDrained& e) { drained.push_back(e); }
   void handle(const StreamReset& e) { resets.push_back(e); }
   void handle(const Closed& e) { ends.push_back(e); }
