@@ -123,10 +123,12 @@ def measure_probes(programs, folder, count, seconds) -> dict:
 
 def measure_smokeping(count, seconds) -> dict:
     targets = [f"127.2.{n // 250}.{n % 250 + 1}" for n in range(count)]
-    empty = tempfile.NamedTemporaryFile("w", suffix=".yml")
+    no_others = tempfile.NamedTemporaryFile("w", suffix=".yml")
+    no_others.write("targets: []\n")
+    no_others.flush()
     process = subprocess.Popen(
         ["prometheus-smokeping-prober", "--privileged", "--ping.interval=1s", "--web.listen-address=127.0.0.1:9374",
-         f"--config.file={empty.name}", "--log.level=error", *targets],
+         f"--config.file={no_others.name}", "--log.level=error", *targets],
         preexec_fn=lab.die_with_parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def answered() -> float:
