@@ -78,7 +78,10 @@ std::size_t width(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::string milliseconds(double ms) { return ms < 999.5 ? three_digits(ms) + " ms" : three_digits(ms / 1000) + " s"; }
+std::string milliseconds(double ms) {
+  if (ms < 0.0995) return printed("%.0f \u00b5s", ms * 1000);
+  return ms < 999.5 ? three_digits(ms) + " ms" : three_digits(ms / 1000) + " s";
+}
 
 std::string age(double seconds) {
   if (seconds < 9.95) return printed("%.1fs", std::max(0.0, seconds));

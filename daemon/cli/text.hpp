@@ -21,7 +21,7 @@ std::string clean(std::string_view text);
 /// Columns that the text takes: one for each code point.
 std::size_t width(std::string_view text);
 
-/// "0.31 ms", "12.4 ms", "1.50 s": three digits that matter.
+/// "40 µs", "0.31 ms", "12.4 ms", "1.50 s": three digits that matter.
 std::string milliseconds(double ms);
 /// "0.4s", "12s", "3m 20s", "2h 5m", "4d 3h".
 std::string age(double seconds);

@@ -78,9 +78,9 @@ TEST_CASE_METHOD(Fixture, "status shows the node and an aligned table of its pee
         "node-a  qqqqqqqqqq  mesh default  peerwatchd 0.1.0  up 3m 20s  ready\n"
         "2 peers: 1 connected, 1 failed (1 direct_v4)\n"
         "\n"
-        "NAME    ID          STATE      PATH       RTT      JITTER   LOSS OUT/IN  BANDWIDTH OUT/IN  LAST SEEN  NOTE\n"
-        "node-b  aaaaaaaaaa  connected  direct_v4  0.31 ms  0.05 ms  5.0% / -     1.2 kB/s / -      0.4s ago\n"
-        "node-c  bbbbbbbbbb  failed     -          -        -        -            -                 -          "
+        "NAME    ID          STATE      PATH       RTT      JITTER  LOSS OUT/IN  BANDWIDTH OUT/IN  LAST SEEN  NOTE\n"
+        "node-b  aaaaaaaaaa  connected  direct_v4  0.31 ms  50 µs   5.0% / -     1.2 kB/s / -      0.4s ago\n"
+        "node-c  bbbbbbbbbb  failed     -          -        -       -            -                 -          "
         "timeout: nobody answered; retries in 4.2s\n");
 }
 

@@ -7,6 +7,7 @@ using namespace pw::cli;
 
 TEST_CASE("round trips have three digits that matter") {
   CHECK(milliseconds(0.314159) == "0.31 ms");
+  CHECK(milliseconds(0.0042) == "4 \u00b5s");
   CHECK(milliseconds(9.994) == "9.99 ms");
   CHECK(milliseconds(12.34) == "12.3 ms");
   CHECK(milliseconds(123.4) == "123 ms");
