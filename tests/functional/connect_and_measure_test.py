@@ -77,8 +77,8 @@ class ConnectAndMeasure(harness.MeshTest):
         for direction in ("outbound", "inbound"):
             self.assertGreater(answer.json()[direction]["bytes_per_second"], 0)
             self.assertLessEqual(answer.json()[direction]["bytes"], 1_000_000)
-            self.assertGreater(self.a.metrics().value("p2p_bandwidth_estimate_bytes_per_second", peer_id=self.b.short_id,
-                                                      direction=direction), 0)
+            wait_for("the estimate is exported", lambda: self.a.metrics().value(
+                "p2p_bandwidth_estimate_bytes_per_second", peer_id=self.b.short_id, direction=direction), 3)
 
     def test_metrics_pass_promtool(self):
         """Complaints are allowed about the names that the source documents fixed, and about no other."""
