@@ -17,7 +17,7 @@ build_packages=(
   libspdlog-dev libprotobuf-dev protobuf-compiler libgnutls28-dev zlib1g-dev libsystemd-dev curl
 )
 backports_packages=(libngtcp2-dev libngtcp2-crypto-gnutls-dev)
-test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 nftables systemd procps util-linux openssl prometheus)
+test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 util-linux systemd prometheus)
 backports_test_packages=(catch2)
 bench_packages=(prometheus-smokeping-prober)
 
