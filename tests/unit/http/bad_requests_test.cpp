@@ -13,6 +13,7 @@
 using namespace pw;
 using namespace pw::http;
 using namespace pw::http::test;
+using namespace std::string_literals;  // they may hold zero bytes
 
 namespace {
 
@@ -54,11 +55,11 @@ std::vector<Bad> bad_requests() {
       {"G\x01T / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
       {"GET /\x01 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
       {"GET / a HTTP/1.1\r\nHost: localhost\r\n\r\n", 505},
-      {std::string("GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n", 38), 400},
+      {"GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n"s, 400},
       {"GET / HTTP/1.1\nHost: localhost\n\n", 505},
       {"GET / HTTP/1.1\rHost: localhost\r\r", 505},
       {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS client hello\r\n\r\n", 400},
-      {std::string("\xff\xfe\xfd\x00\x01\x02\r\n\r\n", 10), 400},
+      {"\xff\xfe\xfd\x00\x01\x02\r\n\r\n"s, 400},
       {"SSH-2.0-OpenSSH_9.2\r\n\r\n", 400},
       {"{\"json\":true}\r\n\r\n", 400},
       // Targets.
@@ -111,7 +112,7 @@ std::vector<Bad> bad_requests() {
       {"GET / HTTP/1.1\r\n: x\r\nHost: localhost\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nno colon\r\nHost: localhost\r\n\r\n", 400},
       {"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\x01\r\n\r\n", 400},
-      {std::string("GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n", 43), 400},
+      {"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n"s, 400},
       {with("GET / HTTP/1.1", "X: " + std::string(20000, 'x') + "\r\n"), 431},
       {with("GET / HTTP/1.1", "Expect: the unexpected\r\n"), 417},
       {with("POST /-/reload HTTP/1.1", admin + admin), 400},
@@ -130,7 +131,8 @@ std::vector<Bad> bad_requests() {
       {with(ping, admin + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n",
             "20000\r\n" + std::string(0x20000, 'x') + "\r\n0\r\n\r\n"),
        413},
-      {with(ping, admin + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}xxxx\r\n\r\n"), 400},
+      {with(ping, admin + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}xxxx\r\n\r\n"),
+       400},
       // Authority.
       {with("POST /-/reload HTTP/1.1", length(0)), 401},
       {with("POST /-/reload HTTP/1.1", "Authorization: Bearer wrong\r\n"), 401},
@@ -151,7 +153,7 @@ std::vector<Bad> bad_requests() {
       {control_post("ping", "{\"size\":1e99}"), 400},
       {control_post("ping", "{\"siez\":1}"), 400},
       {control_post("ping", std::string(kMaxBody, '[')), 400},
-      {control_post("ping", "{\"size\":\"" + std::string("\xff\xfe", 2) + "\"}"), 400},
+      {control_post("ping", "{\"size\":\"" + "\xff\xfe"s + "\"}"), 400},
       {control_post("bandwidth", "{\"bytes\":0}"), 400},
       {control_post("bandwidth", "{\"duration_ms\":1e6}"), 400},
       {control_post("connect", "{\"addresses\":[\"no port\"]}"), 400},
