@@ -30,6 +30,7 @@ std::string summary(std::vector<std::string> problems) {
 config::Config keep_what_needs_a_restart(const config::Config& before, config::Config after) {
   after.node = before.node;
   after.network = before.network;
+  after.recovery = before.recovery;
   after.telemetry = before.telemetry;
   after.privacy = before.privacy;
   after.log.format = before.log.format;

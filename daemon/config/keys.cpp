@@ -73,9 +73,9 @@ std::vector<Key<Config>> make_config_keys() {
       key("probe.bandwidth_max_bytes_per_day", &C::probe, &C::Probe::bandwidth_max_bytes_per_day, size(0, 1ULL << 40),
           reload, "what active bandwidth measurements may use in a day; 0B allows none"),
 
-      key("recovery.retry_initial", &C::recovery, &C::Recovery::retry_initial, duration(10ms, 1h), reload,
+      key("recovery.retry_initial", &C::recovery, &C::Recovery::retry_initial, duration(10ms, 1h), restart,
           "longest wait after a first failed dial; it doubles with every further failure"),
-      key("recovery.retry_max", &C::recovery, &C::Recovery::retry_max, duration(1s, 24h), reload,
+      key("recovery.retry_max", &C::recovery, &C::Recovery::retry_max, duration(1s, 24h), restart,
           "longest wait between two dials"),
 
       key("telemetry.max_labelled_peers", &C::telemetry, &C::Telemetry::max_labelled_peers, integer(0, 10000), restart,
