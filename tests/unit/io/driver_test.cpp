@@ -23,6 +23,7 @@ struct Told : Telemetry {
   std::vector<event::Event> events;
   std::vector<Duration> lags;
   std::size_t ticks = 0;
+  bool timer_ran_backwards = false;
 
   void record(const event::Record& record) override {
     const std::scoped_lock lock{mutex};
@@ -33,7 +34,10 @@ struct Told : Telemetry {
     const std::scoped_lock lock{mutex};
     lags.push_back(lag);
   }
-  void timer_error(Duration late) override { CHECK_NOFAIL(late >= Duration{}); }
+  void timer_error(Duration late) override {
+    const std::scoped_lock lock{mutex};
+    timer_ran_backwards = timer_ran_backwards || late < Duration{};
+  }
   void socket_drops(std::uint64_t) override {}
   void tick(Instant) override {
     const std::scoped_lock lock{mutex};
@@ -127,6 +131,8 @@ TEST_CASE("two daemons' drivers connect, measure, and part with a goodbye") {
   CHECK(b.told.wait_for<event::SessionEnded>(1, 1s));
   CHECK(a.told.count<event::NodeStopping>() == 1);
   CHECK(b.told.count<event::PathHealthChanged>() == 0);
+  b.stop();
+  CHECK_FALSE(b.told.timer_ran_backwards);
 }
 
 TEST_CASE("names are resolved without holding up the loop, and failures are answered") {
@@ -168,6 +174,34 @@ TEST_CASE("commands are bounded, and those that are queued when it ends are answ
   a.driver->stop_now();
   a.thread.join();
   CHECK(answered == Driver::kMaxCommands + 1);
+}
+
+TEST_CASE("whoever waits for an answer when it ends at once is told") {
+  Running a{1};
+  Running b{2};
+  a.start({b.as_peer()});
+  b.start({a.as_peer()});
+  REQUIRE(a.told.wait_for<event::EchoMeasured>());
+  // b no longer answers; a's ping stays open, and a command is given behind the end.
+  std::promise<void> hang;
+  REQUIRE(b.driver->post([&] { hang.get_future().wait(); }));
+  std::vector<event::CommandError> errors;
+  const auto keep = [&](const event::Answer& answer) {
+    errors.push_back(answer ? event::CommandError::invalid : answer.error().code);
+  };
+  std::size_t taken = 0;
+  const auto ping = [&] { taken += a.driver->command(event::Ping{b.self.id(), 0}, keep) ? 1U : 0U; };
+  REQUIRE(a.driver->post([&] {
+    ping();
+    a.driver->post([&] {
+      a.driver->stop_now();
+      ping();
+    });
+  }));
+  a.thread.join();
+  hang.set_value();
+  CHECK(taken == 2);
+  CHECK(errors == std::vector{event::CommandError::stopping, event::CommandError::stopping});
 }
 
 TEST_CASE("tasks are bounded and see a consistent picture") {

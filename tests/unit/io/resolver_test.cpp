@@ -50,9 +50,9 @@ struct Gate {
     open = true;
     changed.notify_all();
   }
-  bool wait_for_inside(int count) {
+  bool wait_for_inside(int count, std::chrono::milliseconds within = 10s) {
     std::unique_lock lock{mutex};
-    return changed.wait_for(lock, 10s, [&] { return inside >= count; });
+    return changed.wait_for(lock, within, [&] { return inside >= count; });
   }
 };
 
@@ -86,6 +86,7 @@ TEST_CASE("every look-up is answered once, with at most kConcurrent under way") 
   constexpr std::uint64_t kMany = 40;
   for (std::uint64_t id = 0; id < kMany; ++id) resolver.resolve(id, id % 2 == 0 ? "good.example" : "bad.example");
   REQUIRE(gate->wait_for_inside(static_cast<int>(Resolver::kConcurrent)));
+  CHECK_FALSE(gate->wait_for_inside(static_cast<int>(Resolver::kConcurrent) + 1, 200ms));
   gate->let_go();
   REQUIRE(answers.wait_for(kMany));
   CHECK_FALSE(answers.twice);
