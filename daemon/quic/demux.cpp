@@ -97,6 +97,8 @@ std::optional<Handle> Endpoint::Impl::handle_initial(const PathAddress& from, By
       stateless.refuse(now, from, origin.header, NGTCP2_INVALID_TOKEN);
       return reject(RejectReason::invalid_token, from);
     case Stateless::Token::none:
+      // ngtcp2 lets a token of any kind excuse a short ID (RFC 9000 section 7.2 asks for 8 bytes at least).
+      if (origin.header.dcid.datalen < NGTCP2_MIN_INITIAL_DCIDLEN) return reject(RejectReason::malformed, from);
       if (half_open < shared.options.retry_threshold) break;
       stateless.retry(now, from, origin.header);
       return std::nullopt;

@@ -45,8 +45,8 @@ void Endpoint::Impl::retire(Connection& c) {
   const auto left = lingering.try_emplace(handle, shared, c, std::move(ending.close_packet)).first;
   left->second.say_close();
   const bool waits = ending.kind == Ending::Kind::draining || ending.kind == Ending::Kind::closing;
-  // The silent ones stay until the next timeout, so that stats() still answers whoever polls their Closed.
-  deadlines.set(handle, waits ? saturating_add(now, kLingerPtos * ending.pto) : now);
+  // The silent ones stay until time moves on, so that stats() still answers whoever polls their Closed.
+  deadlines.set(handle, saturating_add(now, waits ? kLingerPtos * ending.pto : 1ns));
   connections.erase(handle);
 }
 

@@ -139,6 +139,20 @@ TEST_CASE("silence until the idle timeout ends a connection at both ends") {
   CHECK(p.b.ends[0].error == ErrorType::timeout);
 }
 
+TEST_CASE("the last statistics of a connection can be asked when its Closed is polled") {
+  Options options;
+  options.idle_timeout = 5s;
+  Pair p{options, {}};
+  REQUIRE(p.connect());
+  p.wire.remove(p.a);
+  const Handle handle = p.ha();
+  while (p.a->alive(handle)) p.a->handle_timeout(p.a->poll_timeout());
+  REQUIRE(p.a->poll_event());
+  CHECK(p.a->stats(handle).min_rtt == 10ms);
+  p.a->handle_timeout(p.a->poll_timeout());
+  CHECK(p.a->poll_timeout() == kNever);
+}
+
 TEST_CASE("a thousand connections that came and went leave nothing behind") {
   Options generous;
   generous.initials_per_second = 1e6;

@@ -168,6 +168,18 @@ TEST_CASE("half-open connections are limited, and the refused are told") {
   CHECK(p.b.ends[0].error == ErrorType::timeout);
 }
 
+TEST_CASE("a token that is not ours excuses nothing") {
+  Pair p;
+  Buffer packet(kUdpPayload, 0x55);
+  const Buffer header{0xc0, 0, 0, 0,    1,   /* no destination ID */ 0, /* source */ 4, 1, 2, 3, 4, /* token */ 3,
+                      7,    7, 7, 0x44, 0x00};
+  std::ranges::copy(header, packet.begin());
+  p.wire.inject(p.b, stranger(1), p.b.addresses[0], packet);
+  CHECK(p.b.rejections(RejectReason::malformed) == 1);
+  CHECK(p.b->connections() == 0);
+  CHECK(answers(p.b).empty());
+}
+
 TEST_CASE("an unknown version is told which ones are spoken") {
   Pair p;
   Buffer packet(kUdpPayload, 0);
