@@ -82,10 +82,9 @@ struct TransmitQueue::Batch {
   }
 };
 
-TransmitQueue::TransmitQueue(int fd, Family family)
-    : TransmitQueue{fd, family, [](int f, mmsghdr* m, unsigned n, int flags) { return sendmmsg(f, m, n, flags); }} {}
-TransmitQueue::TransmitQueue(int fd, Family family, Send send)
-    : fd_{fd}, family_{family}, send_{std::move(send)}, batch_{std::make_unique<Batch>()} {}
+TransmitQueue::TransmitQueue(int fd)
+    : TransmitQueue{fd, [](int f, mmsghdr* m, unsigned n, int flags) { return sendmmsg(f, m, n, flags); }} {}
+TransmitQueue::TransmitQueue(int fd, Send send) : fd_{fd}, send_{std::move(send)}, batch_{std::make_unique<Batch>()} {}
 TransmitQueue::TransmitQueue(TransmitQueue&&) noexcept = default;
 TransmitQueue& TransmitQueue::operator=(TransmitQueue&&) noexcept = default;
 TransmitQueue::~TransmitQueue() = default;

@@ -27,8 +27,8 @@ class TransmitQueue {
   /// As sendmmsg(2). Replaced in tests only.
   using Send = std::function<int(int fd, mmsghdr* messages, unsigned count, int flags)>;
 
-  TransmitQueue(int fd, Family family);
-  TransmitQueue(int fd, Family family, Send send);
+  explicit TransmitQueue(int fd);
+  TransmitQueue(int fd, Send send);
   TransmitQueue(TransmitQueue&&) noexcept;
   TransmitQueue& operator=(TransmitQueue&&) noexcept;
   ~TransmitQueue();
@@ -66,7 +66,6 @@ class TransmitQueue {
   State send_front_apart();
 
   int fd_;
-  Family family_;
   Send send_;
   bool segmentation_ = true;
   std::deque<quic::Transmit> queue_;

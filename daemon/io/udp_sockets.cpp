@@ -18,7 +18,7 @@ Result<UdpSockets> UdpSockets::open(const std::vector<SocketAddress>& listen) {
       continue;
     }
     const int fd = socket->fd();
-    all.ports_.push_back({std::move(*socket), TransmitQueue{fd, address.ip.family()}});
+    all.ports_.push_back({std::move(*socket), TransmitQueue{fd}});
   }
   if (!all.ports_.empty()) return all;
   if (all.warnings_.empty()) return fail("network.listen is empty: this node needs at least one UDP address");

@@ -155,6 +155,9 @@ TEST_CASE("healthy means that the network thread turns") {
 TEST_CASE("ready means that a configured peer was reached once, and lasts until the daemon stops") {
   Rig rig;
   CHECK(rig.backend->readiness().reasons.empty());  // none is configured
+  rig.facts.peers_configured = 1;
+  rig.backend->change(rig.facts);
+  CHECK(rig.backend->readiness().reasons.empty());  // a reload doesn't take it back
 
   Rig other;
   other.facts.peers_configured = 1;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -61,6 +62,7 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  pid_t pid() const { return pid_; }
   void signal(int number) const { REQUIRE(::kill(pid_, number) == 0); }
   /// The exit code; 128 + number when a signal ended it; none while it runs.
   std::optional<int> wait(std::chrono::milliseconds within = 20s) {
@@ -227,6 +229,65 @@ TEST_CASE("a service says that it is ready, that it lives, that it reloads and t
   CHECK(run.wait() == 0);
   CHECK(Clock::now() - before < 3s);
   CHECK_FALSE(std::filesystem::exists(s.path + "/control.sock"));
+}
+
+/// Holds one thread of a child, named `name`, while the others run on.
+class HeldThread {
+ public:
+  HeldThread(pid_t process, const std::string& name) {
+    const std::string tasks = "/proc/" + std::to_string(process) + "/task";
+    for (int i = 0; i < 1000 && id_ == 0; ++i, std::this_thread::sleep_for(5ms))  // a thread names itself
+      for (const auto& task : std::filesystem::directory_iterator{tasks})
+        if (read_file(task.path() / "comm") == name + "\n") id_ = std::stoi(task.path().filename());
+    REQUIRE(id_ > 0);
+    if (ptrace(PTRACE_SEIZE, id_, nullptr, nullptr) != 0) SKIP("tracing is not permitted here");
+    REQUIRE(ptrace(PTRACE_INTERRUPT, id_, nullptr, nullptr) == 0);
+    REQUIRE(waitpid(id_, nullptr, __WALL) == id_);
+  }
+  ~HeldThread() {
+    // A thread that died meanwhile is its tracer's to bury, or its process never ends.
+    if (ptrace(PTRACE_DETACH, id_, nullptr, nullptr) != 0) waitpid(id_, nullptr, __WALL);
+  }
+  HeldThread(const HeldThread&) = delete;
+  HeldThread& operator=(const HeldThread&) = delete;
+
+ private:
+  pid_t id_ = 0;
+};
+
+TEST_CASE("the watchdog is fed by the network thread's progress, not by the supervisor's") {
+  const Scratch s;
+  Notified manager{s};
+  Run run{
+      s, {"--config", s.file("a.toml", minimal_config(s, free_port()))}, {manager.variable(), "WATCHDOG_USEC=400000"}};
+  REQUIRE(manager.wait_for("WATCHDOG=1"));
+  {
+    const HeldThread held{run.pid(), "network"};
+    while (manager.wait_for("WATCHDOG=1", 300ms)) {
+    }
+    run.signal(SIGHUP);
+    CHECK(manager.wait_for("RELOADING=1"));  // the supervisor is awake
+    CHECK(manager.wait_for("READY=1"));
+    CHECK_FALSE(manager.wait_for("WATCHDOG=1", 1s));
+  }
+  CHECK(manager.wait_for("WATCHDOG=1"));
+  run.signal(SIGTERM);
+  CHECK(run.wait() == 0);
+}
+
+TEST_CASE("a network thread that hangs does not keep the program from ending") {
+  const Scratch s;
+  Notified manager{s};
+  Run run{s, {"--config", s.file("a.toml", minimal_config(s, free_port()))}, {manager.variable()}};
+  REQUIRE(manager.wait_for("READY=1"));
+  {
+    const HeldThread held{run.pid(), "network"};
+    run.signal(SIGTERM);
+    REQUIRE(manager.wait_for("STOPPING=1"));
+    run.signal(SIGTERM);
+    CHECK(run.says("the network thread does not end"));
+  }
+  CHECK(run.wait() == 1);
 }
 
 TEST_CASE("a stopped process is not fed to the watchdog, and lives on afterwards") {

@@ -57,7 +57,7 @@ struct Kernel {
 };
 
 TransmitQueue queue_on(Kernel& kernel) {
-  return TransmitQueue{3, Family::v4, [&](int, mmsghdr* m, unsigned n, int) { return kernel.send(m, n); }};
+  return TransmitQueue{3, [&](int, mmsghdr* m, unsigned n, int) { return kernel.send(m, n); }};
 }
 
 quic::Transmit packet(std::size_t size, std::size_t segment = 0, const char* to = "192.0.2.1:9470") {
