@@ -126,7 +126,10 @@ void Table::handle(Instant now, const quic::Event& e) {
     return handle_established(now, *established);
   const quic::Handle connection = std::visit([](const auto& what) { return what.connection; }, e);
   const auto owner = context_.owners.find(connection);
-  if (owner == context_.owners.end()) return;
+  if (owner == context_.owners.end()) {
+    if (const auto* closed = std::get_if<quic::Closed>(&e)) stranger_closed(now, *closed);
+    return;
+  }
   Session* session = find(owner->second);
   if (std::holds_alternative<quic::Closed>(e)) context_.owners.erase(owner);
   if (!session) return;
@@ -160,6 +163,12 @@ void Table::handle_established(Instant now, const quic::Established& e) {
   Session& session = *find(e.peer);
   session.handle_established(now, e);
   rearm(now, session);
+}
+
+/// A connection that somebody began here and that never proved a key. `refused` is a dialler that changed its mind.
+void Table::stranger_closed(Instant now, const quic::Closed& e) {
+  if (e.local || e.application_code || e.error == event::ErrorType::refused) return;
+  context_.out.emit(now, event::ConnectionFailed{e.peer, e.remote, e.error, e.detail});
 }
 
 /// For a peer that nobody listed. Configured peers are never refused for want of room.

@@ -41,6 +41,7 @@ class Table {
  private:
   void add(Instant now, const event::PeerSpec& spec, event::DiscoveryMethod method);
   void handle_established(Instant now, const quic::Established& e);
+  void stranger_closed(Instant now, const quic::Closed& e);
   std::optional<event::AdmissionRefusal> make_room(Instant now);
   void forget(Instant now, const PeerId& peer);
   void rearm(Instant now, Session& session);

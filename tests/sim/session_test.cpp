@@ -200,6 +200,8 @@ TEST_CASE("another key at a peer's address is a tls failure, not a session") {
   REQUIRE_FALSE(a.all<event::DialEnded>().empty());
   CHECK(a.all<event::DialEnded>()[0].error == event::ErrorType::tls);
   CHECK(b.count<event::SessionEstablished>() == 0);
+  REQUIRE_FALSE(b.all<event::ConnectionFailed>().empty());
+  CHECK(b.all<event::ConnectionFailed>()[0].error == event::ErrorType::tls);
   CHECK(broken_rule(w).empty());
 }
 
