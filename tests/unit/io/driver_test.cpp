@@ -184,7 +184,12 @@ TEST_CASE("whoever waits for an answer when it ends at once is told") {
   REQUIRE(a.told.wait_for<event::EchoMeasured>());
   // b no longer answers; a's ping stays open, and a command is given behind the end.
   std::promise<void> hang;
-  REQUIRE(b.driver->post([&] { hang.get_future().wait(); }));
+  std::promise<void> hanging;
+  REQUIRE(b.driver->post([&hanging, released = hang.get_future().share()] {
+    hanging.set_value();
+    released.wait();
+  }));
+  hanging.get_future().wait();
   std::vector<event::CommandError> errors;
   const auto keep = [&](const event::Answer& answer) {
     errors.push_back(answer ? event::CommandError::invalid : answer.error().code);
@@ -228,9 +233,9 @@ TEST_CASE("progress goes on while nothing happens, and stands still while the th
 
   std::promise<void> hang;
   std::promise<void> hanging;
-  REQUIRE(a.driver->post([&] {
+  REQUIRE(a.driver->post([&hanging, released = hang.get_future().share()] {
     hanging.set_value();
-    hang.get_future().wait();
+    released.wait();
   }));
   hanging.get_future().wait();
   const auto stuck = a.driver->progress();
