@@ -124,6 +124,9 @@ void Measurements::ping(Instant now, event::Ticket ticket, std::uint32_t size, L
   if (size > wire::kMaxEchoPadding) {
     context_.out.fail(ticket, event::CommandError::invalid,
                       "a ping has at most " + std::to_string(wire::kMaxEchoPadding) + " bytes");
+  } else if (!link.has_echo()) {
+    context_.out.fail(ticket, event::CommandError::not_connected,
+                      "the session came up this moment and its echo stream is not there yet; try again");
   } else if (auto request = echo_.ping(now, ticket, static_cast<std::uint16_t>(size)); !request) {
     context_.out.fail(ticket, event::CommandError::busy, "too many pings are under way to this peer");
   } else if (!link.send(*request)) {
