@@ -6,6 +6,9 @@ from tree import Problem, Tree, is_cpp, room_of
 ASK_ABOVE = 400   # lines: reported, so that somebody asks why
 FAIL_ABOVE = 500  # lines: one idea a file does not take that many
 SOURCES = re.compile(r"\.(cpp|hpp|py|sh|cmake)$")
+# CMake takes an unpaired bracket in a test's name for the start of a list: the tests after it would silently become one
+# that matches nothing.
+BRACKETED_NAME = re.compile(r'^TEST_CASE\("[^"]*[\[\]]')
 # Programs' entry points and the files that only instantiate a library hold no namespace of ours.
 WITHOUT_NAMESPACE = re.compile(r"(^|/)main\.cpp$|^daemon/io/asio/")
 
@@ -18,6 +21,9 @@ def check(tree: Tree) -> list[Problem]:
             problems.append(Problem(path, FAIL_ABOVE, f"{lines} lines: split it (limit {FAIL_ABOVE})"))
         if path.endswith(".hpp") and "#pragma once" not in text:
             problems.append(Problem(path, 1, "a header without #pragma once"))
+        for number, line in enumerate(text.splitlines(), 1):
+            if path.startswith("tests/") and BRACKETED_NAME.search(line):
+                problems.append(Problem(path, number, "a bracket in a test's name"))
         room = room_of(path)
         if is_cpp(path) and room and not WITHOUT_NAMESPACE.search(path):
             wanted = "pw" if room == "base" else f"pw::{room}"

@@ -90,6 +90,10 @@ class Files(unittest.TestCase):
         self.assertEqual(texts(files, {"daemon/base/a.cpp": "namespace pw {\n}\n"}), [])
         self.assertEqual(texts(files, {"daemon/cli/main.cpp": "int main() {}\n"}), [])
 
+    def test_a_bracket_in_the_name_of_a_test(self):
+        self.assertIn("bracket", texts(files, {"tests/unit/a_test.cpp": 'TEST_CASE("x is in [0, 1)") {\n'})[0])
+        self.assertEqual(texts(files, {"tests/unit/a_test.cpp": 'TEST_CASE("x is in (0, 1)") {\n'}), [])
+
 
 class Machine(unittest.TestCase):
     def one(self, line: str) -> list[str]:

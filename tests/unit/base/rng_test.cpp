@@ -100,7 +100,7 @@ TEST_CASE("below() has no bias where a plain remainder has a large one") {
   CHECK(std::abs(lowest_third - kDraws / 3) < 500);  // six standard deviations
 }
 
-TEST_CASE("unit() lies in [0, 1), chance() keeps its probability, up_to() its bounds") {
+TEST_CASE("unit() is at least 0 and below 1, chance() keeps its probability, up_to() its bounds") {
   Rng rng{13};
   double sum = 0;
   int hits = 0;
