@@ -16,8 +16,13 @@ Backend::Backend(Facts facts, io::Driver& driver, observe::Metrics& metrics, con
       reloads_{reloads},
       post_{std::move(post)} {}
 
-void Backend::view(std::function<void(http::View)> done) {
-  if (last_.node && io::Clock::now() - last_.node->at < kMaxAge) return done(last_);
+void Backend::change(Facts facts) {
+  facts_ = std::move(facts);
+  last_ = {};
+}
+
+void Backend::view(Duration max_age, std::function<void(http::View)> done) {
+  if (last_.node && io::Clock::now() - last_.node->at < max_age) return done(last_);
   if (waiting_.size() >= kMaxWaiting) return done({});
   waiting_.push_back(std::move(done));
   if (waiting_.size() > 1) return;  // the picture is being taken
@@ -40,7 +45,11 @@ void Backend::command(event::Command command, std::function<void(event::Answer)>
   // Both sides of the hand-over hold it: the driver takes it only if it accepts the command.
   auto shared = std::make_shared<std::function<void(event::Answer)>>(std::move(done));
   const bool taken = driver_.command(std::move(command), [this, shared](event::Answer answer) {
-    post_([shared, a = std::move(answer)] { (*shared)(a); });
+    // A picture that comes after this was also taken after it: both are posted by the network thread.
+    post_([this, shared, a = std::move(answer)] {
+      last_ = {};
+      (*shared)(a);
+    });
   });
   if (taken) return;
   const auto failure = stopping_ ? event::CommandFailure{event::CommandError::stopping, "the daemon is stopping"}
@@ -51,8 +60,12 @@ void Backend::command(event::Command command, std::function<void(event::Answer)>
 
 void Backend::reload(std::function<void(http::ReloadOutcome)> done) {
   auto shared = std::make_shared<std::function<void(http::ReloadOutcome)>>(std::move(done));
-  const bool taken = reloads_.add(
-      [this, shared](const http::ReloadOutcome& outcome) { post_([shared, outcome] { (*shared)(outcome); }); });
+  const bool taken = reloads_.add([this, shared](const http::ReloadOutcome& outcome) {
+    post_([this, shared, outcome] {
+      last_ = {};
+      (*shared)(outcome);
+    });
+  });
   if (!taken) (*shared)({false, {"too many reloads are waiting; try again shortly"}, {}});
 }
 

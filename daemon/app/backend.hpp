@@ -24,8 +24,6 @@ struct Facts {
 
 class Backend final : public http::Backend {
  public:
-  /// A picture older than this is not shown.
-  static constexpr Duration kMaxAge = 1s;
   /// Requests that wait for one picture; while the network thread hangs, every further one is turned away.
   static constexpr std::size_t kMaxWaiting = 256;
   /// Silence of the network thread that is a fault.
@@ -37,11 +35,11 @@ class Backend final : public http::Backend {
   Backend(Facts facts, io::Driver& driver, observe::Metrics& metrics, const Observers& observers, EventQueue& events,
           ReloadRequests& reloads, Post post);
 
-  void change(Facts facts) { facts_ = std::move(facts); }
+  void change(Facts facts);
   void begin_stop() { stopping_ = true; }
 
   http::NodeInfo info() const override { return facts_.info; }
-  void view(std::function<void(http::View)> done) override;
+  void view(Duration max_age, std::function<void(http::View)> done) override;
   void command(event::Command command, std::function<void(event::Answer)> done) override;
   void reload(std::function<void(http::ReloadOutcome)> done) override;
   bool healthy() const override;
@@ -58,7 +56,7 @@ class Backend final : public http::Backend {
   EventQueue& events_;
   ReloadRequests& reloads_;
   Post post_;
-  http::View last_;
+  http::View last_;  // empty once something was answered that it may not show yet
   std::vector<std::function<void(http::View)>> waiting_;
   bool stopping_ = false;
   mutable bool was_ready_ = false;

@@ -125,13 +125,13 @@ void Application::answer(const Admission& admission, const Request& request, Wal
       if (auto nothing = parse_nothing(request.body); !nothing) return done(problem(400, nothing.error().detail));
       return backend_.reload([done](const ReloadOutcome& outcome) { done(reload_reply(outcome)); });
     case Route::status:
-      return with_view(done, [this, done](const View& view) {
+      return with_view(kAnswerAge, done, [this, done](const View& view) {
         done(json_reply(status_document(view, backend_.info(), backend_.readiness(), backend_.healthy())));
       });
     case Route::peers:
-      return with_view(done, [done](const View& view) { done(json_reply(peers_document(view))); });
+      return with_view(kAnswerAge, done, [done](const View& view) { done(json_reply(peers_document(view))); });
     case Route::peer:
-      return with_view(done, [done, wanted = admission.peer](const View& view) {
+      return with_view(kAnswerAge, done, [done, wanted = admission.peer](const View& view) {
         const Lookup lookup = find_peer(*view.node, wanted);
         done(lookup.peer ? json_reply(peer_document(view, *lookup.peer)) : problem(lookup.status, lookup.detail));
       });
@@ -150,17 +150,17 @@ void Application::answer(const Admission& admission, const Request& request, Wal
   }
 }
 
-void Application::with_view(const Done& done, std::function<void(const View&)> use) {
-  backend_.view([done, use = std::move(use)](const View& view) {
+void Application::with_view(Duration max_age, const Done& done, std::function<void(const View&)> use) {
+  backend_.view(max_age, [done, use = std::move(use)](const View& view) {
     if (view.node && view.metrics) return use(view);
-    done(problem(503, "the daemon is starting: it has no picture of itself yet"));
+    done(problem(503, "the daemon has no picture of itself now: it is stopping, or its network thread is overloaded"));
   });
 }
 
 void Application::serve_metrics(const Request& request, const Done& done) {
   const bool open = wants_openmetrics(request.accept);
   const bool zipped = accepts_gzip(request.accept_encoding);
-  with_view(done, [this, done, open, zipped](const View& view) {
+  with_view(kScrapeAge, done, [this, done, open, zipped](const View& view) {
     Reply reply;
     reply.content_type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                               : "text/plain; version=0.0.4; charset=utf-8";
@@ -206,7 +206,7 @@ void Application::serve_events(const Admission& admission, const Request& reques
     done(std::move(reply));
   };
   if (query->peer.empty()) return finish(std::nullopt);
-  with_view(done, [done, finish, wanted = query->peer](const View& view) {
+  with_view(kAnswerAge, done, [done, finish, wanted = query->peer](const View& view) {
     // A full id is taken even if nobody has it now: its events may outlive the peer.
     const Lookup lookup = find_peer(*view.node, wanted);
     lookup.id ? finish(lookup.id) : done(problem(lookup.status, lookup.detail));
@@ -234,13 +234,15 @@ void Application::serve_command(const Admission& admission, const Request& reque
   if (!tried) return done(problem(400, tried.error().detail));
   const auto* connect = std::get_if<event::Connect>(&*tried);
   const bool may_be_new = connect != nullptr && !connect->addresses.empty();
-  with_view(done, [this, done, route, may_be_new, body = request.body, wanted = admission.peer](const View& view) {
-    const Lookup lookup = find_peer(*view.node, wanted);
-    if (!lookup.peer && !(may_be_new && lookup.id)) return done(problem(lookup.status, lookup.detail));
-    auto command = command_of(route, *lookup.id, body);
-    backend_.command(std::move(*command), [done, node = view.node, id = *lookup.id, peer = lookup.peer](
-                                              const event::Answer& answer) { done(command_reply(peer, id, answer)); });
-  });
+  with_view(kAnswerAge, done,
+            [this, done, route, may_be_new, body = request.body, wanted = admission.peer](const View& view) {
+              const Lookup lookup = find_peer(*view.node, wanted);
+              if (!lookup.peer && !(may_be_new && lookup.id)) return done(problem(lookup.status, lookup.detail));
+              auto command = command_of(route, *lookup.id, body);
+              backend_.command(std::move(*command),
+                               [done, node = view.node, id = *lookup.id, peer = lookup.peer](
+                                   const event::Answer& answer) { done(command_reply(peer, id, answer)); });
+            });
 }
 
 }  // namespace pw::http

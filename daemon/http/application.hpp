@@ -42,6 +42,9 @@ class Application {
   /// The longest answer is 2 × kMaxBandwidthDuration and what a dying path adds to it.
   static constexpr Duration kPatience = 10s;
   static constexpr Duration kBandwidthSlack = 15s;
+  /// Scrapers that come together share a picture; people see what is now. Either bounds how often one is taken.
+  static constexpr Duration kScrapeAge = 1s;
+  static constexpr Duration kAnswerAge = 100ms;
 
   /// The references outlive this.
   Application(Policy policy, Backend& backend, const observe::RecentEvents& recent, observe::HttpMetrics& metrics);
@@ -59,7 +62,7 @@ class Application {
   std::optional<Reply> refuse(const Request& head, Admission& admission, Instant now);
   Reply reject(observe::HttpReject reason, Reply reply);
   /// Calls `use` with a view that has a snapshot, or answers 503.
-  void with_view(const Done& done, std::function<void(const View&)> use);
+  void with_view(Duration max_age, const Done& done, std::function<void(const View&)> use);
   void serve_metrics(const Request& request, const Done& done);
   void serve_events(const Admission& admission, const Request& request, WallTime now, const Done& done);
   void serve_command(const Admission& admission, const Request& request, const Done& done);

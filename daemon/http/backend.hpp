@@ -14,7 +14,7 @@
 
 namespace pw::http {
 
-/// One consistent picture, at most 1 s old.
+/// One consistent picture.
 struct View {
   event::SnapshotPtr node;
   std::shared_ptr<const observe::MetricsSnapshot> metrics;
@@ -45,7 +45,9 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual NodeInfo info() const = 0;
-  virtual void view(std::function<void(View)> done) = 0;
+  /// A picture that is at most `max_age` old, and younger than the answers to commands and reloads that were given
+  /// before; an empty one when there is none to be had now.
+  virtual void view(Duration max_age, std::function<void(View)> done) = 0;
   /// Bounded: answers CommandError::busy at once when too many are under way.
   virtual void command(event::Command command, std::function<void(event::Answer)> done) = 0;
   virtual void reload(std::function<void(ReloadOutcome)> done) = 0;

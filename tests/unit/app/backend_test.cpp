@@ -69,12 +69,14 @@ struct Rig {
   std::thread network;
 };
 
-TEST_CASE("a picture is taken once for all who wait, and served again for a second") {
+constexpr Duration kMaxAge = 200ms;
+
+TEST_CASE("a picture is taken once for all who wait, and served again while it is young enough") {
   Rig rig;
   std::vector<http::View> views;
   const auto keep = [&](http::View v) { views.push_back(std::move(v)); };
-  rig.backend->view(keep);
-  rig.backend->view(keep);
+  rig.backend->view(kMaxAge, keep);
+  rig.backend->view(kMaxAge, keep);
   CHECK(views.empty());
   rig.start();
   REQUIRE(rig.run_until([&] { return views.size() == 2; }));
@@ -85,23 +87,56 @@ TEST_CASE("a picture is taken once for all who wait, and served again for a seco
   const Duration off = io::Clock::wall() - views[0].wall;
   CHECK((off >= 0s && off < 5s));
 
-  rig.backend->view(keep);
+  rig.backend->view(kMaxAge, keep);
   REQUIRE(views.size() == 3);  // at once
   CHECK(views[2].node == views[0].node);
-  std::this_thread::sleep_for(Backend::kMaxAge);
-  rig.backend->view(keep);
+  std::this_thread::sleep_for(kMaxAge);
+  rig.backend->view(kMaxAge, keep);
   CHECK(views.size() == 3);
   REQUIRE(rig.run_until([&] { return views.size() == 4; }));
-  CHECK(views[3].node->at - views[0].node->at >= Backend::kMaxAge);
+  CHECK(views[3].node->at - views[0].node->at >= kMaxAge);
+}
+
+TEST_CASE("no picture is shown that is older than an answer which was given") {
+  Rig rig;
+  rig.start();
+  const auto picture = [&] {
+    std::optional<http::View> seen;
+    rig.backend->view(1h, [&](http::View v) { seen = std::move(v); });
+    REQUIRE(rig.run_until([&] { return seen.has_value(); }));
+    REQUIRE(seen->node);
+    return seen->node;
+  };
+  const auto first = picture();
+  CHECK(picture() == first);
+
+  bool answered = false;
+  rig.backend->command(event::Connect{PeerId{std::array<std::uint8_t, PeerId::kSize>{7}}, {{"127.0.0.1", 9}}},
+                       [&](const event::Answer&) { answered = true; });
+  REQUIRE(rig.run_until([&] { return answered; }));
+  const auto second = picture();
+  CHECK(first->peers.empty());
+  CHECK(second->peers.size() == 1);
+
+  rig.backend->reload([](const http::ReloadOutcome&) {});
+  for (const auto& done : rig.reloads.take()) done({});
+  bool posted = false;
+  CHECK(picture() == second);  // not answered yet
+  rig.run_until([&] { return std::exchange(posted, true); });
+  const auto third = picture();
+  CHECK(third != second);
+  rig.backend->change(rig.facts);
+  CHECK(picture() != third);
 }
 
 TEST_CASE("while the network thread hangs, waiting for a picture is bounded") {
   Rig rig;
   std::size_t answered = 0;
-  for (std::size_t i = 0; i < Backend::kMaxWaiting; ++i) rig.backend->view([&](const http::View&) { ++answered; });
+  for (std::size_t i = 0; i < Backend::kMaxWaiting; ++i)
+    rig.backend->view(kMaxAge, [&](const http::View&) { ++answered; });
   CHECK(answered == 0);
   bool empty = false;
-  rig.backend->view([&](const http::View& v) { empty = !v.node; });
+  rig.backend->view(kMaxAge, [&](const http::View& v) { empty = !v.node; });
   CHECK(empty);
 }
 
@@ -126,8 +161,8 @@ TEST_CASE("commands go to the core and come back on the HTTP thread; too many ar
   CHECK(errors.back() == event::CommandError::stopping);
   http::View view;
   view.wall = WallTime{1s};
-  std::this_thread::sleep_for(Backend::kMaxAge);
-  rig.backend->view([&](http::View v) { view = std::move(v); });
+  std::this_thread::sleep_for(kMaxAge);
+  rig.backend->view(kMaxAge, [&](http::View v) { view = std::move(v); });
   CHECK_FALSE(view.node);
 }
 

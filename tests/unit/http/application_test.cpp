@@ -216,6 +216,16 @@ TEST_CASE_METHOD(Fixture, "a reload says what needs a restart, or what is wrong"
   CHECK(body_of(failed)["errors"] == json{"a.toml:1:2: no"});
 }
 
+TEST_CASE_METHOD(Fixture, "people see what is now, scrapers that come together share a picture") {
+  for (const char* target : {"/api/v1/status", "/api/v1/peers", "/api/v1/peers/node-b", "/api/v1/events?peer=node-b"}) {
+    backend.oldest_wanted = {};
+    CHECK(ask("GET", target).status == 200);
+    CHECK(backend.oldest_wanted == 100ms);
+  }
+  CHECK(ask("GET", "/metrics").status == 200);
+  CHECK(backend.oldest_wanted == 1s);
+}
+
 TEST_CASE_METHOD(Fixture, "events are the last ones, or what follows a number") {
   add_events(recent, 1, 300);
   const json last = body_of(ask("GET", "/api/v1/events"));
@@ -317,7 +327,7 @@ TEST_CASE_METHOD(Fixture, "scrapes have a budget of their own, the control socke
   CHECK(control("GET", "/api/v1/config").status == 200);
 }
 
-TEST_CASE_METHOD(Fixture, "a daemon without a picture of itself yet says so") {
+TEST_CASE_METHOD(Fixture, "a daemon without a picture of itself says so") {
   backend.picture = {};
   CHECK(ask("GET", "/metrics").status == 503);
   CHECK(ask("GET", "/api/v1/status").status == 503);

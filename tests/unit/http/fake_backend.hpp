@@ -82,8 +82,9 @@ class FakeBackend : public Backend {
     picture = {node, metrics->snapshot(*node, kWall), kWall};
   }
   NodeInfo info() const override { return {"node-a", "default", "0.1.0", {HostPort{"192.0.2.1", 9470}}}; }
-  void view(std::function<void(View)> done) override {
-    if (!deaf) done(picture);
+  void view(Duration max_age, std::function<void(View)> done) override {
+    oldest_wanted = max_age;
+    deaf ? unanswered.push_back(std::move(done)) : done(picture);
   }
   void command(event::Command command, std::function<void(event::Answer)> done) override {
     commands.push_back(command);
@@ -112,8 +113,10 @@ class FakeBackend : public Backend {
   ReloadOutcome outcome{true, {}, {"network.listen"}};
   Readiness ready;
   bool healthy_now = true;
-  bool deaf = false;  // never answers
+  bool deaf = false;  // never answers, and keeps the question
+  std::vector<std::function<void(View)>> unanswered;
   std::uint64_t lost = 0;
+  Duration oldest_wanted{};  // of the last view
   std::vector<event::Command> commands;
 };
 
