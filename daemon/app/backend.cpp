@@ -66,7 +66,7 @@ void Backend::reload(std::function<void(http::ReloadOutcome)> done) {
       (*shared)(outcome);
     });
   });
-  if (!taken) (*shared)({false, {"too many reloads are waiting; try again shortly"}, {}});
+  if (!taken) (*shared)({false, {}, {}, "too many reloads are waiting; try again shortly"});
 }
 
 bool Backend::healthy() const { return io::Clock::now() - observers_.last_turn() < kMaxSilence; }

@@ -174,7 +174,7 @@ void Daemon::supervise() {
 void Daemon::round() {
   take_signals();
   for (auto requests = reloads_.take(); !requests.empty(); requests = reloads_.take()) {
-    const auto outcome = stopping_ ? http::ReloadOutcome{false, {"the daemon is stopping"}, {}} : reload();
+    const auto outcome = stopping_ ? http::ReloadOutcome{false, {}, {}, "the daemon is stopping"} : reload();
     for (const auto& done : requests) done(outcome);
   }
   feed_watchdog();
@@ -212,7 +212,10 @@ void Daemon::stop() {
 http::ReloadOutcome Daemon::reload() {
   service_.reloading(io::Clock::now());
   ReloadPlan plan = plan_reload(config_, read_config(invocation_, environment_));
-  if (!apply(plan)) plan.outcome = {false, {"the network thread does not answer; nothing was changed"}, {}};
+  if (!apply(plan) && plan.outcome.success) {
+    plan.outcome = {false, {}, {}, "the network thread does not answer; nothing was changed"};
+    log_->line(observe::Level::error, observe::Room::config, "not reloaded: " + plan.outcome.not_tried);
+  }
   service_.ready(status());
   return plan.outcome;
 }

@@ -30,6 +30,7 @@ struct ReloadOutcome {
   bool success = false;
   std::vector<std::string> errors;         // FILE:LINE:COLUMN: message
   std::vector<std::string> needs_restart;  // keys that changed and take effect at the next start only
+  std::string not_tried{};                 // why nothing was done, where the configuration is not to blame
 };
 
 /// Who this node is, beyond what the core knows. Read anew for every answer, so a reload may change it.

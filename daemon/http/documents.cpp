@@ -227,6 +227,7 @@ Reply command_reply(const PeerSnapshot* known, const PeerId& peer, const event::
 
 Reply reload_reply(const ReloadOutcome& outcome) {
   if (outcome.success) return json_reply({{"success", true}, {"needs_restart", outcome.needs_restart}});
+  if (!outcome.not_tried.empty()) return problem(503, outcome.not_tried);
   Reply reply = problem(422, "the configuration has errors; the running one stays in force");
   Json json = Json::parse(reply.body);
   json["errors"] = outcome.errors;

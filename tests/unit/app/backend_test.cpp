@@ -178,6 +178,8 @@ TEST_CASE("a reload is somebody else's work, and its outcome comes back") {
   for (std::size_t i = 0; i < ReloadRequests::kMost; ++i) rig.backend->reload([](const http::ReloadOutcome&) {});
   rig.backend->reload([&](http::ReloadOutcome o) { outcome = std::move(o); });
   CHECK_FALSE(outcome->success);
+  CHECK(outcome->errors.empty());
+  CHECK(outcome->not_tried == "too many reloads are waiting; try again shortly");
 }
 
 TEST_CASE("healthy means that the network thread turns") {

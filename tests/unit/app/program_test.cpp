@@ -268,6 +268,7 @@ TEST_CASE("the watchdog is fed by the network thread's progress, not by the supe
     run.signal(SIGHUP);
     CHECK(manager.wait_for("RELOADING=1"));  // the supervisor is awake
     CHECK(manager.wait_for("READY=1"));
+    CHECK(run.says("not reloaded: the network thread does not answer"));
     CHECK_FALSE(manager.wait_for("WATCHDOG=1", 1s));
   }
   CHECK(manager.wait_for("WATCHDOG=1"));

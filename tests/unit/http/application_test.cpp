@@ -214,6 +214,10 @@ TEST_CASE_METHOD(Fixture, "a reload says what needs a restart, or what is wrong"
   const Reply failed = control("POST", "/-/reload");
   CHECK(failed.status == 422);
   CHECK(body_of(failed)["errors"] == json{"a.toml:1:2: no"});
+  backend.outcome = {false, {}, {}, "the daemon is stopping"};
+  const Reply later = control("POST", "/-/reload");
+  CHECK(later.status == 503);  // the configuration is not to blame
+  CHECK(body_of(later)["detail"] == "the daemon is stopping");
 }
 
 TEST_CASE_METHOD(Fixture, "people see what is now, scrapers that come together share a picture") {
