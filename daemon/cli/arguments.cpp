@@ -85,8 +85,8 @@ void add_commands(CLI::App& app, Arguments& into) {
 
   auto* bandwidth = add(app, "bandwidth", "Measure the bandwidth to and from a peer", Action::bandwidth, into);
   add_peer(bandwidth, into, true);
-  add_parsed(bandwidth, "-t,--time", into.duration, measured_for, "the longest time each way, up to 30s (5s)", "D");
-  add_parsed(bandwidth, "--bytes", into.bytes, measured_bytes, "the most bytes each way, up to 1GiB (64MiB)", "N");
+  add_parsed(bandwidth, "-t,--time", into.duration, measured_for, "the longest time each way, up to 30s (2s)", "D");
+  add_parsed(bandwidth, "--bytes", into.bytes, measured_bytes, "the most bytes each way, up to 1GiB (16MiB)", "N");
 
   auto* events = add(app, "events", "What happened lately", Action::events, into);
   events->add_flag("-f,--follow", into.follow, "go on as it happens");

@@ -16,9 +16,9 @@ inline constexpr std::size_t kMaxBody = 64 * 1024;  // the largest real one, con
 inline constexpr unsigned kMaxJsonDepth = 16;       // the parser recurses; no body of ours nests more than twice
 
 inline constexpr std::uint32_t kMaxPingSize = 64 * 1024;  // one control frame; larger is what bandwidth is for
-inline constexpr std::uint64_t kDefaultBandwidthBytes = 64ULL << 20;  // 5 s at 100 Mbit/s
+inline constexpr std::uint64_t kDefaultBandwidthBytes = 16ULL << 20;  // each way: 32 measurements in the day's default
 inline constexpr std::uint64_t kMaxBandwidthBytes = 1ULL << 30;       // the default cap of a whole day
-inline constexpr Duration kDefaultBandwidthDuration = 5s;
+inline constexpr Duration kDefaultBandwidthDuration = 2s;
 inline constexpr Duration kMinBandwidthDuration = 100ms;  // shorter says more about start-up than about the path
 inline constexpr Duration kMaxBandwidthDuration = 30s;    // each way: a minute of somebody's line is enough
 inline constexpr std::size_t kMaxConnectAddresses = 16;   // as many as a dial would try
