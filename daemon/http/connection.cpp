@@ -120,6 +120,8 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   }
 
   void read_header() {
+    // What the request before it was must not colour the answer to a header that can't be read.
+    admission_ = Admission{};
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
     parser_->body_limit(kMaxBody);
@@ -135,7 +137,6 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
     began_ = monotonic();
     if (error) return broken(error);
     request_ = request_of(*parser_);
-    admission_ = Admission{};
     keep_alive_ = parser_->get().keep_alive();
     if (auto refusal = refuse_framing()) return refuse(std::move(*refusal), true);
     admission_ = hall_->application.admit(request_, began_);
@@ -235,10 +236,12 @@ class Connection final : public Session, public std::enable_shared_from_this<Con
   void answer() {
     request_.body = std::move(parser_->get().body());
     arm(Phase::answer, Application::patience(admission_.info->route));
+    // The backend may answer after the deadline, twice, or never and keep the question: then it must not keep the
+    // socket, which has to go before the io_context does.
     hall_->application.answer(admission_, request_, wall_clock(),
-                              [self = shared_from_this(), asked = ++answer_](Reply made) {
-                                // The backend may answer after the deadline, or twice.
-                                if (!self->closed_ && asked == self->answer_ && self->phase_ == Phase::answer)
+                              [weak = weak_from_this(), asked = ++answer_](Reply made) {
+                                const auto self = weak.lock();
+                                if (self && !self->closed_ && asked == self->answer_ && self->phase_ == Phase::answer)
                                   self->reply(std::move(made));
                               });
   }

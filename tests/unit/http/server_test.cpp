@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "http/hall.hpp"
@@ -16,6 +17,7 @@ using namespace pw;
 using namespace pw::http;
 using namespace pw::http::test;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 namespace {
 
@@ -94,6 +96,22 @@ TEST_CASE("HEAD has the header of GET and no body") {
   CHECK(both.find("Content-Length: 0") == std::string::npos);
 }
 
+TEST_CASE("a header that can't be read is answered and counted by itself, not as the request before it") {
+  TestServer server;
+  RawClient client{server.port()};
+  REQUIRE(client.send("HEAD /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n" + "nonsense\r\n\r\n"s));
+  const std::string both = client.read_all();
+  CHECK(both.find("HTTP/1.1 400 ") != std::string::npos);
+  CHECK(both.find("this is no valid HTTP/1.1 request") != std::string::npos);  // a body, although HEAD came before
+  double none = 0, healthy = 0;
+  server.on_thread([&] {
+    none = server.backend.sample("peerwatch_http_requests_total{code=\"400\",route=\"none\"}");
+    healthy = server.backend.sample("peerwatch_http_requests_total{code=\"400\",route=\"/-/healthy\"}");
+  });
+  CHECK(none == 1);
+  CHECK(healthy == -1);
+}
+
 TEST_CASE("a client of HTTP/1.0 is served and let go") {
   TestServer server;
   RawClient client{server.port()};
@@ -132,13 +150,15 @@ TEST_CASE("chunked bodies are read") {
 TEST_CASE("a backend that never answers costs a request, not the server", "[slow]") {
   TestServer server;
   server.on_thread([&] { server.backend.deaf = true; });
-  RawClient client{server.port()};
-  REQUIRE(client.send(get("/api/v1/status")));
+  std::optional<RawClient> client{server.port()};
+  REQUIRE(client->send(get("/api/v1/status")));
   RawClient other{server.port()};
   REQUIRE(other.send(get("/-/healthy")));
   CHECK(code_of(other.read_reply()) == 200);
-  const std::string late = client.read_until("\r\n\r\n", 12s);
+  const std::string late = client->read_until("\r\n\r\n", 12s);
   CHECK(code_of(late) == 503);
+  client.reset();
+  CHECK(soon([&] { return server.connections() == 1; }));  // the question that the backend keeps holds nothing
 }
 
 TEST_CASE("a flood of connections is turned away at the limit, and the control socket stays usable") {
