@@ -1,5 +1,6 @@
 #include "app/reload.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -27,6 +28,14 @@ std::string summary(std::vector<std::string> problems) {
   return joined(problems, "; ") + "; and " + std::to_string(all - kProblemsInEvent) + " more";
 }
 
+/// Listeners stay until a restart, and so does the token without which everybody could read from them. (A configuration
+/// is checked against the listeners that it has itself.)
+bool would_open_a_listener(const config::Config& before, const config::Config& after) {
+  const bool closed = !before.http.metrics_token_file.empty() && !before.http.allow_unauthenticated;
+  return closed && after.http.metrics_token_file.empty() &&
+         std::ranges::any_of(before.http.listen, [](const SocketAddress& at) { return !at.ip.is_loopback(); });
+}
+
 config::Config keep_what_needs_a_restart(const config::Config& before, config::Config after) {
   after.node = before.node;
   after.network = before.network;
@@ -38,6 +47,10 @@ config::Config keep_what_needs_a_restart(const config::Config& before, config::C
   after.http.control_socket = before.http.control_socket;
   after.http.rate_limit = before.http.rate_limit;
   after.http.allow_unauthenticated = before.http.allow_unauthenticated;
+  if (would_open_a_listener(before, after)) {
+    after.http.metrics_token_file = before.http.metrics_token_file;
+    after.metrics_token = before.metrics_token;
+  }
   return after;
 }
 
@@ -80,6 +93,7 @@ ReloadPlan plan_reload(const config::Config& before, const config::Loaded& read)
   }
   plan.outcome.success = true;
   plan.outcome.needs_restart = config::differences(before, read.config).restart;
+  if (would_open_a_listener(before, read.config)) plan.outcome.needs_restart.emplace_back("http.metrics_token_file");
   plan.config = keep_what_needs_a_restart(before, read.config);
   plan.event = {true, plan.outcome.needs_restart.empty()
                           ? std::string{}

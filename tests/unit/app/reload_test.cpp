@@ -70,6 +70,24 @@ TEST_CASE("the next reload names the keys again, until there is a restart") {
   CHECK(second.outcome.needs_restart == first.outcome.needs_restart);
 }
 
+TEST_CASE("a listener that stays until a restart keeps the token that closes it") {
+  config::Config before;
+  before.http.listen = {{IpAddress::any(Family::v4), 9470}};
+  before.http.metrics_token_file = "/etc/token";
+  before.metrics_token = "secret";
+  const auto plan = plan_reload(before, good({}));  // back to loopback, which needs no token
+  CHECK(plan.config.metrics_token == "secret");
+  CHECK(plan.config.http.metrics_token_file == "/etc/token");
+  CHECK(plan.outcome.needs_restart == std::vector<std::string>{"http.listen", "http.metrics_token_file"});
+
+  config::Config rotated = before;
+  rotated.http.metrics_token_file = "/etc/other";
+  rotated.metrics_token = "fresh";
+  CHECK(plan_reload(before, good(rotated)).config.metrics_token == "fresh");
+  before.http.listen = {{IpAddress::v4({127, 0, 0, 1}), 9470}};
+  CHECK(plan_reload(before, good({})).config.metrics_token.empty());
+}
+
 TEST_CASE("a reload that changes nothing has nothing to say") {
   const auto plan = plan_reload({}, good({}));
   CHECK(plan.outcome.success);
