@@ -51,7 +51,7 @@ class Runner {
       const int code = status_once();
       if (!arguments_.watch) return code;
       if (code == kWrongUse) return code;
-      terminal_.out.flush();
+      if (!terminal_.out.flush()) return kBadNews;
       if (!terminal_.sleep(arguments_.interval)) return code;
     }
   }
@@ -70,7 +70,7 @@ class Runner {
     PingSummary summary;
     for (unsigned i = 1; arguments_.count == 0 || i <= arguments_.count; ++i) {
       if (!one_ping(i, summary)) return code_;
-      terminal_.out.flush();
+      if (!terminal_.out.flush()) return kBadNews;
       if (i == arguments_.count || !terminal_.sleep(arguments_.pause)) break;
     }
     terminal_.out << (arguments_.json ? summary.to_json() : summary.to_text(clean(arguments_.peer)));
@@ -273,11 +273,8 @@ class Runner {
   int code_ = kGood;
 };
 
-}  // namespace
-
-int run(const Arguments& arguments, Daemon& daemon, const Terminal& terminal) {
-  Runner runner{arguments, daemon, terminal};
-  switch (arguments.action) {
+int run_action(Runner& runner, Action action) {
+  switch (action) {
     case Action::status:
       return runner.status();
     case Action::peers:
@@ -298,6 +295,15 @@ int run(const Arguments& arguments, Daemon& daemon, const Terminal& terminal) {
       return runner.export_peer();
   }
   return kWrongUse;
+}
+
+}  // namespace
+
+int run(const Arguments& arguments, Daemon& daemon, const Terminal& terminal) {
+  Runner runner{arguments, daemon, terminal};
+  const int code = run_action(runner, arguments.action);
+  // A full disk or a closed pipe is an answer that nobody got.
+  return !terminal.out.flush() && code == kGood ? kBadNews : code;
 }
 
 }  // namespace pw::cli

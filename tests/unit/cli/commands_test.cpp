@@ -91,6 +91,17 @@ TEST_CASE_METHOD(Fixture, "status --watch goes on until it is interrupted") {
   CHECK(daemon.asked.size() == 4);
 }
 
+TEST_CASE_METHOD(Fixture, "an answer that nobody gets is bad news, and ends what would go on for ever") {
+  out.setstate(std::ios::badbit);  // a full disk, a closed pipe
+  daemon.answers = {Response{200, kStatus}, Response{200, kPeers}};
+  CHECK(run("status --watch") == kBadNews);
+  daemon.answers = {Response{200, R"({"rtt_ms":1.0,"path":"direct_v4","suspect":false})"}};
+  CHECK(run("ping node-b -c 0") == kBadNews);
+  CHECK(naps == 0);
+  daemon.answers = {Response{200, kPeers}};
+  CHECK(run("peers") == kBadNews);
+}
+
 TEST_CASE_METHOD(Fixture, "status --json is the daemon's own") {
   daemon.answers = {Response{200, kStatus}, Response{200, kPeers}};
   CHECK(run("status --json") == kGood);
