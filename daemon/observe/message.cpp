@@ -95,7 +95,7 @@ struct Reason {
   std::uint64_t operator()(const PacketRejected& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const QueueDropped& e) const { return of_enum(e.queue); }
   std::uint64_t operator()(const ConfigReloaded& e) const { return of_text(e.detail) * 2 + (e.success ? 1 : 0); }
-  std::uint64_t operator()(const Trouble& e) const { return of_text(e.what); }
+  std::uint64_t operator()(const Trouble& e) const { return of_text(e.what + ": " + e.detail); }
   std::uint64_t operator()(const auto&) const { return 0; }
 };
 

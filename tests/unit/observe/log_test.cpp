@@ -183,6 +183,15 @@ TEST_CASE("repeats within 10 s become one line at the window's end") {
   CHECK(c.lines.size() == 5);
 }
 
+TEST_CASE("two troubles of one kind that differ are two lines") {
+  Captured c;
+  c.log.handle({Instant{1s}, Trouble{"network", "no IPv6 here"}});
+  c.log.handle({Instant{1s}, Trouble{"network", "sending failed"}});
+  c.log.handle({Instant{1s}, Trouble{"network", "sending failed"}});
+  REQUIRE(c.lines.size() == 2);
+  CHECK(c.at(1).at("detail") == "sending failed");
+}
+
 TEST_CASE("an event after the window closes it without a tick") {
   Captured c;
   c.log.handle({Instant{}, failed_dial(1)});
