@@ -25,7 +25,7 @@ struct HttpMetrics::Impl {
   explicit Impl(prometheus::Registry& registry)
       : requests{counters(registry, "peerwatch_http_requests_total", "HTTP requests that were answered.")},
         durations{histograms(registry, "peerwatch_http_request_duration_seconds",
-                             "From the end of a request's head to the end of its answer.")},
+                             "From the end of a request's head until its answer was ready.")},
         rejections{counters(registry, "peerwatch_http_rejected_total", "Requests and connections turned away."),
                    "reason"} {}
 

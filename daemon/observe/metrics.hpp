@@ -58,18 +58,14 @@ enum class HttpReject : std::uint8_t {
   unauthorized,
   forbidden_host,
   forbidden_origin,
-  not_acceptable,
   unsupported_media_type,
   too_many_streams
 };
 constexpr auto names(HttpReject) {
   using namespace std::string_view_literals;
-  return std::array{"too_large"sv,       "malformed"sv,
-                    "timeout"sv,         "too_many_connections"sv,
-                    "rate_limited"sv,    "unauthorized"sv,
-                    "forbidden_host"sv,  "forbidden_origin"sv,
-                    "not_acceptable"sv,  "unsupported_media_type"sv,
-                    "too_many_streams"sv};
+  return std::array{
+      "too_large"sv,    "malformed"sv,      "timeout"sv,          "too_many_connections"sv,   "rate_limited"sv,
+      "unauthorized"sv, "forbidden_host"sv, "forbidden_origin"sv, "unsupported_media_type"sv, "too_many_streams"sv};
 }
 
 /// Fed on the HTTP thread only.
