@@ -86,7 +86,7 @@ std::vector<Key<Config>> make_config_keys() {
           restart, "how long a peer that is gone keeps its series"),
 
       key("privacy.peer_id", &C::privacy, &C::Privacy::peer_id, one_of<PeerIdPrivacy>(), restart,
-          "how peer ids appear in metrics and logs"),
+          "how peer ids appear in metrics"),
 
       key("log.level", &C::log, &C::Log::level, log_level(), reload,
           "least level that is logged, in all and of single rooms: \"info,quic=debug\""),
