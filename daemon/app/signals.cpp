@@ -24,14 +24,4 @@ std::optional<int> Signals::next() {
   return static_cast<int>(info.ssi_signo);
 }
 
-void Signals::die_of(int signal) {
-  std::signal(signal, SIG_DFL);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, signal);
-  raise(signal);
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  _exit(128 + signal);
-}
-
 }  // namespace pw::app

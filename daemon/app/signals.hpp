@@ -18,9 +18,6 @@ class Signals {
   int fd() const { return fd_.get(); }
   std::optional<int> next();
 
-  /// Ends the process the way the signal would have.
-  [[noreturn]] static void die_of(int signal);
-
  private:
   io::Fd fd_;
 };
