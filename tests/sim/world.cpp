@@ -37,6 +37,8 @@ Host::Host(World& world, std::size_t index, std::size_t key, std::string name, R
 }
 
 void Host::start() {
+  ++generation_;
+  first_ticket_ = next_ticket_;
   node_ = std::make_unique<mesh::Node>(world_.now_, options, identity_, rng_.split());
   node_->configure(world_.now_, membership);
   drain();
@@ -65,12 +67,21 @@ void Host::drain() {
     if (const auto* changed = std::get_if<event::StateChanged>(&record->event)) states_[changed->peer] = changed->to;
     events.push_back(std::move(*record));
   }
-  while (auto reply = node_->poll_reply()) answers.insert_or_assign(reply->ticket, reply->answer);
+  while (auto reply = node_->poll_reply())
+    answered_twice |= !answers.insert_or_assign(reply->ticket, reply->answer).second;
   while (auto request = node_->poll_request()) {
     const auto& resolve = std::get<mesh::Resolve>(*request);
-    world_.lookups_.push_back({world_.now_ + kLookupTime, index_, node_.get(), resolve.id, resolve.host});
+    world_.lookups_.push_back({world_.now_ + kLookupTime, index_, generation_, resolve.id, resolve.host});
   }
   world_.timers_.set(index_, node_->poll_timeout());
+}
+
+bool Host::frozen() const { return world_.thaw(index_) > world_.now_; }
+
+std::size_t Host::unanswered() const {
+  std::size_t n = 0;
+  for (std::uint64_t t = first_ticket_; t < next_ticket_; ++t) n += !answers.contains(event::Ticket{t});
+  return n;
 }
 
 event::PeerSnapshot Host::peer(const Host& other) const {
@@ -132,6 +143,10 @@ void World::send_one(std::size_t from, const SocketAddress& to, ByteView bytes) 
     ++packets_lost_;
     return;
   }
+  if (max_overheard > 0) {
+    if (overheard.size() == max_overheard) overheard.pop_front();
+    overheard.push_back({hosts_[from]->address(), target->second, Buffer(bytes.begin(), bytes.end())});
+  }
   const Duration extra = l.jitter > Duration{} ? rng_.up_to(l.jitter) : Duration{};
   const Instant at = now_ + l.delay + extra;
   deliveries_.push({at, at, order_++, target->second, hosts_[from]->address(), Buffer(bytes.begin(), bytes.end())});
@@ -152,7 +167,7 @@ bool World::step(Instant limit) {
     const Lookup done = *lookup;
     lookups_.erase(lookup);
     Host& h = *hosts_[done.host];
-    if (h.node_.get() != done.node) return true;
+    if (!h.node_ || h.generation_ != done.generation) return true;
     const auto found = names.find(done.name);
     Result<std::vector<IpAddress>> answer = fail("no such host");
     if (found != names.end()) answer = std::vector{found->second};
@@ -189,6 +204,7 @@ void World::fire(std::size_t index) {
   Host& h = *hosts_[index];
   if (!h.node_) return timers_.clear(index);
   if (const Instant later = thaw(index); later > now_) return timers_.set(index, later);
+  ++timers_fired_;
   h.node_->handle_timeout(now_);
   h.drain();
 }

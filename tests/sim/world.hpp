@@ -2,6 +2,7 @@
 // clock. Everything random comes from one seed, split per part, so that a run is repeated by its seed.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,6 +44,7 @@ class Host {
     node_.reset();
     states_.clear();
   }
+  bool frozen() const;
   bool running() const { return node_ != nullptr; }
   mesh::Node& node() { return *node_; }
   void configure();
@@ -56,6 +58,9 @@ class Host {
   // ---- what was seen
   std::vector<event::Record> events;  // of all instances
   std::map<event::Ticket, event::Answer> answers;
+  bool answered_twice = false;
+  /// Commands to the instance that runs, without their answer yet.
+  std::size_t unanswered() const;
   template <class E>
   std::vector<E> all() const {
     std::vector<E> out;
@@ -84,7 +89,9 @@ class Host {
   SocketAddress address_;
   Rng rng_;
   std::unique_ptr<mesh::Node> node_;
+  unsigned generation_ = 0;  // instances so far
   std::uint64_t next_ticket_ = 1;
+  std::uint64_t first_ticket_ = 1;  // of the instance that runs
   std::map<PeerId, event::SessionState> states_;
 };
 
@@ -113,10 +120,23 @@ class World {
   std::size_t size() const { return hosts_.size(); }
   std::uint64_t packets_sent() const { return packets_sent_; }
   std::uint64_t packets_lost() const { return packets_lost_; }
+  std::uint64_t timers_fired() const { return timers_fired_; }
   /// The host's process does not get to run: what is due or arrives meanwhile is handled at the end, late.
   void freeze(const Host& host, Duration d) { frozen_until_[host.index_] = now_ + d; }
+  void unfreeze(const Host& host) {
+    frozen_until_.erase(host.index_);
+    timers_.set(host.index_, now_);
+  }
   /// Bytes that nobody asked for, straight into a host's socket.
   void inject(const SocketAddress& from, const Host& to, Buffer bytes);
+  /// Packets that were sent last, oldest first, as an eavesdropper who means to repeat them has them.
+  struct Overheard {
+    SocketAddress from;
+    std::size_t to;
+    Buffer bytes;
+  };
+  std::deque<Overheard> overheard;
+  std::size_t max_overheard = 0;
 
  private:
   friend class Host;
@@ -133,7 +153,7 @@ class World {
   struct Lookup {
     Instant at;
     std::size_t host;
-    mesh::Node* node;
+    unsigned generation;
     std::uint64_t id;
     std::string name;
   };
@@ -156,6 +176,7 @@ class World {
   std::uint64_t order_ = 0;
   std::uint64_t packets_sent_ = 0;
   std::uint64_t packets_lost_ = 0;
+  std::uint64_t timers_fired_ = 0;
 };
 
 }  // namespace pw::sim
