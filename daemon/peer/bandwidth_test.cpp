@@ -10,7 +10,12 @@ using wire::Transfer;
 namespace {
 
 constexpr std::size_t kChunk = 64 << 10;  // handed to QUIC at a time; its own queue limit is far above
-constexpr Duration kAnswerTimeout = 5s;   // for what needs one round trip
+/// Handed to QUIC ahead of the congestion window: enough that it never waits for us, little enough that a slow path has
+/// sent it soon after the end.
+constexpr std::uint64_t kAhead = 128 << 10;
+constexpr Duration kPumpInterval = 10ms;
+constexpr Duration kAnswerTimeout = 5s;  // for what needs one round trip
+constexpr Duration kDrainTimeout = 3s;  // for what is on its way when the sender's time is over; its report comes after
 
 }  // namespace
 
@@ -37,7 +42,7 @@ BandwidthTest::BandwidthTest(Context& context, const PeerId& peer, Instant now, 
   limit_ = std::min({request.bytes, kMaxTestBytes, context_.bandwidth_quota.left(now)});
   link.send(wire::BandwidthAnswer{id_, BandwidthVerdict::accepted, limit_});
   phase_ = Phase::receiving;  // also before sending: the asker's stream comes first
-  deadline_ = now + duration_ + kAnswerTimeout;
+  deadline_ = now + duration_ + (direction_ == Transfer::upload ? kDrainTimeout : kAnswerTimeout);
 }
 
 void BandwidthTest::ask(Instant now, Transfer direction, Link& link) {
@@ -71,6 +76,7 @@ void BandwidthTest::handle(Instant now, const wire::ControlMessage& message, Lin
     const Duration elapsed = std::chrono::microseconds{std::min<std::uint64_t>(report->elapsed_us, 60'000'000)};
     if (report->bytes > limit_ || elapsed <= Duration{})
       return fail(CommandError::refused, "the peer's report makes no sense: too few bytes for a rate");
+    if (phase_ == Phase::sending) end_stream(*stream_);  // the receiver's time was over
     record(now, Direction::outbound, report->bytes, elapsed);
     if (!ticket_) return finish(now);
     ask(now, Transfer::download, link);
@@ -85,11 +91,12 @@ void BandwidthTest::accepted(Instant now, std::uint64_t bytes, Link& link) {
   if (!stream_ || limit_ == 0 ||
       !context_.endpoint.write_stream(handle_, *stream_, id, direction_ == Transfer::download))
     return fail(CommandError::refused, "no stream for the measurement could be opened");
-  deadline_ = now + duration_ + kAnswerTimeout;
   if (direction_ == Transfer::download) {
+    deadline_ = now + duration_ + kDrainTimeout;
     phase_ = Phase::receiving;
     return;
   }
+  deadline_ = now + duration_ + kAnswerTimeout;
   phase_ = Phase::sending;
   left_ = limit_;
   send_until_ = now + duration_;
@@ -98,11 +105,14 @@ void BandwidthTest::accepted(Instant now, std::uint64_t bytes, Link& link) {
 
 void BandwidthTest::pump(Instant now) {
   static const Buffer kZeros(kChunk, 0);
+  next_pump_ = now + kPumpInterval;
+  const std::uint64_t enough = kAhead + context_.endpoint.stats(handle_).cwnd;
   while (phase_ == Phase::sending) {
     if (left_ == 0 || now >= send_until_) {
       if (context_.endpoint.write_stream(handle_, *stream_, {}, true)) phase_ = Phase::awaiting_report;
       return;
     }
+    if (context_.endpoint.pending(handle_, *stream_) >= enough) return;
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, left_));
     if (!context_.endpoint.write_stream(handle_, *stream_, ByteView{kZeros}.first(n))) return;  // until it is drained
     left_ -= n;
@@ -115,6 +125,7 @@ void BandwidthTest::handle_drained(Instant now, quic::StreamId stream) {
 }
 
 void BandwidthTest::handle_bulk(Instant now, const LinkBulk& bulk, Link& link) {
+  if (stream_ && *stream_ != bulk.stream && bulk.fin) end_stream(bulk.stream);  // of an earlier measurement
   if (phase_ != Phase::receiving) return;
   std::size_t n = bulk.bytes.size();
   if (!stream_) {  // the asker's stream, as the answerer sees it first: it names the request
@@ -136,7 +147,7 @@ void BandwidthTest::handle_bulk(Instant now, const LinkBulk& bulk, Link& link) {
 }
 
 void BandwidthTest::received(Instant now, Link& link) {
-  if (!ticket_) context_.endpoint.write_stream(handle_, *stream_, {}, true);
+  if (!ticket_) end_stream(*stream_);
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(meter_.elapsed()).count();
   link.send(wire::BandwidthReport{id_, meter_.bytes, static_cast<std::uint64_t>(us)});
   if (us <= 0) return fail(CommandError::refused, "too few bytes arrived to tell a rate");
@@ -158,9 +169,15 @@ void BandwidthTest::record(Instant now, Direction direction, std::uint64_t bytes
   }
 }
 
-void BandwidthTest::handle_timeout(Instant now) {
-  if (now >= deadline_ && !done()) fail(CommandError::timeout, "the measurement took too long");
+void BandwidthTest::handle_timeout(Instant now, Link& link) {
+  if (phase_ == Phase::sending && now >= next_pump_) pump(now);
+  if (done() || now < deadline_) return;
+  if (phase_ == Phase::receiving && meter_.elapsed() > Duration{}) return received(now, link);
+  fail(CommandError::timeout, "the measurement took too long");
 }
+
+/// Our direction of it. A stream that stays open counts against the few that a session may have.
+void BandwidthTest::end_stream(quic::StreamId stream) { context_.endpoint.write_stream(handle_, stream, {}, true); }
 
 void BandwidthTest::abandon() {
   if (!done()) fail(CommandError::lost, "the session ended meanwhile");
@@ -175,6 +192,7 @@ void BandwidthTest::finish(Instant) {
 void BandwidthTest::fail(CommandError code, std::string detail) {
   phase_ = Phase::done;
   context_.bandwidth_busy = false;
+  if (stream_) end_stream(*stream_);
   if (ticket_) context_.out.fail(*ticket_, code, std::move(detail));
 }
 

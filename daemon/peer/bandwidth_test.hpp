@@ -5,8 +5,9 @@
 //            stream, receives → report (for the other side's books) → done
 //   answers: request → accepted, busy or quota → receives or sends on the asker's stream → report
 //
-// The rate is the receiver's: bytes after the first arrival, over the time from the first arrival to the last. The
-// stream is under QUIC's congestion control like everything else. Bounded by bytes, by time, and by the day's quota.
+// The rate is the receiver's: bytes after the first arrival, over the time from the first arrival to the last. On a
+// slow path it reports what came by its deadline. The stream is under QUIC's congestion control like everything else.
+// Bounded by bytes, by time, and by the day's quota.
 #pragma once
 
 #include <algorithm>
@@ -33,7 +34,7 @@ class BandwidthTest {
   void handle(Instant now, const wire::ControlMessage& message, Link& link);
   void handle_bulk(Instant now, const LinkBulk& bulk, Link& link);
   void handle_drained(Instant now, quic::StreamId stream);
-  void handle_timeout(Instant now);
+  void handle_timeout(Instant now, Link& link);
   /// Ends it because the session ends.
   void abandon();
 
@@ -41,7 +42,10 @@ class BandwidthTest {
   /// Bytes a second, once measured.
   const std::optional<event::BandwidthEstimate>& inbound() const { return inbound_; }
   const std::optional<event::BandwidthEstimate>& outbound() const { return outbound_; }
-  Instant next_timeout() const { return done() ? kNever : deadline_; }
+  Instant next_timeout() const {
+    if (done()) return kNever;
+    return phase_ == Phase::sending ? earlier(deadline_, next_pump_) : deadline_;
+  }
 
  private:
   enum class Phase { asking, sending, awaiting_report, receiving, done };
@@ -61,6 +65,7 @@ class BandwidthTest {
   void accepted(Instant now, std::uint64_t bytes, Link& link);
   void pump(Instant now);
   void received(Instant now, Link& link);
+  void end_stream(quic::StreamId stream);
   void record(Instant now, event::Direction direction, std::uint64_t bytes, Duration elapsed);
   void finish(Instant now);
   void fail(event::CommandError code, std::string detail);
@@ -76,6 +81,7 @@ class BandwidthTest {
   Phase phase_ = Phase::asking;
   Instant deadline_{};
   Instant send_until_{};
+  Instant next_pump_{};
   std::uint64_t left_ = 0;
   std::optional<quic::StreamId> stream_;
   Meter meter_;

@@ -1,5 +1,6 @@
 #include "peer/link.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "peer/admission.hpp"
@@ -15,6 +16,7 @@ Link::Link(Context& context, const quic::Established& established, Instant now, 
       peer_{established.peer},
       dialled_{established.dialled},
       path_{established.path},
+      since_{now},
       deadline_{now + context.options.admission_timeout},
       held_{held} {
   if (!dialled_) return;
@@ -42,6 +44,20 @@ bool Link::send(const wire::ControlMessage& message) {
 
 bool Link::send(const wire::EchoFrame& frame) {
   return echo_ && context_.endpoint.write_stream(handle_, *echo_, wire::encode(frame)).has_value();
+}
+
+bool Link::outdated() const {
+  if (peer_hello_ && peer_hello_->mesh != context_.membership.mesh) return true;
+  if (!secret_mode()) return false;
+  return !admitted_by_ || std::ranges::none_of(context_.membership.secrets, [&](const Buffer& secret) {
+    return quic::sha256(secret) == *admitted_by_;
+  });
+}
+
+std::uint64_t Link::new_losses() {
+  const std::uint64_t all = context_.endpoint.stats(handle_).datagrams_lost;
+  if (all <= losses_) return 0;  // a link whose end is long past
+  return all - std::exchange(losses_, all);
 }
 
 void Link::say_hello() {
@@ -72,6 +88,11 @@ std::vector<LinkEvent> Link::handle(const quic::StreamData& data) {
   // What was read is given back to flow control at once: nothing here keeps more than one message.
   if (!data.bytes.empty()) context_.endpoint.consume(handle_, data.stream, data.bytes.size());
   if (dead_) return events;
+  if (streams_.size() >= kMaxStreams && !streams_.contains(data.stream)) {
+    dead_ = true;
+    events.emplace_back(LinkBroken{"too many streams"});
+    return events;
+  }
   auto& open_kind = streams_[data.stream];
   ByteView bytes = data.bytes;
   if (!open_kind && !bytes.empty()) {
@@ -88,7 +109,10 @@ std::vector<LinkEvent> Link::handle(const quic::StreamData& data) {
     if (kind == StreamKind::control) control_ = data.stream;
     if (kind == StreamKind::echo) echo_ = data.stream;
   }
-  if (!open_kind) return events;
+  if (!open_kind) {
+    if (data.fin) streams_.erase(data.stream);  // ended before it said what it is for
+    return events;
+  }
   switch (*open_kind) {
     case StreamKind::control:
       handle_control(bytes, events);

@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -51,6 +52,10 @@ class Link {
  public:
   /// Echo requests that overtook the Hello: one of the largest kind.
   static constexpr std::size_t kMaxEarlyEcho = wire::kMaxEchoPadding + 64;
+  /// Probes that overtook the Hello: the first, which goes out with it, and what may follow within its retransmission.
+  static constexpr std::size_t kMaxEarlyDatagrams = 4;
+  /// Streams whose end was not seen. QUIC lets each side have eight open (quic::Options::max_streams_bidi).
+  static constexpr std::size_t kMaxStreams = 32;
 
   Link(Context& context, const quic::Established& established, Instant now, bool held);
 
@@ -63,11 +68,22 @@ class Link {
   const wire::Hello& hello() const { return *peer_hello_; }
   /// SHA-256 of the secret that admitted the peer; none with an allowlist.
   const std::optional<quic::Digest>& admitted_by() const { return admitted_by_; }
+  /// When its handshake was done.
+  Instant since() const { return since_; }
+  /// What admitted it, the secret or the mesh, is in force no more.
+  bool outdated() const;
+  /// Datagrams that QUIC lost on it since the last call.
+  std::uint64_t new_losses();
   Instant admission_deadline() const { return admitted_ ? kNever : deadline_; }
 
   std::vector<LinkEvent> release();
   std::vector<LinkEvent> handle(const quic::StreamData& data);
   std::vector<LinkEvent> handle_reset(quic::StreamId stream);
+  /// A datagram that overtook the Hello: kept until the link is admitted; a few of them.
+  void keep_early(const quic::DatagramReceived& datagram) {
+    if (early_.size() < kMaxEarlyDatagrams) early_.push_back(datagram);
+  }
+  std::vector<quic::DatagramReceived> take_early() { return std::exchange(early_, {}); }
   bool send(const wire::ControlMessage& message);
   bool send(const wire::EchoFrame& frame);
   /// A stream of our own for a measurement, its kind already written.
@@ -91,16 +107,19 @@ class Link {
   PeerId peer_;
   bool dialled_;
   PathAddress path_;
+  Instant since_;
   Instant deadline_;
   bool held_;
   bool admitted_ = false;
   bool dead_ = false;  // refused or broken: nothing more is read
   bool hello_said_ = false;
+  std::uint64_t losses_ = 0;
   std::optional<quic::Digest> admitted_by_;
   std::optional<wire::Hello> peer_hello_;
   std::map<quic::StreamId, std::optional<wire::StreamKind>> streams_;  // empty until its first byte
   std::optional<quic::StreamId> control_;
   std::optional<quic::StreamId> echo_;
+  std::vector<quic::DatagramReceived> early_;
   wire::ControlReader control_reader_;
   wire::EchoReader echo_reader_;
 };

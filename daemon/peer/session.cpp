@@ -27,11 +27,12 @@ Session::Session(Context& context, event::PeerSpec spec, event::DiscoveryMethod 
 // ---- commands
 
 void Session::update(const event::PeerSpec& spec, event::DiscoveryMethod method, Instant now) {
+  const bool back = std::exchange(removed_, false);
   const bool new_addresses = spec.addresses != spec_.addresses;
   spec_ = spec;
   method_ = method;
-  removed_ = false;
-  if (new_addresses && !active_ && !dial_ && !held_ && !spec_.addresses.empty()) next_dial_ = now;
+  if (spec_.addresses.empty()) next_dial_.reset();
+  if ((new_addresses || back) && !active_ && !dial_ && !held_ && !spec_.addresses.empty()) next_dial_ = now;
 }
 
 void Session::connect(Instant now) {
@@ -65,16 +66,19 @@ void Session::measure_bandwidth(Instant now, event::Ticket ticket, std::uint64_t
     return context_.out.fail(ticket, event::CommandError::invalid, "bytes and duration must be positive");
   context_.bandwidth_busy = true;
   bandwidth_.emplace(context_, spec_.id, now, ticket, bytes, duration, *active_);
+  keep_estimates();
 }
 
 void Session::leave(Instant now, wire::GoodbyeReason why) {
   next_dial_.reset();
+  contact_since_.reset();
   cancel_dial(now);
   for (Pending& p : std::exchange(pending_, {})) close(now, *p.link, CloseCode::done, "leaving");
   switch (state_.get()) {
     case SessionState::connected: {
       const bool said = active_->send(wire::Goodbye{why});
       leaving_ = std::move(active_);
+      keep_losses(*leaving_);
       leave_deadline_ = said ? now + context_.options.goodbye_timeout : now;
       const CloseReason reason = why == wire::GoodbyeReason::shutdown           ? CloseReason::local_shutdown
                                  : why == wire::GoodbyeReason::operator_request ? CloseReason::operator_request
@@ -97,15 +101,8 @@ void Session::leave(Instant now, wire::GoodbyeReason why) {
 
 void Session::membership_changed(Instant now) {
   if (measurements_) measurements_->set_intervals(context_.membership.probe);
-  if (!active_) return;
-  const auto& secrets = context_.membership.secrets;
-  const auto& admitted_by = active_->admitted_by();
-  const bool unproved = context_.membership.admission == AdmissionMode::secret &&
-                        (!admitted_by || std::ranges::none_of(secrets, [&](const Buffer& secret) {
-                          return quic::sha256(secret) == *admitted_by;
-                        }));
-  // Its secret is gone. It may come back with one that is in force.
-  if (!unproved) return;
+  // What admitted it is gone. It may come back with what is in force.
+  if (!active_ || !active_->outdated()) return;
   leave(now, wire::GoodbyeReason::removed);
   schedule(now);
 }
@@ -113,7 +110,7 @@ void Session::membership_changed(Instant now) {
 // ---- dialling
 
 void Session::contact(Instant now) {
-  if (!contact_since_) contact_since_ = now;
+  if (!active_ && !contact_since_) contact_since_ = now;
   if (state_.is(SessionState::disconnected) || state_.is(SessionState::failed))
     state_.move(now, SessionState::connecting);
 }
@@ -180,10 +177,7 @@ void Session::failed(Instant now, ErrorType error, const std::string& detail, co
 // ---- the session's end
 
 void Session::end_session(Instant now, CloseReason reason, std::string detail, SessionState to) {
-  if (measurements_) measurements_->abandon();
-  measurements_.reset();
-  if (bandwidth_) bandwidth_->abandon();
-  bandwidth_.reset();
+  drop_measurements();
   estimate_inbound_.reset();
   estimate_outbound_.reset();
   const Duration lasted = now - *connected_since_;
@@ -191,6 +185,13 @@ void Session::end_session(Instant now, CloseReason reason, std::string detail, S
   connected_since_.reset();
   context_.out.emit(now, event::SessionEnded{spec_.id, reason, lasted, std::move(detail)});
   state_.move(now, to);
+}
+
+void Session::drop_measurements() {
+  if (measurements_) measurements_->abandon();
+  measurements_.reset();
+  if (bandwidth_) bandwidth_->abandon();
+  bandwidth_.reset();
 }
 
 void Session::left(Instant now) {
@@ -233,7 +234,7 @@ void Session::handle_timeout(Instant now) {
     check_dead(now);
   }
   if (bandwidth_) {
-    bandwidth_->handle_timeout(now);
+    bandwidth_->handle_timeout(now, *active_);
     keep_estimates();
   }
   if (next_dial_ && *next_dial_ <= now) start_dial(now);

@@ -5,7 +5,7 @@
 // and its dial ends as cancelled, exactly once. Whoever's link is admitted first is the session; all others are closed.
 //
 // A restarted peer is known by its instance id: a new instance replaces the old link at once. An instance that was
-// replaced before and comes back shows two daemons with one identity: it is refused, loudly.
+// replaced before and comes back shows two daemons with one identity: loudly, and refused while the newer is connected.
 //
 // Order of calls: handle_* as things arrive; after each, next_timeout() tells when handle_timeout is due.
 #pragma once
@@ -90,6 +90,7 @@ class Session {
   void dial_failed(Instant now, event::ErrorType error, std::string detail, const SocketAddress& remote);
   void failed(Instant now, event::ErrorType error, const std::string& detail, const SocketAddress& remote);
   void end_session(Instant now, event::CloseReason reason, std::string detail, event::SessionState to);
+  void drop_measurements();
   void left(Instant now);
   void check_dead(Instant now);
   void keep_estimates();
@@ -101,6 +102,7 @@ class Session {
   void handle_admitted(Instant now, Link& link, const wire::Hello& hello);
   void handle_control(Instant now, const wire::ControlMessage& message);
   void handle_goodbye(Instant now, wire::GoodbyeReason reason);
+  void handle_bulk(Instant now, const LinkBulk& bulk);
   void handle_bandwidth_request(Instant now, const wire::BandwidthRequest& request);
   bool loses_tie(const Link& link) const;
   void activate(Instant now, std::unique_ptr<Link> link);
@@ -108,7 +110,8 @@ class Session {
   void refuse(Instant now, std::unique_ptr<Link> link, event::AdmissionRefusal reason);
   void break_off(Instant now, std::unique_ptr<Link> link, CloseCode code, event::ErrorType error,
                  const std::string& why);
-  void close(Instant now, const Link& link, CloseCode code, std::string_view why);
+  void keep_losses(Link& link);
+  void close(Instant now, Link& link, CloseCode code, std::string_view why);
   void active_closed(Instant now, const Link& link, const quic::Closed& e);
   void attempt_closed(Instant now, bool ours, const SocketAddress& remote, const quic::Closed& e);
   void handle_leaving(Instant now, const quic::StreamData& e);

@@ -53,8 +53,11 @@ std::unique_ptr<Link> Session::take(quic::Handle handle) {
   return link;
 }
 
-void Session::close(Instant now, const Link& link, CloseCode code, std::string_view why) {
-  datagrams_lost_before_ += context_.endpoint.stats(link.handle()).datagrams_lost;
+/// What QUIC lost on a link outlives it.
+void Session::keep_losses(Link& link) { datagrams_lost_before_ += link.new_losses(); }
+
+void Session::close(Instant now, Link& link, CloseCode code, std::string_view why) {
+  keep_losses(link);
   context_.endpoint.close(now, link.handle(), static_cast<std::uint64_t>(code), why);
 }
 
@@ -66,7 +69,9 @@ void Session::handle_established(Instant now, const quic::Established& e) {
     pending_.push_back({std::make_unique<Link>(context_, e, now, false), kNever});
     return;
   }
-  if (held_ || removed_) return refuse(now, std::make_unique<Link>(context_, e, now, true), AdmissionRefusal::held);
+  if (held_ || removed_)
+    return refuse(now, std::make_unique<Link>(context_, e, now, true),
+                  held_ ? AdmissionRefusal::held : AdmissionRefusal::not_allowlisted);
   contact(now);
   const bool tie = dial_ && context_.self < spec_.id;
   if (std::ranges::count_if(pending_, [](const Pending& p) { return !p.link->dialled(); }) >=
@@ -104,8 +109,10 @@ void Session::handle(Instant now, const quic::StreamDrained& e) {
 }
 
 void Session::handle(Instant now, const quic::DatagramReceived& e) {
-  if (!active_ || active_->handle() != e.connection) return;
-  measurements_->handle_datagram(now, e);
+  if (active_ && active_->handle() == e.connection)
+    measurements_->handle_datagram(now, e);
+  else if (Link* link = find(e.connection))
+    link->keep_early(e);
 }
 
 void Session::handle_link(Instant now, quic::Handle handle, std::vector<LinkEvent> events) {
@@ -125,9 +132,8 @@ void Session::handle_link(Instant now, quic::Handle handle, std::vector<LinkEven
       handle_control(now, control->message);
     } else if (const auto* echo = std::get_if<LinkEcho>(&event)) {
       measurements_->handle_echo(now, echo->frame, *link);
-    } else if (const auto* bulk = std::get_if<LinkBulk>(&event); bulk && bandwidth_) {
-      bandwidth_->handle_bulk(now, *bulk, *link);
-      keep_estimates();
+    } else if (const auto* bulk = std::get_if<LinkBulk>(&event)) {
+      handle_bulk(now, *bulk);
     }
   }
 }
@@ -138,6 +144,15 @@ void Session::handle_control(Instant now, const wire::ControlMessage& message) {
     return handle_bandwidth_request(now, *request);
   if (!bandwidth_) return;
   bandwidth_->handle(now, message, *active_);
+  keep_estimates();
+}
+
+void Session::handle_bulk(Instant now, const LinkBulk& bulk) {
+  if (!bandwidth_) {  // the measurement is over: so is its stream, once the peer has ended its direction
+    if (bulk.fin) context_.endpoint.write_stream(active_->handle(), bulk.stream, {}, true);
+    return;
+  }
+  bandwidth_->handle_bulk(now, bulk, *active_);
   keep_estimates();
 }
 
@@ -170,10 +185,12 @@ bool Session::loses_tie(const Link& link) const {
 }
 
 void Session::handle_admitted(Instant now, Link& link, const wire::Hello& hello) {
+  if (link.outdated()) return refuse(now, take(link.handle()), AdmissionRefusal::wrong_secret);
   const bool known = instance_ == hello.instance;
   if (!known && std::ranges::find(former_instances_, hello.instance) != former_instances_.end()) {
     context_.out.emit(now, event::DuplicateIdentity{spec_.id, link.path().remote});
-    return refuse(now, take(link.handle()), AdmissionRefusal::duplicate_identity);
+    // The newer one keeps the session; where it is gone, the older is not locked out for good.
+    if (active_) return refuse(now, take(link.handle()), AdmissionRefusal::duplicate_identity);
   }
   if (active_ && known && loses_tie(link)) {
     if (link.dialled()) return cancel_dial(now);
@@ -214,21 +231,25 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
     close(now, *leaving_, CloseCode::done, "goodbye");
     left(now);
   }
+  const Instant since = contact_since_.value_or(link->since());
   contact(now);
   next_dial_.reset();
   active_ = std::move(link);
   last_seen_ = now;
-  measurements_.reset();
-  if (bandwidth_) bandwidth_->abandon();
-  bandwidth_.reset();
+  const bool path_was_lost = measurements_ && measurements_->dead_since();
+  drop_measurements();
   measurements_.emplace(context_, spec_.id, *active_, now);
   if (!state_.is(SessionState::connected)) {
     connected_since_ = now;
     state_.move(now, SessionState::connected);
-    context_.out.emit(now, event::SessionEstablished{spec_.id, active_->dialled(), now - contact_since_.value_or(now),
-                                                     measurements_->kind(), active_->path().remote});
+    context_.out.emit(now, event::SessionEstablished{spec_.id, active_->dialled(), now - since, measurements_->kind(),
+                                                     active_->path().remote});
+  } else if (path_was_lost) {
+    context_.out.emit(now, event::PathChanged{spec_.id, event::PathKind::none, measurements_->kind(),
+                                              event::PathChangeReason::upgraded});
   }
   contact_since_.reset();
+  for (const quic::DatagramReceived& early : active_->take_early()) measurements_->handle_datagram(now, early);
   context_.out.emit(now, event::PeerIdentified{spec_.id, *instance_, software_, restarted});
 }
 
@@ -256,9 +277,12 @@ void Session::break_off(Instant now, std::unique_ptr<Link> link, CloseCode code,
 // ---- out
 
 void Session::handle(Instant now, const quic::Closed& e) {
-  if (leaving_ && leaving_->handle() == e.connection) return left(now);
+  if (leaving_ && leaving_->handle() == e.connection) {
+    keep_losses(*leaving_);
+    return left(now);
+  }
   const auto link = take(e.connection);
-  if (link) datagrams_lost_before_ += context_.endpoint.stats(e.connection).datagrams_lost;
+  if (link) keep_losses(*link);
   if (link && !active_ && connected_since_ && link->admitted()) return active_closed(now, *link, e);
   const bool ours = dial_ && dial_->handle() == e.connection;
   if (link || ours) attempt_closed(now, ours, link ? link->path().remote : dial_->remote(), e);

@@ -18,7 +18,7 @@ Session* Table::find(const PeerId& peer) {
 
 bool Table::listed(const PeerId& peer) const {
   const auto found = sessions_.find(peer);
-  return found != sessions_.end() && found->second->method() != DiscoveryMethod::inbound;
+  return found != sessions_.end() && !found->second->removed() && found->second->method() != DiscoveryMethod::inbound;
 }
 
 void Table::add(Instant now, const event::PeerSpec& spec, DiscoveryMethod method) {
@@ -31,6 +31,7 @@ void Table::add(Instant now, const event::PeerSpec& spec, DiscoveryMethod method
 // ---- who is there
 
 void Table::configure(Instant now, const Membership& membership) {
+  if (context_.stopping) return;  // a reload must not start what would have to end again
   context_.membership = membership;
   context_.bandwidth_quota.set_limit(membership.probe.bandwidth_max_bytes_per_day);
   for (const event::PeerSpec& spec : membership.peers) {
@@ -61,10 +62,20 @@ void Table::configure(Instant now, const Membership& membership) {
   }
 }
 
+/// By an operator: a peer that nobody listed, until now.
+void Table::introduce(Instant now, const event::PeerSpec& spec) {
+  Session* session = find(spec.id);
+  if (!session)
+    add(now, spec, DiscoveryMethod::manual);
+  else if (!listed(spec.id))
+    session->update(spec, DiscoveryMethod::manual, now);
+}
+
 Instant Table::forget_at(const Session& session) const {
   if (!session.idle()) return kNever;
   if (session.removed()) return session.state_since();
-  if (session.method() != DiscoveryMethod::inbound) return kNever;
+  // Who is to stay away is not forgotten: it would be let in again.
+  if (session.method() != DiscoveryMethod::inbound || session.held()) return kNever;
   return session.state_since() + context_.options.retention;
 }
 
@@ -88,11 +99,13 @@ void Table::handle_command(Instant now, event::Ticket ticket, const event::Comma
   if (const auto* connect = std::get_if<event::Connect>(&command)) {
     if (peer == context_.self)
       return context_.out.fail(ticket, event::CommandError::invalid, "that is this node itself");
-    if (!find(peer) && !connect->addresses.empty())
-      add(now, event::PeerSpec{peer, {}, false, connect->addresses}, DiscoveryMethod::manual);
+    if (const auto refusal = judge_key(peer, context_.self, context_.membership, true))
+      return context_.out.fail(ticket, event::CommandError::refused, "refused here: " + std::string{name(*refusal)});
+    if (!connect->addresses.empty()) introduce(now, event::PeerSpec{peer, {}, false, connect->addresses});
   }
   Session* session = find(peer);
-  if (!session) return context_.out.fail(ticket, event::CommandError::unknown_peer, "no such peer is known here");
+  if (!session || session->removed())
+    return context_.out.fail(ticket, event::CommandError::unknown_peer, "no such peer is known here");
   if (std::holds_alternative<event::Connect>(command)) {
     session->connect(now);
     context_.out.reply(ticket, event::Done{});
@@ -147,7 +160,7 @@ void Table::handle(Instant now, const quic::Event& e) {
 
 void Table::handle_established(Instant now, const quic::Established& e) {
   auto refusal = judge_key(e.peer, context_.self, context_.membership, listed(e.peer));
-  if (!refusal && !find(e.peer)) refusal = make_room(now);
+  if (!refusal && !listed(e.peer)) refusal = make_room(now, e.peer);
   if (context_.stopping)
     return context_.endpoint.close(now, e.connection, static_cast<std::uint64_t>(CloseCode::done), "stopping");
   if (refusal) {
@@ -172,15 +185,19 @@ void Table::stranger_closed(Instant now, const quic::Closed& e) {
 }
 
 /// For a peer that nobody listed. Configured peers are never refused for want of room.
-std::optional<AdmissionRefusal> Table::make_room(Instant now) {
+std::optional<AdmissionRefusal> Table::make_room(Instant now, const PeerId& visitor) {
+  const Session* known = find(visitor);
+  if (known && !known->idle()) return std::nullopt;
   const auto up = std::ranges::count_if(sessions_, [](const auto& s) { return !s.second->idle(); });
   if (static_cast<std::size_t>(up) >= context_.membership.max_sessions) return AdmissionRefusal::session_limit;
+  if (known) return std::nullopt;
   const Session* oldest = nullptr;
   std::size_t visitors = 0;
   for (const auto& [id, session] : sessions_) {
     if (session->method() != DiscoveryMethod::inbound) continue;
     ++visitors;
-    if (session->idle() && (!oldest || session->state_since() < oldest->state_since())) oldest = session.get();
+    if (session->idle() && !session->held() && (!oldest || session->state_since() < oldest->state_since()))
+      oldest = session.get();
   }
   if (visitors < kMaxVisitors) return std::nullopt;
   if (!oldest) return AdmissionRefusal::session_limit;

@@ -40,9 +40,10 @@ class Table {
 
  private:
   void add(Instant now, const event::PeerSpec& spec, event::DiscoveryMethod method);
+  void introduce(Instant now, const event::PeerSpec& spec);
   void handle_established(Instant now, const quic::Established& e);
   void stranger_closed(Instant now, const quic::Closed& e);
-  std::optional<event::AdmissionRefusal> make_room(Instant now);
+  std::optional<event::AdmissionRefusal> make_room(Instant now, const PeerId& visitor);
   void forget(Instant now, const PeerId& peer);
   void rearm(Instant now, Session& session);
   Instant forget_at(const Session& session) const;

@@ -178,4 +178,12 @@ TEST_CASE("two daemons with one identity are told apart, loudly, and the newer k
   CHECK(a.count<event::DuplicateIdentity>() >= 1);
   CHECK(a.connected(b));
   CHECK(a.count<event::SessionEstablished>() <= 3);
+  // The newer one goes: the older, which runs on, is not locked out for good.
+  twin.shutdown();
+  w.run_for(3s);
+  twin.kill();
+  REQUIRE(w.run_until([&] { return a.connected(b) && b.connected(a); }, 90s));
+  w.run_for(30s);
+  CHECK(a.connected(b));
+  CHECK(b.connected(a));
 }

@@ -97,6 +97,27 @@ TEST_CASE("no loss is told where nothing is lost, jitter and reordering or not")
   });
 }
 
+TEST_CASE("a probe that overtakes the Hello is not told as lost") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    w.default_link.jitter = 40ms;
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    for (Host* h : {&a, &b}) {
+      h->membership.admission = peer::AdmissionMode::secret;
+      h->membership.secrets = {Buffer(32, 1)};
+    }
+    w.introduce_all();
+    w.start_all();
+    w.run_for(10s);
+    for (Host* h : {&a, &b}) {
+      if (losses(*h, ProbeDirection::forward).lost + losses(*h, ProbeDirection::back).lost != 0)
+        return "loss out of nothing";
+    }
+    return {};
+  });
+}
+
 TEST_CASE("jitter is nothing on a steady link and grows with the link's") {
   for (const auto jitter : {0ms, 20ms}) {
     World w{2};
@@ -183,6 +204,31 @@ TEST_CASE("an active bandwidth measurement keeps its caps, ends in time, and tel
   CHECK(a.peer(b).estimate_outbound.has_value());
   CHECK(w.host(1).peer(a).estimate_inbound.has_value());
   CHECK(a.connected(b));
+}
+
+TEST_CASE("a path that carries a few kilobytes a second is measured too, again and again") {
+  World w{4};
+  Host& a = w.add("a");
+  Host& b = w.add("b");
+  w.introduce_all();
+  w.start_all();
+  w.run_for(2s);
+  w.default_link.loss = 0.05;
+  w.default_link.delay = 150ms;
+  w.both_ways(a, b, w.default_link);
+  for (int i = 0; i < 12; ++i) {
+    const auto ticket = a.command(event::MeasureBandwidth{b.id(), 4 << 20, 2s});
+    w.run_for(25s);
+    REQUIRE(a.answers.contains(ticket));
+    INFO("the measurement number " << i << ": "
+                                   << (a.answers.at(ticket) ? "good" : a.answers.at(ticket).error().detail));
+    REQUIRE(a.answers.at(ticket));
+    const auto answer = std::get<event::BandwidthAnswer>(*a.answers.at(ticket));
+    CHECK(answer.outbound > 100);
+    CHECK(answer.outbound < 1e6);
+    CHECK(answer.inbound > 100);
+    CHECK(answer.inbound < 1e6);
+  }
 }
 
 TEST_CASE("the day's bytes for bandwidth measurements are a cap") {

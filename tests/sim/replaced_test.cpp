@@ -1,0 +1,115 @@
+// A connection that takes the place of another while the session lives on, and what must not get lost in between.
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/checks.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+
+namespace {
+
+/// Both ends list each other; the one with the higher id has no address, so the session is the lower one's dial, which
+/// wins any tie.
+struct Pair {
+  explicit Pair(std::uint64_t seed) : w{seed}, a{w.add("a")}, b{w.add("b")} {
+    lower().membership.peers = {upper().spec()};
+    upper().membership.peers = {{lower().id(), "lower", false, {}}};
+    w.start_all();
+  }
+  Host& lower() { return a.id() < b.id() ? a : b; }
+  Host& upper() { return a.id() < b.id() ? b : a; }
+  bool up() { return a.connected(b) && b.connected(a); }
+  void cut(bool yes) { w.link(a, b).up = w.link(b, a).up = !yes; }
+  /// The lower one forgets its connection unheard and dials anew; the upper one still has the old one.
+  void replace() {
+    cut(true);
+    lower().command(event::Disconnect{upper().id()});
+    w.run_for(8s);
+    cut(false);
+    lower().command(event::Connect{upper().id(), {}});
+  }
+  World w;
+  Host& a;
+  Host& b;
+};
+
+}  // namespace
+
+TEST_CASE("pings under way are answered when another connection takes the session over") {
+  Pair p{1};
+  REQUIRE(p.w.run_until([&] { return p.up(); }, 20s));
+  p.w.run_for(2s);
+  p.cut(true);
+  p.lower().command(event::Disconnect{p.upper().id()});
+  p.w.run_for(3s);
+  const auto ping = p.upper().command(event::Ping{p.lower().id(), 0});
+  p.cut(false);
+  p.lower().command(event::Connect{p.upper().id(), {}});
+  p.w.run_for(1s);
+  REQUIRE(p.up());
+  CHECK(p.upper().count<event::SessionEnded>() == 0);  // it was replaced below the session
+  p.w.run_for(20s);
+  CHECK(p.upper().answers.contains(ping));
+  CHECK(p.upper().unanswered() == 0);
+}
+
+TEST_CASE("a dead path that a new connection replaces is told as found again") {
+  Pair p{2};
+  REQUIRE(p.w.run_until([&] { return p.up(); }, 20s));
+  p.w.run_for(2s);
+  p.replace();
+  REQUIRE(p.w.run_until([&] { return p.up(); }, 5s));
+  p.w.run_for(5s);
+  auto path = event::PathKind::direct_v4;
+  for (const auto& e : p.upper().all<event::PathChanged>()) {
+    CHECK(e.from == path);
+    path = e.to;
+  }
+  CHECK(p.upper().count<event::PathChanged>() == 2);
+  CHECK(path == p.upper().peer(p.lower()).path);
+}
+
+TEST_CASE("the time to connected is told from the first attempt since the session was last wanted") {
+  Pair p{3};
+  REQUIRE(p.w.run_until([&] { return p.up(); }, 20s));
+  p.w.run_for(2s);
+  p.replace();
+  p.w.run_for(1h);
+  p.upper().kill();
+  p.upper().start();
+  p.w.run_for(40s);
+  REQUIRE(p.up());
+  p.upper().shutdown();
+  p.w.run_for(3s);
+  p.upper().kill();
+  p.w.run_for(10min);
+  p.lower().command(event::Disconnect{p.upper().id()});
+  p.w.run_for(1h);
+  p.upper().start();
+  p.lower().command(event::Connect{p.upper().id(), {}});
+  p.w.run_for(10s);
+  REQUIRE(p.up());
+  for (const auto* h : {&p.a, &p.b})
+    for (const auto& e : h->all<event::SessionEstablished>()) CHECK(e.since_first_attempt < 1min);
+}
+
+TEST_CASE("what QUIC lost is counted once and never taken back, however the connection ends") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    if (seed > 20) return {};
+    Pair p{seed};
+    p.w.default_link.loss = 0.1;
+    if (!p.w.run_until([&] { return p.up(); }, 60s)) return "not connected";
+    std::uint64_t before = 0;
+    for (int i = 0; i < 200; ++i) {
+      if (i == 50) p.a.command(event::Disconnect{p.b.id()});
+      if (i == 60) p.a.command(event::Connect{p.b.id(), {}});
+      if (i == 60 && &p.a == &p.upper()) p.b.command(event::Connect{p.a.id(), {}});
+      if (i == 150) p.replace();
+      p.w.run_for(500ms);
+      const auto now = p.a.peer(p.b).quic_datagrams_lost;
+      if (now < before) return "the count went back";
+      before = now;
+    }
+    return before > 0 ? "" : "nothing was lost";
+  });
+}
