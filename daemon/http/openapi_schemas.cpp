@@ -170,8 +170,8 @@ std::string_view openapi_schemas() {
   "BandwidthRequest": {"type": "object", "additionalProperties": false,
     "required": [],
     "properties": {
-      "bytes": {"type": "integer", "minimum": 1, "maximum": 1073741824, "default": 67108864},
-      "duration_ms": {"type": "integer", "minimum": 100, "maximum": 30000, "default": 5000, "description": "each way"}}},
+      "bytes": {"type": "integer", "minimum": 1, "maximum": 1073741824, "default": 16777216},
+      "duration_ms": {"type": "integer", "minimum": 100, "maximum": 30000, "default": 2000, "description": "each way"}}},
   "ConnectRequest": {"type": "object", "additionalProperties": false,
     "required": [],
     "properties": {

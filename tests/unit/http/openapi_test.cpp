@@ -4,6 +4,7 @@
 
 #include "fake_backend.hpp"
 #include "http/application.hpp"
+#include "http/body.hpp"
 
 using namespace pw;
 using namespace pw::http;
@@ -85,6 +86,19 @@ TEST_CASE("openapi.json describes exactly the routes that exist") {
         document["paths"].at(std::string{info.path}).at(info.method == Method::get ? "get" : "post");
     CHECK(operation["operationId"] == info.name);
   }
+}
+
+TEST_CASE("limits and defaults in the document are those in force") {
+  const json schemas = json::parse(openapi_document())["components"]["schemas"];
+  const json& bandwidth = schemas["BandwidthRequest"]["properties"];
+  const auto ms = [](Duration d) { return d / 1ms; };
+  CHECK(bandwidth["bytes"]["default"] == kDefaultBandwidthBytes);
+  CHECK(bandwidth["bytes"]["maximum"] == kMaxBandwidthBytes);
+  CHECK(bandwidth["duration_ms"]["default"] == ms(kDefaultBandwidthDuration));
+  CHECK(bandwidth["duration_ms"]["minimum"] == ms(kMinBandwidthDuration));
+  CHECK(bandwidth["duration_ms"]["maximum"] == ms(kMaxBandwidthDuration));
+  CHECK(schemas["PingRequest"]["properties"]["size"]["maximum"] == kMaxPingSize);
+  CHECK(schemas["ConnectRequest"]["properties"]["addresses"]["maxItems"] == kMaxConnectAddresses);
 }
 
 TEST_CASE("every schema is used, and every reference leads somewhere") {
