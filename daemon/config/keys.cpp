@@ -81,7 +81,7 @@ std::vector<Key<Config>> make_config_keys() {
       key("telemetry.max_labelled_peers", &C::telemetry, &C::Telemetry::max_labelled_peers, integer(0, 10000), restart,
           "peers with metric series of their own; the others are summed up"),
       key("telemetry.max_series", &C::telemetry, &C::Telemetry::max_series, integer(1000, 10'000'000), restart,
-          "metric series in all; what is beyond is left out and counted"),
+          "metric series in all; where more would be needed, fewer peers have series of their own"),
       key("telemetry.retention_gone_peer", &C::telemetry, &C::Telemetry::retention_gone_peer, duration(10s, 168h),
           restart, "how long a peer that is gone keeps its series"),
 
