@@ -123,6 +123,8 @@ http::Policy http_policy(const config::Config& config) {
   out.tokens = {config.metrics_token, config.admin_token};
   out.host_names = {host_name()};
   if (!config.node.name.empty()) out.host_names.push_back(config.node.name);
+  // A scraper may use the full name, which a machine need not know of itself.
+  for (const HostPort& address : config.network.advertise) out.host_names.push_back(address.host);
   out.rate_limit = config.http.rate_limit;
   return out;
 }

@@ -75,7 +75,9 @@ std::optional<Reply> Application::refuse(const Request& head, Admission& admissi
   if (!head.client.control && (head.has_host || !host.empty()) && !host_allowed(host, policy_.host_names))
     return reject(
         HttpReject::forbidden_host,
-        problem(403, "this server does not go by the name in Host: use its IP address, localhost or its own name"));
+        problem(403,
+                "this server does not go by the name in Host: use its IP address, localhost, its own name, or one that "
+                "network.advertise gives it"));
 
   auto found = match(admission.target);
   if (found) {

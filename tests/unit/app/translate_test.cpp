@@ -1,5 +1,6 @@
 #include "app/translate.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 namespace pw::app {
@@ -124,12 +125,15 @@ TEST_CASE("the log is for people on a terminal and for programs elsewhere, unles
   CHECK(levels[static_cast<std::size_t>(observe::Room::app)] == observe::Level::warning);
 }
 
-TEST_CASE("tokens and rate go to the server") {
+TEST_CASE("tokens, rate and the names of this machine go to the server") {
   config::Config config;
   config.metrics_token = "m";
   config.admin_token = "a";
   config.http.rate_limit = 5;
+  config.node.name = "node-a";
+  config.network.advertise = {{"node-a.example", 9470}};
   const auto policy = http_policy(config);
+  for (const char* name : {"node-a", "node-a.example"}) CHECK(std::ranges::count(policy.host_names, name) == 1);
   CHECK(policy.tokens.metrics == "m");
   CHECK(policy.tokens.admin == "a");
   CHECK(policy.rate_limit == 5);
