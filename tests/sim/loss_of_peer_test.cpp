@@ -151,16 +151,25 @@ TEST_CASE("an unreachable peer is dialled with growing, jittered gaps that never
     const auto ended = a.all<event::DialEnded>();
     if (ended.size() < 30) return "it gave up after " + std::to_string(ended.size()) + " dials";
     Duration longest{};
+    unsigned early = 0;
     for (std::size_t i = 0; i < ended.size(); ++i) {
       const Duration ceiling = std::min<Duration>(60s, 500ms * (1LL << std::min<std::size_t>(i, 20)));
       if (ended[i].retry_in > ceiling) return "a gap above its ceiling";
       if (ended[i].error != event::ErrorType::timeout) return "not a time-out";
       longest = std::max(longest, ended[i].retry_in);
+      early += ended[i].retry_in < ceiling / 2;
     }
     if (longest < 30s) return "the gaps don't grow";
+    if (early < ended.size() / 6 || early > ended.size() * 5 / 6) return "the gaps aren't spread over all their range";
     b.membership.peers = {{a.id(), "a", false, {}}};
     b.start();
-    return w.run_until([&] { return a.connected(b); }, 80s) ? broken_rule(w) : "never found when it came";
+    if (!w.run_until([&] { return a.connected(b); }, 80s)) return "never found when it came";
+    w.run_for(15s);
+    b.kill();
+    w.run_for(2min);
+    if (a.all<event::DialStarted>()[ended.size() + 1].failures_before > 1)
+      return "a session that lasted did not end the back-off";
+    return broken_rule(w);
   });
 }
 

@@ -49,13 +49,14 @@ TEST_CASE("a dialled peer is connected in about two round trips") {
 TEST_CASE("of two simultaneous dials the lower id's is kept and the other is cancelled, never failed") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     World w{seed};
-    w.default_link.delay = Duration{std::chrono::milliseconds{1 + seed % 80}};
-    w.default_link.jitter = Duration{std::chrono::milliseconds{seed % 7}};
+    Rng rng{seed};
+    w.default_link.delay = 1ms + rng.up_to(80ms);
+    w.default_link.jitter = rng.up_to(7ms);
     Host& a = w.add("a");
     Host& b = w.add("b");
     w.introduce_all();
     a.start();
-    w.run_for(Duration{std::chrono::milliseconds{seed % 120}});
+    w.run_for(rng.up_to(3 * w.default_link.delay));  // the two handshakes overlap, each way
     b.start();
     if (!w.run_until([&] { return all_connected(w); }, kSoon)) return "not connected";
     w.run_for(15s);
@@ -63,6 +64,7 @@ TEST_CASE("of two simultaneous dials the lower id's is kept and the other is can
     Host& upper = a.id() < b.id() ? b : a;
     if (!all_connected(w)) return "the session did not last";
     if (dials(a, DialResult::success) + dials(b, DialResult::success) != 1) return "not exactly one dial succeeded";
+    if (dials(a, DialResult::failed) + dials(b, DialResult::failed) != 0) return "a dial failed";
     if (lower.peer(upper).dialled == upper.peer(lower).dialled) return "the two ends keep different connections";
     for (Host* h : {&a, &b})
       if (h->count<event::SessionEnded>() != 0 || h->count<event::SessionEstablished>() != 1) return "a session ended";
@@ -171,6 +173,20 @@ TEST_CASE("a dialler that does not know the secret's answer is not fooled by an 
   CHECK_FALSE(a.connected(b));
   REQUIRE_FALSE(a.all<event::AdmissionRefused>().empty());
   CHECK(a.all<event::AdmissionRefused>()[0].reason == AdmissionRefusal::no_proof);
+}
+
+TEST_CASE("with an allowlist, too, a peer of another mesh is refused") {
+  World w{2};
+  Host& a = w.add("a");
+  Host& b = w.add("b");
+  w.introduce_all();
+  b.membership.mesh = "other";
+  w.start_all();
+  w.run_for(5s);
+  CHECK_FALSE(a.connected(b));
+  CHECK_FALSE(b.connected(a));
+  REQUIRE_FALSE(a.all<event::AdmissionRefused>().empty());
+  CHECK(a.all<event::AdmissionRefused>()[0].reason == AdmissionRefusal::wrong_mesh);
 }
 
 TEST_CASE("names are looked up; one that nobody knows is a dns failure and tried again") {

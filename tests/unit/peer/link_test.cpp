@@ -3,12 +3,14 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "unit/peer/context.hpp"
+
 using namespace pw;
 using namespace pw::peer;
 
 namespace {
 
-struct Fixture {
+struct Fixture : ContextFixture {
   Link admitted() {
     Link link{context, quic::Established{kHandle, PeerId{}, false, {}}, now, false};
     Buffer stream{static_cast<std::uint8_t>(wire::StreamKind::control)};
@@ -20,24 +22,6 @@ struct Fixture {
     REQUIRE(link.admitted());
     return link;
   }
-
-  static constexpr quic::Handle kHandle{1};
-  Instant now{};
-  Options options;
-  quic::Identity identity = *quic::Identity::from_seed({});
-  quic::Endpoint endpoint{{}, identity, Rng{1}};
-  Outbox out;
-  Context context{.options = options,
-                  .membership = {},
-                  .self = identity.id(),
-                  .instance = {},
-                  .endpoint = endpoint,
-                  .out = out,
-                  .rng = Rng{2},
-                  .starvation = {},
-                  .bandwidth_quota = probe::BandwidthQuota{0},
-                  .owners = {},
-                  .lookups = {}};
 };
 
 bool broken(const std::vector<LinkEvent>& events) {
@@ -64,6 +48,15 @@ TEST_CASE("any number of streams may follow one another") {
     CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id, bulk, true})));
     CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id + 4, {}, true})));
   }
+}
+
+TEST_CASE("echo ahead of the Hello is kept as far as one request goes") {
+  Fixture f;
+  Link link{f.context, quic::Established{f.kHandle, PeerId{}, false, {}}, f.now, false};
+  CHECK_FALSE(
+      broken(link.handle(quic::StreamData{f.kHandle, 4, {static_cast<std::uint8_t>(wire::StreamKind::echo)}, false})));
+  CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(wire::kMaxEchoPadding, 0), false})));
+  CHECK(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(100, 0), false})));
 }
 
 TEST_CASE("datagrams ahead of the Hello are kept, a few of them, and given once") {

@@ -94,6 +94,19 @@ TEST_CASE("an echo's answer is taken once; pings that nobody answers expire with
   CHECK(echo.abandon().size() == EchoProber::kMaxPings);
 }
 
+TEST_CASE("an echo that was out while this node was late is suspect") {
+  const Instant start{1h};
+  EchoProber echo{5s, start, 1s};
+  Starvation starvation;
+  const auto before = echo.poll(start);
+  REQUIRE(before);
+  starvation.mark(start + 10ms);
+  const auto after = echo.poll(start + 1s);
+  REQUIRE(after);
+  CHECK(echo.handle_reply(start + 1001ms, before->sequence, starvation)->suspect);
+  CHECK_FALSE(echo.handle_reply(start + 1001ms, after->sequence, starvation)->suspect);
+}
+
 TEST_CASE("the day's quota runs out and comes back after a day") {
   BandwidthQuota quota{100};
   CHECK(quota.left(kStart) == 100);

@@ -1,0 +1,89 @@
+// Dials that meet one another, go nowhere, or are too many.
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/checks.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+using event::AdmissionRefusal;
+using event::SessionState;
+
+namespace {
+
+const SocketAddress kNowhere{IpAddress::v4({10, 9, 9, 9}), 9470};
+
+/// The lower id would win a tie; its dial goes to a name, at first that of nobody who answers.
+struct Misled {
+  explicit Misled(std::uint64_t seed) : w{seed}, a{w.add("a")}, b{w.add("b")} {
+    w.names["upper.example"] = kNowhere.ip;
+    lower().membership.peers = {{upper().id(), "upper", false, {HostPort{"upper.example", 9470}}}};
+    upper().membership.peers = {lower().spec()};
+  }
+  Host& lower() { return a.id() < b.id() ? a : b; }
+  Host& upper() { return a.id() < b.id() ? b : a; }
+  World w;
+  Host& a;
+  Host& b;
+};
+
+}  // namespace
+
+TEST_CASE("a dial that goes nowhere holds the other side's for a second, no longer") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    if (seed > 100) return {};
+    Misled m{seed};
+    m.lower().start();
+    m.w.run_for(1ms * static_cast<int>(seed));
+    m.upper().start();
+    if (!m.w.run_until([&] { return m.a.connected(m.b) && m.b.connected(m.a); }, 1300ms)) return "not connected";
+    for (const auto& e : m.lower().all<event::DialEnded>())
+      if (e.result != event::DialResult::cancelled) return "the dial that lost was not cancelled";
+    return broken_rule(m.w);
+  });
+}
+
+TEST_CASE("a visitor that falls silent before its proof costs five seconds, and is dialled afterwards") {
+  Misled m{1};
+  for (Host* h : {&m.a, &m.b}) {
+    h->membership.admission = peer::AdmissionMode::secret;
+    h->membership.secrets = {Buffer(32, 1)};
+  }
+  m.lower().start();
+  m.w.run_for(100ms);
+  m.upper().start();
+  REQUIRE(m.w.run_until(
+      [&] {
+        const auto s = m.lower().node().snapshot(m.w.now());
+        return s.connections == 2 && s.half_open == 0;
+      },
+      1s));
+  m.upper().kill();
+  m.w.run_for(4900ms);
+  CHECK(m.lower().count<event::AdmissionRefused>() == 0);
+  m.w.run_for(200ms);
+  REQUIRE(m.lower().count<event::AdmissionRefused>() == 1);
+  CHECK(m.lower().all<event::AdmissionRefused>()[0].reason == AdmissionRefusal::no_proof);
+  m.w.names["upper.example"] = m.upper().address().ip;
+  m.upper().membership.peers.clear();  // it waits to be dialled
+  m.upper().start();
+  CHECK(m.w.run_until([&] { return m.a.connected(m.b) && m.b.connected(m.a); }, 60s));
+  CHECK(broken_rule(m.w) == "");
+}
+
+TEST_CASE("a thousand peers are not dialled in one burst, and all of them in time") {
+  World w{1};
+  Host& a = w.add("a");
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    std::array<std::uint8_t, 32> key{};
+    key[0] = static_cast<std::uint8_t>(i);
+    key[1] = static_cast<std::uint8_t>(i >> 8);
+    key[2] = 1;
+    a.membership.peers.push_back({PeerId{key}, {}, false, {HostPort{kNowhere.ip.to_string(), kNowhere.port}}});
+  }
+  a.start();
+  w.run_for(100ms);
+  CHECK(a.count<event::DialStarted>() <= 75);
+  CHECK(a.count<event::DialStarted>() >= 40);
+  w.run_for(15s);
+  CHECK(a.count<event::DialStarted>() >= 1000);
+}
