@@ -42,6 +42,46 @@ TEST_CASE("a dial that goes nowhere holds the other side's for a second, no long
   });
 }
 
+TEST_CASE("a dial that fails lets the other side's in at once") {
+  World w{1};
+  Host& a = w.add("a");
+  Host& b = w.add("b");
+  Host& stranger = w.add("stranger");
+  Host& lower = a.id() < b.id() ? a : b;
+  Host& upper = a.id() < b.id() ? b : a;
+  lower.membership.peers = {{upper.id(), "upper", false, stranger.spec().addresses}};  // another key is there
+  upper.membership.peers = {lower.spec()};
+  w.both_ways(lower, stranger, {.delay = 200ms});
+  w.start_all();
+  CHECK(w.run_until([&] { return lower.connected(upper) && upper.connected(lower); }, 600ms));
+  REQUIRE_FALSE(lower.all<event::DialEnded>().empty());
+  CHECK(lower.all<event::DialEnded>()[0].result == event::DialResult::failed);
+}
+
+TEST_CASE("a connection that only the lower one still holds does not keep the upper one's dial out") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    if (seed > 50) return {};
+    Misled m{seed};
+    m.w.names["upper.example"] = m.upper().address().ip;
+    m.upper().membership.peers = {{m.lower().id(), "lower", false, {}}};
+    m.w.start_all();
+    const auto up = [&] { return m.a.connected(m.b) && m.b.connected(m.a); };
+    if (!m.w.run_until(up, 20s)) return "not connected";
+    m.w.link(m.a, m.b).up = m.w.link(m.b, m.a).up = false;
+    m.upper().command(event::Disconnect{m.lower().id()});  // unheard
+    m.w.run_for(3s);
+    m.upper().membership.peers = {m.lower().spec()};
+    m.upper().configure();
+    m.w.link(m.a, m.b).up = m.w.link(m.b, m.a).up = true;
+    m.upper().command(event::Connect{m.lower().id(), {}});
+    if (!m.w.run_until(up, 5s)) return "the old connection kept the new one out";
+    m.w.run_for(10s);
+    if (!up()) return "it did not last";
+    if (m.upper().node().snapshot(m.w.now()).connections != 1) return "a connection too many";
+    return broken_rule(m.w);
+  });
+}
+
 TEST_CASE("a visitor that falls silent before its proof costs five seconds, and is dialled afterwards") {
   Misled m{1};
   for (Host* h : {&m.a, &m.b}) {
