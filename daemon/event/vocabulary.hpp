@@ -140,9 +140,9 @@ constexpr auto names(RejectReason) {
 }
 
 /// Bounded queues that drop: peerwatch_queue_dropped_total{queue}.
-enum class Queue : std::uint8_t { transmit, datagrams, control, commands, log, stream, probes };
+enum class Queue : std::uint8_t { transmit, datagrams, commands, log, stream };
 constexpr auto names(Queue) {
-  return std::array{"transmit"sv, "datagrams"sv, "control"sv, "commands"sv, "log"sv, "stream"sv, "probes"sv};
+  return std::array{"transmit"sv, "datagrams"sv, "commands"sv, "log"sv, "stream"sv};
 }
 
 }  // namespace pw::event

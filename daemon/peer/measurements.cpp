@@ -104,12 +104,12 @@ void Measurements::health_changed(Instant now, PathHealth from) {
   }
 }
 
-void Measurements::handle_echo(Instant now, const wire::EchoFrame& frame, Link& link) {
+void Measurements::handle_echo(Instant now, Instant received_at, const wire::EchoFrame& frame, Link& link) {
   if (!frame.reply) {
     link.send(wire::EchoFrame{true, frame.sequence, frame.padding});
     return;
   }
-  const auto sample = echo_.handle_reply(now, frame.sequence, context_.starvation);
+  const auto sample = echo_.handle_reply(received_at, frame.sequence, context_.starvation);
   if (!sample) return;
   if (!sample->suspect) echo_rtt_.add(sample->rtt);
   context_.out.emit(now, event::EchoMeasured{peer_, kind_, sample->rtt, sample->suspect});

@@ -27,7 +27,8 @@ class Measurements {
   // ---- input
   void handle_timeout(Instant now, Link& link);
   void handle_datagram(Instant now, const quic::DatagramReceived& datagram);
-  void handle_echo(Instant now, const wire::EchoFrame& frame, Link& link);
+  /// `received_at`: when the kernel had the packet that completed the frame.
+  void handle_echo(Instant now, Instant received_at, const wire::EchoFrame& frame, Link& link);
   void count(Instant now, event::Direction direction, std::size_t bytes);
   void node_was_late(Instant now) { liveness_.restart_wait(now); }
   void probe_now(Instant now) { liveness_.probe_now(now); }

@@ -10,7 +10,6 @@
 // Order of calls: handle_* as things arrive; after each, next_timeout() tells when handle_timeout is due.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -98,7 +97,7 @@ class Session {
   // session_links.cpp: links on their way in and out
   Link* find(quic::Handle handle);
   std::unique_ptr<Link> take(quic::Handle handle);
-  void handle_link(Instant now, quic::Handle handle, std::vector<LinkEvent> events);
+  void handle_link(Instant now, Instant received_at, quic::Handle handle, std::vector<LinkEvent> events);
   void handle_admitted(Instant now, Link& link, const wire::Hello& hello);
   void handle_control(Instant now, const wire::ControlMessage& message);
   void handle_goodbye(Instant now, wire::GoodbyeReason reason);
@@ -134,13 +133,13 @@ class Session {
   std::unique_ptr<Link> active_;
   std::unique_ptr<Link> leaving_;  // one side said goodbye: only its end is awaited
   Instant leave_deadline_ = kNever;
-  std::deque<Pending> pending_;
+  std::vector<Pending> pending_;
 
   std::optional<Instant> connected_since_;
   std::optional<Measurements> measurements_;
   std::optional<BandwidthTest> bandwidth_;
   std::optional<event::InstanceId> instance_;
-  std::deque<event::InstanceId> former_instances_;
+  std::vector<event::InstanceId> former_instances_;
   std::string software_;
   event::TrafficByPath traffic_{};
   std::uint64_t datagrams_lost_before_ = 0;  // of links that ended

@@ -85,7 +85,7 @@ void Session::handle_established(Instant now, const quic::Established& e) {
 
 void Session::handle(Instant now, const quic::StreamData& e) {
   if (leaving_ && leaving_->handle() == e.connection) return handle_leaving(now, e);
-  if (Link* link = find(e.connection)) handle_link(now, e.connection, link->handle(e));
+  if (Link* link = find(e.connection)) handle_link(now, e.received_at, e.connection, link->handle(e));
 }
 
 /// Both sides said goodbye at once: neither has to wait for the other's close.
@@ -99,7 +99,7 @@ void Session::handle_leaving(Instant now, const quic::StreamData& e) {
 }
 
 void Session::handle(Instant now, const quic::StreamReset& e) {
-  if (Link* link = find(e.connection)) handle_link(now, e.connection, link->handle_reset(e.stream));
+  if (Link* link = find(e.connection)) handle_link(now, now, e.connection, link->handle_reset(e.stream));
 }
 
 void Session::handle(Instant now, const quic::StreamDrained& e) {
@@ -115,7 +115,7 @@ void Session::handle(Instant now, const quic::DatagramReceived& e) {
     link->keep_early(e);
 }
 
-void Session::handle_link(Instant now, quic::Handle handle, std::vector<LinkEvent> events) {
+void Session::handle_link(Instant now, Instant received_at, quic::Handle handle, std::vector<LinkEvent> events) {
   for (LinkEvent& event : events) {
     Link* link = find(handle);  // an earlier event may have ended it
     if (!link) return;
@@ -131,7 +131,7 @@ void Session::handle_link(Instant now, quic::Handle handle, std::vector<LinkEven
     } else if (const auto* control = std::get_if<LinkControl>(&event)) {
       handle_control(now, control->message);
     } else if (const auto* echo = std::get_if<LinkEcho>(&event)) {
-      measurements_->handle_echo(now, echo->frame, *link);
+      measurements_->handle_echo(now, received_at, echo->frame, *link);
     } else if (const auto* bulk = std::get_if<LinkBulk>(&event)) {
       handle_bulk(now, *bulk);
     }
@@ -204,7 +204,7 @@ void Session::remember(const wire::Hello& hello, bool& restarted) {
   restarted = instance_ && *instance_ != hello.instance;
   if (restarted) {
     former_instances_.push_back(*instance_);
-    if (former_instances_.size() > kMaxFormerInstances) former_instances_.pop_front();
+    if (former_instances_.size() > kMaxFormerInstances) former_instances_.erase(former_instances_.begin());
   }
   instance_ = hello.instance;
   software_ = clean_software(hello.software);
@@ -370,7 +370,7 @@ void Session::check_pending(Instant now) {
       }
       auto events = p.link->release();
       cancel_dial(now);
-      handle_link(now, handle, std::move(events));
+      handle_link(now, now, handle, std::move(events));
       i = 0;
       continue;
     }

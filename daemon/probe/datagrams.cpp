@@ -14,7 +14,7 @@ std::uint32_t microseconds(Duration d) {
 }  // namespace
 
 wire::ProbeFrame DatagramProber::probe(Instant now) {
-  if (outstanding_.size() == kMaxOutstanding) outstanding_.pop_front();
+  if (outstanding_.size() == kMaxOutstanding) outstanding_.erase(outstanding_.begin());
   outstanding_.push_back({next_sequence_, now, false});
   return {next_sequence_++, microseconds(now - epoch_)};
 }

@@ -7,8 +7,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <vector>
 
 #include "base/time.hpp"
 #include "probe/jitter.hpp"
@@ -58,7 +58,7 @@ class DatagramProber {
 
   Instant epoch_;
   std::uint32_t next_sequence_ = 0;
-  std::deque<Sent> outstanding_;
+  std::vector<Sent> outstanding_;
   // Of the peer's probes:
   bool any_ = false;
   std::uint32_t highest_ = 0;

@@ -27,11 +27,11 @@ std::optional<wire::EchoFrame> EchoProber::ping(Instant now, event::Ticket ticke
   return open(now, ticket, padding);
 }
 
-std::optional<EchoProber::Sample> EchoProber::handle_reply(Instant now, std::uint32_t sequence,
+std::optional<EchoProber::Sample> EchoProber::handle_reply(Instant received_at, std::uint32_t sequence,
                                                            const Starvation& starvation) {
   const auto found = std::ranges::find(open_, sequence, &Open::sequence);
   if (found == open_.end()) return std::nullopt;
-  const Sample sample{now - found->at, starvation.since(found->at), found->ticket};
+  const Sample sample{std::max(received_at - found->at, Duration{}), starvation.since(found->at), found->ticket};
   open_.erase(found);
   return sample;
 }

@@ -39,7 +39,8 @@ class EchoProber {
     bool suspect;
     std::optional<event::Ticket> ticket;
   };
-  std::optional<Sample> handle_reply(Instant now, std::uint32_t sequence, const Starvation& starvation);
+  /// `received_at`: when the kernel had the answer.
+  std::optional<Sample> handle_reply(Instant received_at, std::uint32_t sequence, const Starvation& starvation);
   /// Tickets of pings that nobody answered in time. Forgets them.
   std::vector<event::Ticket> expire(Instant now);
   /// Tickets of all pings under way. Forgets them.

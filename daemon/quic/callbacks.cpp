@@ -132,7 +132,8 @@ int Connection::Callbacks::recv_stream_data(ngtcp2_conn*, std::uint32_t flags, s
                                             const std::uint8_t* data, std::size_t size, void* user, void*) noexcept {
   Connection& c = of(user);
   if (Stream* stream = c.find(id)) stream->unconsumed += size;
-  c.emit(StreamData{c.handle_, id, Buffer(data, data + size), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0});
+  c.emit(StreamData{c.handle_, id, Buffer(data, data + size), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0,
+                    c.shared_.received_at});
   return 0;
 }
 

@@ -71,7 +71,7 @@ struct Established {
   PathAddress path;
 };
 struct StreamOpened { Handle connection; StreamId stream; };       // by the peer, bidirectional
-struct StreamData { Handle connection; StreamId stream; Buffer bytes; bool fin; };
+struct StreamData { Handle connection; StreamId stream; Buffer bytes; bool fin; Instant received_at; };
 struct DatagramReceived { Handle connection; PathAddress from; Instant received_at; Buffer bytes; };
 /// All bytes given to write_stream so far are acknowledged, or a stream that was full has room again.
 struct StreamDrained { Handle connection; StreamId stream; };

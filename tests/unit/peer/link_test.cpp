@@ -18,7 +18,7 @@ struct Fixture : ContextFixture {
     hello.mesh = "default";
     const Buffer said = wire::encode(hello);
     stream.insert(stream.end(), said.begin(), said.end());
-    link.handle(quic::StreamData{kHandle, 0, stream, false});
+    link.handle(quic::StreamData{kHandle, 0, stream, false, {}});
     REQUIRE(link.admitted());
     return link;
   }
@@ -36,7 +36,7 @@ TEST_CASE("streams that are opened and never ended don't grow a table for ever")
   const Buffer bulk{static_cast<std::uint8_t>(wire::StreamKind::bandwidth)};
   std::size_t taken = 0;
   for (quic::StreamId id = 4; id < 4 * 10'000; id += 4, ++taken)
-    if (broken(link.handle(quic::StreamData{f.kHandle, id, bulk, false}))) break;
+    if (broken(link.handle(quic::StreamData{f.kHandle, id, bulk, false, {}}))) break;
   CHECK(taken <= Link::kMaxStreams);
 }
 
@@ -45,8 +45,8 @@ TEST_CASE("any number of streams may follow one another") {
   Link link = f.admitted();
   const Buffer bulk{static_cast<std::uint8_t>(wire::StreamKind::bandwidth)};
   for (quic::StreamId id = 4; id < 4 * 1000; id += 8) {
-    CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id, bulk, true})));
-    CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id + 4, {}, true})));
+    CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id, bulk, true, {}})));
+    CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id + 4, {}, true, {}})));
   }
 }
 
@@ -54,9 +54,9 @@ TEST_CASE("echo ahead of the Hello is kept as far as one request goes") {
   Fixture f;
   Link link{f.context, quic::Established{f.kHandle, PeerId{}, false, {}}, f.now, false};
   CHECK_FALSE(
-      broken(link.handle(quic::StreamData{f.kHandle, 4, {static_cast<std::uint8_t>(wire::StreamKind::echo)}, false})));
-  CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(wire::kMaxEchoPadding, 0), false})));
-  CHECK(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(100, 0), false})));
+      broken(link.handle(quic::StreamData{f.kHandle, 4, {static_cast<std::uint8_t>(wire::StreamKind::echo)}, false, {}})));
+  CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(wire::kMaxEchoPadding, 0), false, {}})));
+  CHECK(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(100, 0), false, {}})));
 }
 
 TEST_CASE("datagrams ahead of the Hello are kept, a few of them, and given once") {
