@@ -20,6 +20,12 @@ std::optional<wire::EchoFrame> EchoProber::poll(Instant now) {
   return open(now, std::nullopt, 0);
 }
 
+std::optional<wire::EchoFrame> EchoProber::poll_early(Instant now) {
+  if (phase_ || next_ - now > interval_ / 2) return std::nullopt;
+  next_ = std::min(next_, now);
+  return poll(now);
+}
+
 std::optional<wire::EchoFrame> EchoProber::ping(Instant now, event::Ticket ticket, std::uint16_t padding) {
   if (std::ranges::count_if(open_, [](const Open& o) { return o.ticket.has_value(); }) >=
       static_cast<std::ptrdiff_t>(kMaxPings))

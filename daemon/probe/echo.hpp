@@ -31,6 +31,8 @@ class EchoProber {
   void postpone(Instant at) { next_ = std::max(next_, at); }
   /// The periodic request, if one is due.
   std::optional<wire::EchoFrame> poll(Instant now);
+  /// The same, if it is due within half an interval: it may go now, together with something else.
+  std::optional<wire::EchoFrame> poll_early(Instant now);
   /// A request on demand; none if too many are under way.
   std::optional<wire::EchoFrame> ping(Instant now, event::Ticket ticket, std::uint16_t padding);
 
