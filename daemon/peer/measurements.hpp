@@ -57,6 +57,11 @@ class Measurements {
       lost += other.lost;
       return *this;
     }
+    Losses& operator-=(const Losses& other) {
+      expected -= other.expected;
+      lost -= other.lost;
+      return *this;
+    }
   };
   void send_probe(Instant now);
   void account(Instant now, event::ProbeDirection direction, std::uint32_t expected, std::uint32_t lost,

@@ -18,11 +18,14 @@ class Window {
   void add(Instant now, Count count) {
     advance(now);
     slots_[index(second_)] += count;
+    total_ += count;
   }
+  /// Costs as many steps as seconds have passed since the last add.
   Count sum(Instant now) const {
-    Count total{};
-    const std::int64_t oldest = second_of(now) - kSlots + 1;
-    for (std::int64_t s = std::max(oldest, second_ - kSlots + 1); s <= second_; ++s) total += slots_[index(s)];
+    Count total = total_;
+    const std::int64_t first = second_ - kSlots + 1;
+    const std::int64_t oldest = std::min(second_of(now) - kSlots + 1, second_ + 1);
+    for (std::int64_t s = first; s < oldest; ++s) total -= slots_[index(s)];
     return total;
   }
 
@@ -34,11 +37,15 @@ class Window {
   void advance(Instant now) {
     const std::int64_t s = second_of(now);
     if (s <= second_) return;
-    for (std::int64_t i = std::max(second_ + 1, s - kSlots + 1); i <= s; ++i) slots_[index(i)] = Count{};
+    for (std::int64_t i = std::max(second_ + 1, s - kSlots + 1); i <= s; ++i) {
+      total_ -= slots_[index(i)];
+      slots_[index(i)] = Count{};
+    }
     second_ = s;
   }
   std::int64_t second_ = INT64_MIN / 2;
   std::array<Count, static_cast<std::size_t>(kSlots)> slots_{};
+  Count total_{};  // of all slots
 };
 
 }  // namespace pw::probe
