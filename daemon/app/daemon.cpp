@@ -17,6 +17,7 @@
 #include "app/doorbell.hpp"
 #include "app/event_queue.hpp"
 #include "app/http_thread.hpp"
+#include "app/memory.hpp"
 #include "app/observers.hpp"
 #include "app/reload.hpp"
 #include "app/service_manager.hpp"
@@ -82,6 +83,7 @@ class Daemon {
   Signals signals_;
   Doorbell bell_;
   ServiceManager service_;
+  MemoryTrim memory_;
   ReloadRequests reloads_{bell_};
 
   std::vector<SocketAddress> listening_;
@@ -178,6 +180,7 @@ void Daemon::round() {
     for (const auto& done : requests) done(outcome);
   }
   feed_watchdog();
+  memory_.tick(io::Clock::now());
   if (!stopping_) service_.status(status());
   if (io::Clock::now() < give_up_at_ || network_ended_) return;
   // Its thread can't be ended from outside, and what it uses must not be destroyed under it.

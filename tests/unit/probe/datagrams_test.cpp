@@ -31,7 +31,6 @@ TEST_CASE("every settled probe is counted in the direction that lost it, exactly
     DatagramProber theirs{kStart};
     Totals told;
     Totals truth;
-    Totals settled_truth;
     Instant now = kStart;
     constexpr int kProbes = 500;
     std::vector<int> fate;  // 0 fine, 1 lost there, 2 lost back
