@@ -13,6 +13,11 @@ bool is_name_start(char c) {
          c == '"' || c == '\'';
 }
 
+/// By the last character before it that is not white space.
+bool may_start_string(char before) {
+  return before == '\n' || before == '=' || before == ',' || before == '.' || before == '[' || before == '{';
+}
+
 /// Goes through the text once, character by character, and knows only quotes, comments, brackets and lines.
 class Scanner {
  public:
@@ -42,9 +47,11 @@ class Scanner {
       if ((c == ']' || c == '}') && depth_ > 0) --depth_;
       if (c == '#')
         advance(std::min(text_.find('\n'), text_.size()));
-      else if (c == '"' || c == '\'')
+      else if (c == '"' || c == '\'') {
+        // Elsewhere toml++ takes it for a part of what stands before it, and what follows for no string at all.
+        if (!may_start_string(last_)) return "there is a quote in the middle of a value";
         string(c);
-      else
+      } else
         advance(1);
     }
     return std::nullopt;
@@ -61,9 +68,12 @@ class Scanner {
         column_ = 1;
         dots_ = 0;
         first_of_line_ = true;
+        last_ = '\n';
       } else {
         if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) ++column_;  // continuation bytes are no characters
-        if (c != ' ' && c != '\t') first_of_line_ = false;
+        if (c == ' ' || c == '\t' || c == '\r') continue;
+        first_of_line_ = false;
+        last_ = c;
       }
     }
     text_.remove_prefix(count);
@@ -86,6 +96,7 @@ class Scanner {
   unsigned dots_ = 0;
   std::size_t depth_ = 0;  // of brackets and braces
   bool first_of_line_ = true;
+  char last_ = '\n';  // not white space
 };
 
 }  // namespace

@@ -37,6 +37,11 @@ TEST_CASE("characters beyond ASCII stand in quotes and comments only, and count 
   CHECK(only("[node]\nname = \"open\nü\n").starts_with("p.toml:2:"));
 }
 
+TEST_CASE("a quote in the middle of a value is refused before toml++ sees what follows it") {
+  CHECK(only("[node]\nname = 20'\xc3\xa9'\n") ==
+        "p.toml:2:10: this is not TOML: there is a quote in the middle of a value");
+}
+
 TEST_CASE("strings of several lines are refused, empty strings are not") {
   CHECK(problems_of("[node]\nname = \"\"\n[http]\nadmin_token_file = ''\n").empty());
   CHECK(only("[node]\nname = \"\"\"a\"\"\"\n") ==
