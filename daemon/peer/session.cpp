@@ -286,7 +286,7 @@ event::PeerSnapshot Session::snapshot(Instant now) const {
     measurements_->fill(now, s, stats);
     if (const auto proof = measurements_->last_proof()) s.last_seen = std::max(*proof, last_seen_.value_or(*proof));
   }
-  s.failures = backoff_.failures();
+  s.failures = active_ ? 0 : backoff_.failures();  // what the back-off remembers beyond a session is its own affair
   s.next_dial = next_dial_;
   s.last_error = last_error_;
   return s;

@@ -163,7 +163,9 @@ TEST_CASE("an unreachable peer is dialled with growing, jittered gaps that never
     if (early < ended.size() / 6 || early > ended.size() * 5 / 6) return "the gaps aren't spread over all their range";
     b.membership.peers = {{a.id(), "a", false, {}}};
     b.start();
+    if (a.peer(b).failures == 0) return "failed dials are not told";
     if (!w.run_until([&] { return a.connected(b); }, 80s)) return "never found when it came";
+    if (a.peer(b).failures != 0) return "failures are told of a peer that is connected";
     w.run_for(15s);
     b.kill();
     w.run_for(2min);
