@@ -135,7 +135,7 @@ TEST_CASE("jitter is nothing on a steady link and grows with the link's") {
   }
 }
 
-TEST_CASE("at twenty percent loss a path is called dead in fewer than one run in a hundred of ten minutes") {
+TEST_CASE("at twenty percent loss each way a path is called dead less than once in fifty minutes") {
   unsigned false_alarms = 0;
   unsigned runs = 0;
   for_every_seed([&](std::uint64_t seed) -> std::string {
@@ -153,7 +153,7 @@ TEST_CASE("at twenty percent loss a path is called dead in fewer than one run in
     return {};
   });
   INFO(false_alarms << " false alarms in " << runs << " minutes");
-  CHECK(false_alarms <= runs / 10);
+  CHECK(false_alarms <= 1 + runs / 50);
 }
 
 TEST_CASE("a ping on demand is answered once, with the link's RTT; to nobody it fails in words") {
