@@ -1,0 +1,101 @@
+// Host: a machine of the simulated internet that runs the daemon's core, is killed, and runs again. It is the core's
+// driver, as daemon/io is with real sockets: one UDP socket, one timer, names looked up, polls drained after every input.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mesh/node.hpp"
+#include "sim/net/machine.hpp"
+
+namespace pw::sim {
+
+class World;
+
+class Host : public net::Program {
+ public:
+  static constexpr std::uint16_t kPort = 9470;
+
+  /// `key`: whose identity it has; twins share one.
+  Host(World& world, std::size_t index, std::size_t key, std::string name, net::Machine& machine, Rng rng);
+
+  std::size_t index() const { return index_; }
+  const std::string& name() const { return name_; }
+  const PeerId& id() const { return identity_.id(); }
+  net::Machine& machine() const { return machine_; }
+  /// Its machine's first address of the family, with kPort.
+  SocketAddress address(Family family = Family::v4) const;
+  /// How others name this host in their configuration.
+  event::PeerSpec spec() const;
+
+  /// Configures and starts a new instance of the daemon.
+  void start();
+  /// The process is gone at once: nothing is said to anybody.
+  void kill();
+  bool running() const { return node_ != nullptr; }
+  bool frozen() const { return machine_.frozen(); }
+  mesh::Node& node() { return *node_; }
+  const mesh::Node& node() const { return *node_; }
+  void configure();
+  void shutdown();
+  event::Ticket command(event::Command command);
+  /// Instances so far.
+  unsigned generation() const { return generation_; }
+
+  /// In force at start() and configure().
+  peer::Membership membership;
+  mesh::Options options;
+  /// Whether `events` grows; checkers and states are told in any case.
+  bool keep_events = true;
+
+  // ---- what was seen; times are the net's
+  std::vector<event::Record> events;  // of all instances
+  std::map<event::Ticket, event::Answer> answers;
+  bool answered_twice = false;
+  /// Commands to the instance that runs, without their answer yet.
+  std::size_t unanswered() const;
+  template <class E>
+  std::vector<E> all() const {
+    std::vector<E> out;
+    for (const auto& r : events)
+      if (const auto* e = std::get_if<E>(&r.event)) out.push_back(*e);
+    return out;
+  }
+  template <class E>
+  std::size_t count() const {
+    return all<E>().size();
+  }
+  event::NodeSnapshot snapshot() const { return node_->snapshot(machine_.now()); }
+  event::PeerSnapshot peer(const Host& other) const;
+  /// As the events say; the checkers hold the snapshot against it.
+  event::SessionState state(const Host& other) const;
+  bool connected(const Host& other) const { return state(other) == event::SessionState::connected; }
+
+  // ---- as a program
+  void handle_arrival(Instant now, const net::Arrival& arrival) override;
+  void handle_timeout(Instant now) override;
+  void handle_gap(Instant now, Duration by) override;
+  Instant poll_timeout() const override;
+
+ private:
+  void drain();
+  void transmit(const mesh::Transmit& transmit);
+  void look_up(const mesh::Resolve& request);
+
+  World& world_;
+  std::size_t index_;
+  std::size_t key_;
+  std::string name_;
+  net::Machine& machine_;
+  quic::Identity identity_;
+  Rng rng_;
+  std::unique_ptr<mesh::Node> node_;
+  unsigned generation_ = 0;
+  std::uint64_t next_ticket_ = 1;
+  std::uint64_t first_ticket_ = 1;  // of the instance that runs
+  std::map<PeerId, event::SessionState> states_;
+};
+
+}  // namespace pw::sim

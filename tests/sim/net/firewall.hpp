@@ -1,0 +1,48 @@
+// Firewall: what a router lets through, apart from translation: UDP blocked, UDP to some ports only, UDP throttled,
+// nothing inbound that was not asked for. A pure state machine, for both families.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "base/time.hpp"
+#include "base/token_bucket.hpp"
+#include "sim/net/packet.hpp"
+
+namespace pw::net {
+
+struct FirewallOptions {
+  bool stateful = false;       // inbound only what belongs to a flow that began inside (address- and port-dependent)
+  Duration timeout = 30s;      // of such a flow, refreshed both ways
+  std::size_t max_flows = 65536;
+  bool udp_blocked = false;    // both ways
+  bool tcp_blocked = false;
+  std::set<std::uint16_t> udp_ports;  // outbound UDP to these destination ports only; empty: all
+  double udp_rate = 0;         // bytes of UDP packets a second each way, burst of a tenth of a second; 0: unlimited
+};
+
+class Firewall {
+ public:
+  explicit Firewall(FirewallOptions options);
+
+  /// What stands against it, if anything does: blocked, filtered, throttled or table_full.
+  std::optional<Drop> from_inside(Instant now, const Packet& packet);
+  std::optional<Drop> from_outside(Instant now, const Packet& packet);
+  void reboot();
+  const FirewallOptions& options() const { return options_; }
+  std::size_t flows(Instant now);
+
+ private:
+  using Flow = std::tuple<Protocol, SocketAddress, SocketAddress>;  // inside, outside
+  void expire(Instant now);
+
+  FirewallOptions options_;
+  std::map<Flow, Instant> flows_;  // until when
+  std::optional<TokenBucket> out_;
+  std::optional<TokenBucket> in_;
+};
+
+}  // namespace pw::net

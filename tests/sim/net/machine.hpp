@@ -1,0 +1,99 @@
+// Machine: a computer with interfaces, sockets, a clock of its own and programs that run on it. Program: anything that
+// talks: a daemon, a STUN server, a TCP stack.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "sim/net/segment.hpp"
+
+namespace pw::net {
+
+/// What a socket hands to its program.
+struct Arrival {
+  Protocol protocol = Protocol::udp;
+  std::uint16_t port = 0;    // the socket
+  PathAddress path;          // local: the address that it came to
+  Instant received_at{};     // when the kernel had it; machine time
+  std::uint8_t ttl = 0;
+  ByteView bytes;
+};
+
+/// All times are the machine's.
+class Program {
+ public:
+  virtual ~Program() = default;
+  virtual void handle_arrival(Instant now, const Arrival& arrival) = 0;
+  virtual void handle_timeout(Instant now) { static_cast<void>(now); }
+  /// The machine slept, or this process was stopped, for `by`; before anything that waited.
+  virtual void handle_gap(Instant now, Duration by) {
+    static_cast<void>(now);
+    static_cast<void>(by);
+  }
+  /// Interfaces or addresses of its machine changed.
+  virtual void handle_network_change(Instant now) { static_cast<void>(now); }
+  /// Asked after every call above, and at Machine::rearm.
+  virtual Instant poll_timeout() const { return kNever; }
+};
+
+class Machine : public Device {
+ public:
+  Machine(Net& net, std::string name, std::size_t index, Rng rng);
+
+  std::size_t index() const { return index_; }
+  /// CLOCK_MONOTONIC: starts at `epoch`, stands still while the machine sleeps.
+  Instant now() const;
+  /// The net's time of an instant of this machine's clock; exact for instants since it last woke.
+  Instant to_net(Instant at) const;
+  /// Before the first program runs: how far this machine's clock is ahead of the net's.
+  void set_clock(Duration ahead);
+
+  // ---- interfaces
+  Interface& attach(Segment& segment, std::vector<IpAddress> addresses, const Link& access = {});
+  void detach(Interface& interface);
+  void set_addresses(Interface& interface, std::vector<IpAddress> addresses);
+  void set_enabled(Interface& interface, bool enabled);
+  const std::vector<Interface*>& interfaces() const { return interfaces_; }
+
+  // ---- sockets and programs; a program must close (or kill) before it dies
+  /// Bound to all addresses. 0 asks for an ephemeral port. None when it is taken.
+  std::optional<std::uint16_t> open(Program& program, std::uint16_t port, Protocol protocol = Protocol::udp);
+  void close(std::uint16_t port, Protocol protocol = Protocol::udp);
+  /// The process is gone: its sockets and timers, and what waited in them.
+  void kill(Program& program);
+  /// Its poll_timeout may have changed by something other than its handle_*.
+  void rearm(Program& program);
+  /// From a socket of this machine. `path.local` unspecified: the interface with a route, its first address of the
+  /// family (own segment before a gateway; in order of attachment).
+  void send(std::uint16_t port, const PathAddress& path, ByteView bytes, std::uint8_t ttl = kDefaultTtl,
+            Protocol protocol = Protocol::udp);
+
+  // ---- what befalls it
+  /// Busy: no program gets to run; what arrives waits in the receive buffer, what is due comes late.
+  void freeze(Duration d);
+  void thaw();
+  bool frozen() const;
+  /// The same as SIGSTOP … SIGCONT: programs are told of the gap.
+  void stop(Duration d);
+  /// Sleeps: its clock stands still, what is sent to it is lost. Wakes after `d`; programs are told.
+  void suspend(Duration d);
+  bool asleep() const;
+  /// Slow: every arrival keeps it busy for so long.
+  Duration cost_of_arrival{};
+  std::size_t receive_buffer = 212992;  // bytes a socket, with kReceiveOverhead a datagram, as Linux counts
+  static constexpr std::size_t kReceiveOverhead = 576;
+
+  void arrive(Interface& at, Packet packet) override;
+  /// Bytes that nobody asked for, straight into a socket, as if `from` had sent them.
+  void inject(const SocketAddress& from, std::uint16_t port, Buffer bytes);
+
+ private:
+  friend class Net;
+  struct Impl;
+  std::size_t index_;
+  std::vector<Interface*> interfaces_;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace pw::net

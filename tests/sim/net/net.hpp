@@ -1,0 +1,86 @@
+// Net: the simulated internet: virtual time, everything that is plugged together, and packets under way. Sans-IO like
+// the core: its driver (tests/sim/world.hpp in virtual time, the laboratory's wire process in real time) advances it.
+//
+// Everything random comes from one seed. Each part has a generator of its own, derived from the seed and the part's
+// name or index, so that one part's draws never shift another's. Equal instants happen in the order of scheduling.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/deadlines.hpp"
+#include "sim/net/machine.hpp"
+#include "sim/net/router.hpp"
+#include "sim/net/segment.hpp"
+
+namespace pw::net {
+
+/// Told of every packet; must not change anything.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void sent(Instant, const Machine& /*from*/, const Packet&) {}
+  /// To a machine's socket; addresses and TTL as they are there. Its program may get it later.
+  virtual void arrived(Instant, const Machine& /*at*/, const Packet&) {}
+  virtual void dropped(Instant, const Packet&, Drop, std::string_view /*where*/) {}
+};
+
+class Net {
+ public:
+  static constexpr Instant kStart{std::chrono::hours{1}};  // not 0: nothing may take "no time yet" for an instant
+
+  explicit Net(std::uint64_t seed);
+  ~Net();
+
+  Segment& add_segment(std::string name, const Link& default_link = {}, unsigned hops = 0);
+  Machine& add_machine(std::string name);
+  Router& add_router(std::string name, RouterOptions options);
+
+  Instant now() const { return now_; }
+  /// When something happens next; kNever: nothing will.
+  Instant poll_timeout() const;
+  /// The next thing that is due by `limit` happens, and now() becomes its time. False: nothing is.
+  bool step(Instant limit);
+  /// All that is due by `limit`; afterwards now() is `limit`.
+  void run_until(Instant limit);
+  /// Runs `action` at that time; also the past, which means next.
+  void at(Instant when, std::function<void()> action);
+
+  void add_observer(Observer& observer);
+  void remove_observer(Observer& observer);
+
+  /// A generator for the part of that name: the same for the same seed, whatever else was drawn.
+  Rng rng_for(std::string_view part) const;
+
+  std::uint64_t packets_sent() const { return packets_sent_; }
+  std::uint64_t packets_arrived() const { return packets_arrived_; }
+  std::uint64_t packets_dropped() const { return packets_dropped_; }
+  std::uint64_t timers_fired() const { return timers_fired_; }
+  const std::vector<std::unique_ptr<Machine>>& machines() const { return machines_; }
+  const std::vector<std::unique_ptr<Router>>& routers() const { return routers_; }
+
+ private:
+  friend class Segment;
+  friend class Machine;
+  friend class Router;
+  struct Queue;  // packets and actions under way
+
+  std::uint64_t seed_;
+  Instant now_ = kStart;
+  std::unique_ptr<Queue> queue_;
+  Deadlines<std::uint64_t> timers_;  // by program
+  std::vector<std::unique_ptr<Segment>> segments_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<std::unique_ptr<Router>> routers_;
+  std::vector<Observer*> observers_;
+  std::size_t interfaces_ = 0;
+  std::uint64_t packets_sent_ = 0;
+  std::uint64_t packets_arrived_ = 0;
+  std::uint64_t packets_dropped_ = 0;
+  std::uint64_t timers_fired_ = 0;
+};
+
+}  // namespace pw::net
