@@ -7,12 +7,13 @@ import closure
 import core_calls
 import files
 import machine
+import planted
 import rooms
 import scripts
 import tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHECKS = {"rooms": rooms, "core_calls": core_calls, "files": files, "machine": machine, "scripts": scripts}
+CHECKS = {"rooms": rooms, "core_calls": core_calls, "files": files, "machine": machine, "planted": planted, "scripts": scripts}
 
 
 def main(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ import closure
 import core_calls
 import files
 import machine
+import planted
 import rooms
 import scripts
 
@@ -71,6 +72,22 @@ class CoreCalls(unittest.TestCase):
 
     def test_only_the_core_is_held_to_it(self):
         self.assertEqual(self.one("std::thread t;", "daemon/app/a.cpp"), [])
+
+
+class Planted(unittest.TestCase):
+    LIST = ("class Bug:\n    def __init__(self, *all): self.name, self.file, self.right, self.wrong = all\n"
+            "BUGS = [Bug('a bug', 'peer/a.cpp', 'right();', 'wrong();')]\n")
+
+    def one(self, code: str, bugs: str = LIST) -> list[str]:
+        return texts(planted, {planted.LIST: bugs, "daemon/peer/a.cpp": code})
+
+    def test_a_line_that_is_gone_or_stands_twice_is_seen(self):
+        self.assertIn("stands 0 times", self.one("other();")[0])
+        self.assertIn("stands 2 times", self.one("right(); right();")[0])
+        self.assertEqual(self.one("right();"), [])
+
+    def test_a_bug_that_breaks_nothing_is_seen(self):
+        self.assertIn("breaks nothing", self.one("right();", self.LIST.replace("wrong()", "right()"))[0])
 
 
 class Files(unittest.TestCase):
