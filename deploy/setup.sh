@@ -17,7 +17,8 @@ build_packages=(
   libspdlog-dev libprotobuf-dev protobuf-compiler libgnutls28-dev zlib1g-dev libsystemd-dev curl
 )
 backports_packages=(libngtcp2-dev libngtcp2-crypto-gnutls-dev)
-test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 util-linux systemd prometheus)
+test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 util-linux systemd prometheus
+  nftables conntrack coturn miniupnpd-nftables)
 backports_test_packages=(catch2)
 bench_packages=(prometheus-smokeping-prober)
 
@@ -93,7 +94,8 @@ trap undo EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Test and benchmark packages bring services (Prometheus, its smokeping prober) that nobody asked this machine to run.
+# Test and benchmark packages bring services (Prometheus, its smokeping prober, coturn, nftables) that nobody asked this
+# machine to run.
 # Debian starts a service at installation unless policy-rc.d says no: ours says so for as long as this runs, and only
 # where the administrator has none of his own. One that an earlier, killed run left behind carries our mark: it is ours.
 keep_services_off() {
@@ -147,7 +149,7 @@ if [ "${#missing_backports[@]}" != 0 ]; then
 fi
 services=()
 for package in "${missing[@]}"; do
-  case "$package" in prometheus | prometheus-smokeping-prober) services+=("$package") ;; esac
+  case "$package" in prometheus | prometheus-smokeping-prober | coturn | nftables | miniupnpd-nftables) services+=("$package") ;; esac
 done
 disable_services_of "${services[@]}"
 say "done"
