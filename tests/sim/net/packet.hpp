@@ -11,7 +11,9 @@
 
 namespace pw::net {
 
-enum class Protocol : std::uint8_t { udp, tcp };
+/// `icmp`: echo only, of either family; its identifier stands for a port as RFC 5508 section 3 has it: a request's source
+/// port, a reply's destination port, 0 on the other side.
+enum class Protocol : std::uint8_t { udp, tcp, icmp };
 
 inline constexpr std::uint8_t kDefaultTtl = 64;
 
@@ -23,7 +25,7 @@ struct Packet {
   std::uint8_t ttl = kDefaultTtl;  // IPv6: hop limit
   SocketAddress source;
   SocketAddress destination;
-  Buffer payload;  // of UDP; for TCP the segment with its header
+  Buffer payload;  // of UDP; for TCP the segment with its header, for ICMP the message with its header
 
   /// On the wire: with the IP header (20 or 40 bytes) and, for UDP, its 8 bytes.
   std::size_t size() const {
