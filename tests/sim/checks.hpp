@@ -1,4 +1,5 @@
-// Checkers: what must hold in every run, apart from what a scenario is about. A failure names the seed that replays it.
+// What scenarios are written with: every seed, a trace to compare, and the rules that always hold. A failure names the seed
+// that replays it.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,7 @@
 
 namespace pw::sim {
 
-/// Empty when all is well; otherwise what is wrong. Judges: every transition legal and chained per peer and instance;
-/// every dial started ends once or is under way; the snapshot agrees with the events; no peer without end.
+/// The first of the rules in check/ that was broken so far; empty when all is well.
 std::string broken_rule(World& world);
 
 /// One line an event, equal for equal runs.

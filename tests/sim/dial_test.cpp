@@ -15,7 +15,7 @@ const SocketAddress kNowhere{IpAddress::v4({10, 9, 9, 9}), 9470};
 /// The lower id would win a tie; its dial goes to a name, at first that of nobody who answers.
 struct Misled {
   explicit Misled(std::uint64_t seed) : w{seed}, a{w.add("a")}, b{w.add("b")} {
-    w.names["upper.example"] = kNowhere.ip;
+    w.names.known["upper.example"] = {kNowhere.ip};
     lower().membership.peers = {{upper().id(), "upper", false, {HostPort{"upper.example", 9470}}}};
     upper().membership.peers = {lower().spec()};
   }
@@ -62,7 +62,7 @@ TEST_CASE("a connection that only the lower one still holds does not keep the up
   for_every_seed([](std::uint64_t seed) -> std::string {
     if (seed > 50) return {};
     Misled m{seed};
-    m.w.names["upper.example"] = m.upper().address().ip;
+    m.w.names.known["upper.example"] = {m.upper().address().ip};
     m.upper().membership.peers = {{m.lower().id(), "lower", false, {}}};
     m.w.start_all();
     const auto up = [&] { return m.a.connected(m.b) && m.b.connected(m.a); };
@@ -103,7 +103,7 @@ TEST_CASE("a visitor that falls silent before its proof costs five seconds, and 
   m.w.run_for(200ms);
   REQUIRE(m.lower().count<event::AdmissionRefused>() == 1);
   CHECK(m.lower().all<event::AdmissionRefused>()[0].reason == AdmissionRefusal::no_proof);
-  m.w.names["upper.example"] = m.upper().address().ip;
+  m.w.names.known["upper.example"] = {m.upper().address().ip};
   m.upper().membership.peers.clear();  // it waits to be dialled
   m.upper().start();
   CHECK(m.w.run_until([&] { return m.a.connected(m.b) && m.b.connected(m.a); }, 60s));

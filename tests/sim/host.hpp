@@ -2,6 +2,7 @@
 // driver, as daemon/io is with real sockets: one UDP socket, one timer, names looked up, polls drained after every input.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,14 +21,19 @@ class Host : public net::Program {
 
   /// `key`: whose identity it has; twins share one.
   Host(World& world, std::size_t index, std::size_t key, std::string name, net::Machine& machine, Rng rng);
+  ~Host() override;
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
 
   std::size_t index() const { return index_; }
   const std::string& name() const { return name_; }
   const PeerId& id() const { return identity_.id(); }
+  /// Whose identity: equal for twins.
+  std::size_t key() const { return key_; }
   net::Machine& machine() const { return machine_; }
-  /// Its machine's first address of the family, with kPort.
+  /// Its machine's first address of the family, with kPort; unspecified if it has none.
   SocketAddress address(Family family = Family::v4) const;
-  /// How others name this host in their configuration.
+  /// How others name this host in their configuration: by all addresses of its machine.
   event::PeerSpec spec() const;
 
   /// Configures and starts a new instance of the daemon.
@@ -80,9 +86,18 @@ class Host : public net::Program {
   Instant poll_timeout() const override;
 
  private:
+  /// A look-up under way; answered late, like everything, when the machine is busy.
+  struct Lookup {
+    Instant due;  // machine time
+    std::uint64_t id;
+    std::string name;
+    bool refused;  // nobody answers
+  };
   void drain();
   void transmit(const mesh::Transmit& transmit);
+  void record(event::Record record);
   void look_up(const mesh::Resolve& request);
+  Instant next_lookup() const;
 
   World& world_;
   std::size_t index_;
@@ -92,6 +107,7 @@ class Host : public net::Program {
   quic::Identity identity_;
   Rng rng_;
   std::unique_ptr<mesh::Node> node_;
+  std::deque<Lookup> lookups_;
   unsigned generation_ = 0;
   std::uint64_t next_ticket_ = 1;
   std::uint64_t first_ticket_ = 1;  // of the instance that runs

@@ -193,7 +193,7 @@ TEST_CASE("names are looked up; one that nobody knows is a dns failure and tried
   World w{3};
   Host& a = w.add("a");
   Host& b = w.add("b");
-  w.names["b.example"] = b.address().ip;
+  w.names.known["b.example"] = {b.address().ip};
   a.membership.peers = {{b.id(), "b", false, {HostPort{"b.example", 9470}}}};
   b.membership.peers = {{a.id(), "a", false, {HostPort{"a.example", 9470}}}};
   w.start_all();

@@ -20,7 +20,7 @@ class Swarm {
     secret_ = rng_.chance(0.4);
     for (std::size_t i = 0; i < n; ++i) {
       w.add("h" + std::to_string(i));
-      w.names["h" + std::to_string(i) + ".example"] = host(i).address().ip;
+      w.names.known["h" + std::to_string(i) + ".example"] = {host(i).address().ip};
     }
     stop_by_.resize(n);
     for (std::size_t i = 0; i < n; ++i) draw_membership(i, 0.8);

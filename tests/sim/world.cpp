@@ -1,111 +1,66 @@
 #include "sim/world.hpp"
 
-#include <algorithm>
-
 #include "base/check.hpp"
+#include "sim/check/all.hpp"
 
 namespace pw::sim {
 namespace {
 
-constexpr Duration kLookupTime = 5ms;
+constexpr Duration kDefaultDelay = 10ms;
+// More routers than that in front of a host would be a loop.
+constexpr std::size_t kMaxRouters = 8;
 
-quic::Identity make_identity(std::size_t index) {
-  quic::Identity::Seed seed{};
-  seed[0] = static_cast<std::uint8_t>(index);
-  seed[1] = static_cast<std::uint8_t>(index >> 8);
-  seed[31] = 1;
-  auto identity = quic::Identity::from_seed(seed);
-  PW_CHECK(identity);
-  return std::move(*identity);
+net::Link default_conditions() {
+  net::Link link;
+  link.delay = kDefaultDelay;
+  return link;
+}
+
+/// The machines of `add(name)`: 11.0.0.1 and on, which stands for addresses that anybody reaches.
+IpAddress internet_address(std::size_t index) {
+  const std::size_t n = index + 1;
+  return IpAddress::v4({11, static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
+                        static_cast<std::uint8_t>(n)});
 }
 
 }  // namespace
 
-// ---- Host
-
-Host::Host(World& world, std::size_t index, std::size_t key, std::string name, Rng rng)
-    : world_{world},
-      index_{index},
-      key_{key},
-      name_{std::move(name)},
-      identity_{make_identity(key)},
-      address_{IpAddress::v4({10, 0, static_cast<std::uint8_t>(index >> 8), static_cast<std::uint8_t>(index + 1)}),
-               9470},
-      rng_{std::move(rng)} {
-  options.quic.static_secret[0] = static_cast<std::uint8_t>(index + 1);
-  options.peer.software = "0.1.0";
+World::World(std::uint64_t seed)
+    : net{seed}, internet{net.add_segment("internet", default_conditions())}, default_link{internet.default_link} {
+  net.add_observer(*this);
+  for (auto& rule : all_rules(*this)) add(std::move(rule));
 }
 
-void Host::start() {
-  ++generation_;
-  first_ticket_ = next_ticket_;
-  node_ = std::make_unique<mesh::Node>(world_.now_, options, identity_, rng_.split());
-  node_->configure(world_.now_, membership);
-  drain();
+World::~World() {
+  hosts_.clear();  // their machines live in the net
+  for (const auto& checker : checkers_) net.remove_observer(*checker);
+  net.remove_observer(*this);
 }
 
-void Host::configure() {
-  node_->configure(world_.now_, membership);
-  drain();
+// ---- topology
+
+net::Machine& World::machine_on_the_internet(const std::string& name) {
+  net::Machine& machine = net.add_machine(name);
+  machine.attach(internet, {internet_address(hosts_.size())});
+  return machine;
 }
 
-void Host::shutdown() {
-  node_->shutdown(world_.now_);
-  drain();
+Host& World::add(std::string name) {
+  net::Machine& machine = machine_on_the_internet(name);
+  return add(std::move(name), machine);
 }
 
-event::Ticket Host::command(event::Command command) {
-  const event::Ticket ticket{next_ticket_++};
-  node_->handle_command(world_.now_, ticket, command);
-  drain();
-  return ticket;
+Host& World::add(std::string name, net::Machine& machine) { return add(std::move(name), machine, hosts_.size()); }
+
+Host& World::add_twin(const Host& of) {
+  const std::string name = of.name() + "'s twin";
+  return add(name, machine_on_the_internet(name), of.key());
 }
 
-void Host::drain() {
-  while (auto transmit = node_->poll_transmit()) world_.send(index_, *transmit);
-  while (auto record = node_->poll_event()) {
-    if (const auto* changed = std::get_if<event::StateChanged>(&record->event)) states_[changed->peer] = changed->to;
-    events.push_back(std::move(*record));
-  }
-  while (auto reply = node_->poll_reply())
-    answered_twice |= !answers.insert_or_assign(reply->ticket, reply->answer).second;
-  while (auto request = node_->poll_request()) {
-    const auto& resolve = std::get<mesh::Resolve>(*request);
-    world_.lookups_.push_back({world_.now_ + kLookupTime, index_, generation_, resolve.id, resolve.host});
-  }
-  world_.timers_.set(index_, node_->poll_timeout());
-}
-
-bool Host::frozen() const { return world_.thaw(index_) > world_.now_; }
-
-std::size_t Host::unanswered() const {
-  std::size_t n = 0;
-  for (std::uint64_t t = first_ticket_; t < next_ticket_; ++t) n += !answers.contains(event::Ticket{t});
-  return n;
-}
-
-event::PeerSnapshot Host::peer(const Host& other) const {
-  for (const auto& p : node_->snapshot(world_.now_).peers)
-    if (p.id == other.id()) return p;
-  return {};
-}
-
-event::SessionState Host::state(const Host& other) const {
-  const auto found = states_.find(other.id());
-  return found == states_.end() ? event::SessionState::disconnected : found->second;
-}
-
-// ---- World
-
-World::World(std::uint64_t seed) : rng_{seed} {}
-
-Host& World::add(std::string name) { return add(std::move(name), hosts_.size()); }
-
-Host& World::add_twin(const Host& of) { return add(of.name() + "'s twin", of.key_); }
-
-Host& World::add(std::string name, std::size_t key) {
-  hosts_.push_back(std::make_unique<Host>(*this, hosts_.size(), key, std::move(name), rng_.split()));
-  by_address_[hosts_.back()->address()] = hosts_.size() - 1;
+Host& World::add(std::string name, net::Machine& machine, std::size_t key) {
+  const std::size_t index = hosts_.size();
+  Rng rng = net.rng_for("host " + std::to_string(index));
+  hosts_.push_back(std::make_unique<Host>(*this, index, key, std::move(name), machine, std::move(rng)));
   return *hosts_.back();
 }
 
@@ -119,111 +74,98 @@ void World::start_all() {
   for (auto& h : hosts_) h->start();
 }
 
+std::vector<net::Router*> World::routers_of(const Host& host) const {
+  std::vector<net::Router*> out;
+  net::Interface* at = host.machine().interfaces().front();
+  while (&at->segment != &internet) {
+    // Nobody inside owns the internet's first address, so this is the gateway, or a routed prefix's.
+    net::Interface* gateway = at->segment.next_hop(*at, internet_address(0));
+    auto* router = gateway ? dynamic_cast<net::Router*>(&gateway->device) : nullptr;
+    PW_CHECK(router && out.size() < kMaxRouters);
+    out.push_back(router);
+    at = &router->outer();
+  }
+  return out;
+}
+
+net::Interface& World::plug(const Host& host) const {
+  const auto routers = routers_of(host);
+  return routers.empty() ? *host.machine().interfaces().front() : routers.back()->outer();
+}
+
 Link& World::link(const Host& from, const Host& to) {
-  return links_.try_emplace({from.index_, to.index_}, default_link).first->second;
+  for (net::Interface* a : from.machine().interfaces())
+    for (net::Interface* b : to.machine().interfaces())
+      if (&a->segment == &b->segment) return a->segment.wire(*a, *b).link;
+  return internet.wire(plug(from), plug(to)).link;
 }
 
-void World::both_ways(const Host& a, const Host& b, const Link& l) {
-  link(a, b) = l;
-  link(b, a) = l;
+void World::both_ways(const Host& a, const Host& b, const Link& conditions) {
+  link(a, b) = conditions;
+  link(b, a) = conditions;
 }
 
-void World::send(std::size_t from, const mesh::Transmit& t) {
-  const std::size_t segment = t.segment_size == 0 ? t.bytes.size() : t.segment_size;
-  for (std::size_t at = 0; at < t.bytes.size(); at += segment)
-    send_one(from, t.path.remote, ByteView{t.bytes}.subspan(at, std::min(segment, t.bytes.size() - at)));
+const Host* World::host_on(const net::Machine& machine) const {
+  for (const auto& h : hosts_)
+    if (&h->machine() == &machine) return h.get();
+  return nullptr;
 }
 
-void World::send_one(std::size_t from, const SocketAddress& to, ByteView bytes) {
-  ++packets_sent_;
-  const auto target = by_address_.find(to);
-  if (target == by_address_.end()) return;
-  const Link& l = link(*hosts_[from], *hosts_[target->second]);
-  if (!l.up || rng_.chance(l.loss)) {
-    ++packets_lost_;
-    return;
-  }
-  if (max_overheard > 0) {
-    if (overheard.size() == max_overheard) overheard.pop_front();
-    overheard.push_back({hosts_[from]->address(), target->second, Buffer(bytes.begin(), bytes.end())});
-  }
-  const Duration extra = l.jitter > Duration{} ? rng_.up_to(l.jitter) : Duration{};
-  const Instant at = now_ + l.delay + extra;
-  deliveries_.push({at, at, order_++, target->second, hosts_[from]->address(), Buffer(bytes.begin(), bytes.end())});
-}
+// ---- time
 
-void World::inject(const SocketAddress& from, const Host& to, Buffer bytes) {
-  deliveries_.push({now_, now_, order_++, to.index_, from, std::move(bytes)});
-}
-
-bool World::step(Instant limit) {
-  const auto lookup = std::ranges::min_element(lookups_, {}, &Lookup::at);
-  Instant next = timers_.earliest();
-  if (!deliveries_.empty()) next = earlier(next, deliveries_.top().at);
-  if (lookup != lookups_.end()) next = earlier(next, lookup->at);
-  if (next > limit) return false;
-  now_ = std::max(now_, next);
-  if (lookup != lookups_.end() && lookup->at <= now_) {
-    const Lookup done = *lookup;
-    lookups_.erase(lookup);
-    Host& h = *hosts_[done.host];
-    if (!h.node_ || h.generation_ != done.generation) return true;
-    const auto found = names.find(done.name);
-    Result<std::vector<IpAddress>> answer = fail("no such host");
-    if (found != names.end()) answer = std::vector{found->second};
-    h.node_->handle_resolved(now_, done.id, answer);
-    h.drain();
-  } else if (!deliveries_.empty() && deliveries_.top().at <= now_) {
-    const Delivery d = deliveries_.top();
-    deliveries_.pop();
-    deliver(d);
-  } else {
-    fire(*timers_.due(now_));
-  }
-  return true;
-}
-
-Instant World::thaw(std::size_t index) const {
-  const auto frozen = frozen_until_.find(index);
-  return frozen != frozen_until_.end() && frozen->second > now_ ? frozen->second : now_;
-}
-
-void World::deliver(Delivery d) {
-  Host& h = *hosts_[d.to];
-  if (!h.node_) return;
-  if (const Instant later = thaw(d.to); later > now_) {
-    d.at = later;
-    deliveries_.push(std::move(d));
-    return;
-  }
-  h.node_->handle_datagram(now_, d.received_at, PathAddress{h.address_.ip, d.from}, d.bytes);
-  h.drain();
-}
-
-void World::fire(std::size_t index) {
-  Host& h = *hosts_[index];
-  if (!h.node_) return timers_.clear(index);
-  if (const Instant later = thaw(index); later > now_) return timers_.set(index, later);
-  ++timers_fired_;
-  h.node_->handle_timeout(now_);
-  h.drain();
-}
-
-void World::run_for(Duration d) {
-  const Instant end = now_ + d;
-  while (step(end)) {
-  }
-  now_ = end;
-}
+void World::run_for(Duration d) { net.run_until(net.now() + d); }
 
 bool World::run_until(const std::function<bool()>& condition, Duration limit) {
-  const Instant end = now_ + limit;
+  const Instant end = net.now() + limit;
   while (!condition())
-    if (!step(end)) {
-      now_ = end;
+    if (!net.step(end)) {
+      net.run_until(end);
       return condition();
     }
   return true;
+}
+
+// ---- faults
+
+std::size_t World::begin(Fault fault) {
+  fault.start = now();
+  faults_.push_back(std::move(fault));
+  return faults_.size() - 1;
+}
+
+void World::end(std::size_t fault) {
+  PW_CHECK(!faults_.at(fault).end);
+  faults_[fault].end = now();
+}
+
+// ---- rules
+
+Checker& World::add(std::unique_ptr<Checker> checker) {
+  net.add_observer(*checker);
+  checkers_.push_back(std::move(checker));
+  return *checkers_.back();
+}
+
+std::string World::verdict() {
+  for (const auto& checker : checkers_) {
+    checker->look(*this);
+    if (!checker->broken().empty()) return checker->broken();
+  }
+  return {};
+}
+
+// ---- packets
+
+void World::inject(const SocketAddress& from, const Host& to, Buffer bytes) {
+  to.machine().inject(from, Host::kPort, std::move(bytes));
+}
+
+void World::arrived(Instant, const net::Machine& machine, const net::Packet& packet) {
+  if (max_overheard == 0 || packet.protocol != net::Protocol::udp) return;
+  const Host* to = host_on(machine);
+  if (!to) return;
+  if (overheard.size() == max_overheard) overheard.pop_front();
+  overheard.push_back({packet.source, to->index(), packet.payload});
 }
 
 }  // namespace pw::sim

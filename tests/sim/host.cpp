@@ -1,0 +1,182 @@
+#include "sim/host.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "sim/world.hpp"
+
+namespace pw::sim {
+namespace {
+
+quic::Identity make_identity(std::size_t key) {
+  quic::Identity::Seed seed{};
+  seed[0] = static_cast<std::uint8_t>(key);
+  seed[1] = static_cast<std::uint8_t>(key >> 8);
+  seed[31] = 1;
+  auto identity = quic::Identity::from_seed(seed);
+  PW_CHECK(identity);
+  return std::move(*identity);
+}
+
+}  // namespace
+
+Host::Host(World& world, std::size_t index, std::size_t key, std::string name, net::Machine& machine, Rng rng)
+    : world_{world},
+      index_{index},
+      key_{key},
+      name_{std::move(name)},
+      machine_{machine},
+      identity_{make_identity(key)},
+      rng_{std::move(rng)} {
+  options.quic.static_secret[0] = static_cast<std::uint8_t>(index + 1);
+  options.quic.static_secret[1] = static_cast<std::uint8_t>((index + 1) >> 8);
+  options.peer.software = "0.1.0";
+}
+
+Host::~Host() {
+  if (running()) machine_.kill(*this);
+}
+
+SocketAddress Host::address(Family family) const {
+  for (const net::Interface* i : machine_.interfaces())
+    if (const auto ip = i->address(family)) return {*ip, kPort};
+  return {IpAddress::any(family), kPort};
+}
+
+event::PeerSpec Host::spec() const {
+  event::PeerSpec spec{id(), name_, false, {}};
+  for (const net::Interface* i : machine_.interfaces())
+    for (const IpAddress& ip : i->addresses) spec.addresses.push_back({ip.to_string(), kPort});
+  return spec;
+}
+
+// ---- life
+
+void Host::start() {
+  PW_CHECK(!running());
+  PW_CHECK(machine_.open(*this, kPort));
+  ++generation_;
+  first_ticket_ = next_ticket_;
+  node_ = std::make_unique<mesh::Node>(machine_.now(), options, identity_, rng_.split());
+  world_.tell([&](Checker& c) { c.started(world_.now(), *this); });
+  configure();
+}
+
+void Host::kill() {
+  if (!running()) return;
+  machine_.kill(*this);
+  node_.reset();
+  states_.clear();
+  lookups_.clear();
+  world_.tell([&](Checker& c) { c.died(world_.now(), *this); });
+}
+
+void Host::configure() {
+  node_->configure(machine_.now(), membership);
+  drain();
+  machine_.rearm(*this);
+}
+
+void Host::shutdown() {
+  node_->shutdown(machine_.now());
+  drain();
+  machine_.rearm(*this);
+}
+
+event::Ticket Host::command(event::Command command) {
+  const event::Ticket ticket{next_ticket_++};
+  world_.tell([&](Checker& c) { c.commanded(world_.now(), *this, ticket, command); });
+  node_->handle_command(machine_.now(), ticket, command);
+  drain();
+  machine_.rearm(*this);
+  return ticket;
+}
+
+// ---- input
+
+void Host::handle_arrival(Instant now, const net::Arrival& arrival) {
+  node_->handle_datagram(now, arrival.received_at, arrival.path, arrival.bytes);
+  drain();
+}
+
+void Host::handle_timeout(Instant now) {
+  for (auto due = std::ranges::find_if(lookups_, [now](const Lookup& l) { return l.due <= now; });
+       due != lookups_.end(); due = std::ranges::find_if(lookups_, [now](const Lookup& l) { return l.due <= now; })) {
+    const Lookup lookup = std::move(*due);
+    lookups_.erase(due);
+    const auto found = world_.names.known.find(lookup.name);
+    Result<std::vector<IpAddress>> answer = fail("no such host");
+    if (lookup.refused)
+      answer = fail("no name server answers");
+    else if (found != world_.names.known.end())
+      answer = found->second;
+    node_->handle_resolved(now, lookup.id, answer);
+    drain();
+  }
+  if (node_->poll_timeout() > now) return;
+  node_->handle_timeout(now);
+  drain();
+}
+
+void Host::handle_gap(Instant now, Duration by) {
+  node_->handle_clock_jump(now, by);
+  drain();
+}
+
+Instant Host::next_lookup() const {
+  const auto next = std::ranges::min_element(lookups_, {}, &Lookup::due);
+  return next == lookups_.end() ? kNever : next->due;
+}
+
+Instant Host::poll_timeout() const { return node_ ? earlier(node_->poll_timeout(), next_lookup()) : kNever; }
+
+// ---- output
+
+void Host::drain() {
+  while (auto t = node_->poll_transmit()) transmit(*t);
+  while (auto r = node_->poll_event()) record(std::move(*r));
+  while (auto reply = node_->poll_reply()) {
+    world_.tell([&](Checker& c) { c.answered(world_.now(), *this, reply->ticket, reply->answer); });
+    answered_twice |= !answers.insert_or_assign(reply->ticket, reply->answer).second;
+  }
+  while (auto request = node_->poll_request()) look_up(std::get<mesh::Resolve>(*request));
+}
+
+void Host::transmit(const mesh::Transmit& t) {
+  const std::size_t segment = t.segment_size == 0 ? t.bytes.size() : t.segment_size;
+  for (std::size_t at = 0; at < t.bytes.size(); at += segment)
+    machine_.send(kPort, t.path, ByteView{t.bytes}.subspan(at, std::min(segment, t.bytes.size() - at)));
+}
+
+void Host::record(event::Record record) {
+  record.at = machine_.to_net(record.at);
+  if (const auto* changed = std::get_if<event::StateChanged>(&record.event)) states_[changed->peer] = changed->to;
+  world_.tell([&](Checker& c) { c.recorded(record.at, *this, record); });
+  if (keep_events) events.push_back(std::move(record));
+}
+
+void Host::look_up(const mesh::Resolve& request) {
+  const Names& names = world_.names;
+  lookups_.push_back({machine_.now() + (names.up ? names.takes : names.gives_up), request.id, request.host, !names.up});
+}
+
+// ---- what was seen
+
+std::size_t Host::unanswered() const {
+  std::size_t n = 0;
+  for (std::uint64_t t = first_ticket_; t < next_ticket_; ++t) n += !answers.contains(event::Ticket{t});
+  return n;
+}
+
+event::PeerSnapshot Host::peer(const Host& other) const {
+  for (auto& p : snapshot().peers)
+    if (p.id == other.id()) return p;
+  return {};
+}
+
+event::SessionState Host::state(const Host& other) const {
+  const auto found = states_.find(other.id());
+  return found == states_.end() ? event::SessionState::disconnected : found->second;
+}
+
+}  // namespace pw::sim
