@@ -26,6 +26,9 @@ class Observer {
   /// To a machine's socket; addresses and TTL as they are there. Its program may get it later.
   virtual void arrived(Instant, const Machine& /*at*/, const Packet&) {}
   virtual void dropped(Instant, const Packet&, Drop, std::string_view /*where*/) {}
+  /// Frozen, stopped or asleep: its programs do not get to run before `until`. Told again when that changes; an `until`
+  /// that is not after the first argument says that it runs again.
+  virtual void paused(Instant, const Machine&, Instant /*until*/) {}
 };
 
 class Net {
