@@ -1,6 +1,7 @@
 // Link: what one direction of a cable does to packets. Wire: the same with its state (queue, burst, random numbers).
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "base/rng.hpp"
@@ -23,26 +24,26 @@ struct Link {
   Duration jitter{};        // uniform in [0, jitter] on top of the delay; packets overtake one another unless in_order
   double loss = 0;          // of each packet by itself
   bool up = true;
-  bool in_order = false;    // never earlier than the packet before it
+  bool in_order = false;    // never earlier than the packet before it, unless that one was held back by `reorder`
   Bursts bursts{};
   double reorder = 0;       // probability of being held back by reorder_by
   Duration reorder_by = 5ms;
-  double duplicate = 0;     // probability that it arrives twice; the copy draws its own jitter
+  double duplicate = 0;     // probability that it arrives twice; the copy draws its own jitter and takes no rate
   double corrupt = 0;       // probability that one bit of the payload is flipped (and the UDP checksum agrees)
-  double rate = 0;          // bytes of IP packets a second; 0: unlimited
-  std::size_t queue = 64 << 10;  // bytes that wait for the rate; what does not fit is dropped at the tail
+  double rate = 0;          // bytes of IP packets a second; 0: unlimited. What is lost on the way has used it
+  std::size_t queue = 64 << 10;  // bytes not sent yet, for the rate; what does not fit is dropped at the tail
   std::size_t mtu = 1500;   // of the IP packet
 
-  /// Nothing happens to a packet here, not even time.
+  /// Nothing happens here to a packet within the MTU, not even time.
   bool ideal() const {
     return up && delay == Duration{} && jitter == Duration{} && loss == 0 && bursts.enter == 0 && reorder == 0 &&
-           duplicate == 0 && corrupt == 0 && rate == 0 && mtu >= 1500;
+           duplicate == 0 && corrupt == 0 && rate == 0;
   }
 };
 
 class Wire {
  public:
-  Wire(const Link& conditions, Rng rng) : link{conditions}, rng_{std::move(rng)} {}
+  Wire(const Link& conditions, Rng rng);
 
   Link link;
 
@@ -55,7 +56,12 @@ class Wire {
   Outcome carry(Instant now, Packet& packet);
 
  private:
-  Rng rng_;
+  Rng& rng();
+  bool lost();
+  Instant serialise(Instant now, std::size_t bytes);
+
+  Rng::Seed seed_{};
+  std::unique_ptr<Rng> rng_;  // made by the first draw: most wires of a large world never draw
   Instant busy_until_{};   // the rate's serialiser
   Instant last_arrival_{};
   bool in_burst_ = false;

@@ -17,10 +17,13 @@ enum class Protocol : std::uint8_t { udp, tcp, icmp };
 
 inline constexpr std::uint8_t kDefaultTtl = 64;
 
+/// Packet::origin of what no machine sent: an answer of a router, or injected bytes.
+inline constexpr std::size_t kNoMachine = static_cast<std::size_t>(-1);
+
 /// `id` and `origin` are the truth about it: translation and duplication keep them, a forged source does not touch them.
 struct Packet {
-  std::uint64_t id = 0;      // unique a Net, given at the machine that sent it; 0 before
-  std::size_t origin = 0;    // index of that machine
+  std::uint64_t id = 0;             // unique a Net, given at the machine that sent it; 0 before
+  std::size_t origin = kNoMachine;  // index of that machine
   Protocol protocol = Protocol::udp;
   std::uint8_t ttl = kDefaultTtl;  // IPv6: hop limit
   SocketAddress source;
