@@ -3,9 +3,12 @@
 #pragma once
 
 #include <deque>
-#include <map>
-#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
+#include "base/rng.hpp"
 #include "sim/net/segment.hpp"
 
 namespace pw::net {
@@ -20,7 +23,8 @@ struct Arrival {
   ByteView bytes;
 };
 
-/// All times are the machine's.
+/// All times are the machine's. A program is called by Net::step alone, so nothing re-enters: what it or anybody else
+/// does to its machine meanwhile has its effect afterwards.
 class Program {
  public:
   virtual ~Program() = default;
@@ -56,7 +60,8 @@ class Machine : public Device {
   void set_enabled(Interface& interface, bool enabled);
   const std::vector<Interface*>& interfaces() const { return interfaces_; }
 
-  // ---- sockets and programs; a program must close (or kill) before it dies
+  // ---- sockets and programs; a program must close (or kill) before it dies. Open or rearm makes it known here; closing
+  // its last socket makes it forgotten, its timer too.
   /// Bound to all addresses. 0 asks for an ephemeral port. None when it is taken.
   std::optional<std::uint16_t> open(Program& program, std::uint16_t port, Protocol protocol = Protocol::udp);
   void close(std::uint16_t port, Protocol protocol = Protocol::udp);
@@ -65,16 +70,18 @@ class Machine : public Device {
   /// Its poll_timeout may have changed by something other than its handle_*.
   void rearm(Program& program);
   /// From a socket of this machine. `path.local` unspecified: the interface with a route, its first address of the
-  /// family (own segment before a gateway; in order of attachment).
+  /// family (own segment before a gateway; in order of attachment). To an own or loopback address: straight back, at once.
   void send(std::uint16_t port, const PathAddress& path, ByteView bytes, std::uint8_t ttl = kDefaultTtl,
             Protocol protocol = Protocol::udp);
 
   // ---- what befalls it
-  /// Busy: no program gets to run; what arrives waits in the receive buffer, what is due comes late.
+  /// Busy: no program gets to run; what arrives waits in the receive buffer, what is due comes late. Of pauses that
+  /// overlap, the longest counts; thaw ends freezes and stops. When programs get to run again, they are told of a gap and
+  /// of changes, then get what has arrived, up to kBatch datagrams, then what is due, and so on: as in daemon/io.
   void freeze(Duration d);
   void thaw();
   bool frozen() const;
-  /// The same as SIGSTOP … SIGCONT: programs are told of the gap.
+  /// The same as SIGSTOP … SIGCONT: programs are told of the gap, however short (daemon/io notices those above 1.25 s).
   void stop(Duration d);
   /// Sleeps: its clock stands still, what is sent to it is lost. Wakes after `d`; programs are told.
   void suspend(Duration d);
@@ -83,6 +90,7 @@ class Machine : public Device {
   Duration cost_of_arrival{};
   std::size_t receive_buffer = 212992;  // bytes a socket, with kReceiveOverhead a datagram, as Linux counts
   static constexpr std::size_t kReceiveOverhead = 576;
+  static constexpr std::size_t kBatch = 256;  // datagrams before timers get a turn: four batches of daemon/io
 
   void arrive(Interface& at, Packet packet) override;
   /// Bytes that nobody asked for, straight into a socket, as if `from` had sent them.
@@ -90,10 +98,57 @@ class Machine : public Device {
 
  private:
   friend class Net;
-  struct Impl;
+  struct Socket {
+    Program* program;
+    std::size_t waiting = 0;  // bytes, with overhead
+  };
+  struct Waiting {
+    Packet packet;
+    Instant received_at;  // machine time
+  };
+  struct Running {
+    Program* program;
+    Instant deadline = kNever;
+    bool network_changed = false;
+  };
+  static std::uint32_t key(Protocol protocol, std::uint16_t port) {
+    return static_cast<std::uint32_t>(protocol) << 16 | port;
+  }
+  Running* running(const Program& program);
+  void forget(const Program& program);
+  void changed();
+  std::pair<Interface*, std::optional<Drop>> way_out(const PathAddress& path) const;
+
+  /// A packet for this machine itself.
+  void take(Packet packet);
+  void handle(const Packet& packet, Instant received_at);
+  template <class Call>
+  void call(Program& program, Call call);
+  template <class Call>
+  void call_all(Call call);
+  /// Its programs get to run. Net calls it when `next_turn` has come.
+  void turn();
+  void wake_up();
+  void tell_pause();
+  bool can_run() const;
+  Instant paused_until() const;
+  Instant next_turn() const;
+  void schedule();
+
   std::size_t index_;
+  Rng rng_;
   std::vector<Interface*> interfaces_;
-  std::shared_ptr<Impl> impl_;
+  std::unordered_map<std::uint32_t, Socket> sockets_;
+  std::vector<Running> programs_;  // in the order in which they became known
+  std::deque<Waiting> waiting_;    // of all sockets, as they came
+  std::size_t batch_ = 0;          // handled since timers had their turn
+  Duration ahead_{};               // of the net's time
+  Instant frozen_until_{};         // this and all below in the net's time
+  Instant busy_until_{};           // with an arrival
+  std::optional<Instant> asleep_since_;
+  Instant asleep_until_{};
+  std::optional<Instant> stopped_since_;
+  Duration gap_{};  // not told yet
 };
 
 }  // namespace pw::net

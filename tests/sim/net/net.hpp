@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/deadlines.hpp"
+#include "sim/net/flight.hpp"
 #include "sim/net/machine.hpp"
 #include "sim/net/router.hpp"
 #include "sim/net/segment.hpp"
@@ -61,6 +62,9 @@ class Net {
   std::uint64_t packets_sent() const { return packets_sent_; }
   std::uint64_t packets_arrived() const { return packets_arrived_; }
   std::uint64_t packets_dropped() const { return packets_dropped_; }
+  /// Copies that links made. Sent and duplicated is arrived, dropped or under way; a router may be who sent or got one.
+  std::uint64_t packets_duplicated() const { return packets_duplicated_; }
+  std::size_t packets_under_way() const { return queue_.flights(); }
   std::uint64_t timers_fired() const { return timers_fired_; }
   const std::vector<std::unique_ptr<Machine>>& machines() const { return machines_; }
   const std::vector<std::unique_ptr<Router>>& routers() const { return routers_; }
@@ -69,20 +73,26 @@ class Net {
   friend class Segment;
   friend class Machine;
   friend class Router;
-  struct Queue;  // packets and actions under way
+  void sent(const Machine& from, const Packet& packet);
+  void arrived(const Machine& at, const Packet& packet);
+  void dropped(const Packet& packet, Drop reason, std::string_view where);
+  void push(Instant at, Flight flight) { queue_.push(at, std::move(flight)); }
 
   std::uint64_t seed_;
   Instant now_ = kStart;
-  std::unique_ptr<Queue> queue_;
-  Deadlines<std::uint64_t> timers_;  // by program
+  Queue queue_;
+  Deadlines<std::size_t> timers_;  // when a machine's programs run next, by its index
+  bool delivering_ = false;        // a packet came from the queue and has not met a program yet
   std::vector<std::unique_ptr<Segment>> segments_;
   std::vector<std::unique_ptr<Machine>> machines_;
   std::vector<std::unique_ptr<Router>> routers_;
+  std::vector<Interface*> interfaces_;  // by index; null: detached
   std::vector<Observer*> observers_;
-  std::size_t interfaces_ = 0;
+  std::uint64_t next_packet_ = 1;
   std::uint64_t packets_sent_ = 0;
   std::uint64_t packets_arrived_ = 0;
   std::uint64_t packets_dropped_ = 0;
+  std::uint64_t packets_duplicated_ = 0;
   std::uint64_t timers_fired_ = 0;
 };
 

@@ -2,8 +2,8 @@
 // may answer port-mapping protocols. Nested routers make a carrier's NAT.
 #pragma once
 
-#include <memory>
 #include <optional>
+#include <vector>
 
 #include "sim/net/firewall.hpp"
 #include "sim/net/nat.hpp"
@@ -24,9 +24,11 @@ class Router : public Device {
 
   /// Once. `addresses`: the NAT's pool, and an IPv6 address if it has one.
   Interface& attach_outer(Segment& segment, std::vector<IpAddress> addresses, const Link& access = {});
-  /// Becomes the gateway of the segment, at `addresses`. `behind`: prefixes that the outer segment routes here.
+  /// Becomes the gateway of the segment for the families of `addresses`. `behind`: prefixes that the outer segment routes
+  /// here. Between inner segments it forwards without NAT and firewall.
   Interface& attach_inner(Segment& segment, std::vector<IpAddress> addresses, const std::vector<Prefix>& behind = {});
 
+  /// None before attach_outer.
   NatBox* nat() { return nat_ ? &*nat_ : nullptr; }
   Firewall& firewall() { return firewall_; }
   PortMapper& port_mapper() { return port_mapper_; }
@@ -35,15 +37,19 @@ class Router : public Device {
   // ---- what befalls it
   /// Down for `d`; all state is forgotten.
   void reboot(Duration d);
-  /// A new public address (or pool): mappings are forgotten.
+  /// The complete new list, IPv6 included. If its IPv4 addresses (the pool) are others, mappings are forgotten.
   void change_addresses(std::vector<IpAddress> outer);
 
   void arrive(Interface& at, Packet packet) override;
 
  private:
+  bool owns(const IpAddress& address) const;
+  void for_itself(Interface& at, const Packet& packet);
   void outbound(Interface& at, Packet packet);
   void inbound(Packet packet);
+  Interface* inside(const Interface* except, const IpAddress& destination) const;
   void deliver_inside(Packet packet);
+  void drop(const Packet& packet, Drop reason);
 
   RouterOptions options_;
   Rng rng_;
@@ -52,6 +58,7 @@ class Router : public Device {
   PortMapper port_mapper_;
   Interface* outer_ = nullptr;
   std::vector<Interface*> inner_;
+  std::vector<Prefix> behind_;
   Instant down_until_{};
 };
 

@@ -4,12 +4,13 @@
 #pragma once
 
 #include <array>
-#include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "sim/net/flight.hpp"
 #include "sim/net/link.hpp"
 
 namespace pw::net {
@@ -39,7 +40,8 @@ class Device {
 struct Interface {
   Device& device;
   Segment& segment;
-  std::size_t index;  // unique a Net
+  std::size_t index;  // unique a Net, never given again
+  std::string label;  // "segment/device", "segment/device#2" …
   Wire up;    // from the device into the segment
   Wire down;  // from the segment to the device
   bool enabled = true;  // false: unplugged
@@ -64,14 +66,18 @@ class Segment {
 
   Interface& attach(Device& device, std::vector<IpAddress> addresses, const Link& access = {});
   void detach(Interface& interface);  // packets under way to it are lost; the reference dies
+  /// An address that another plug has too belongs to whoever took it last, until that one gives it up.
   void set_addresses(Interface& interface, std::vector<IpAddress> addresses);
   /// Who takes what nobody here owns (a default gateway), a family.
   void set_gateway(Family family, Interface& interface);
   /// Who takes a prefix that lies behind it; before the gateway. The longest prefix wins.
   void add_route(const Prefix& prefix, Interface& via);
 
-  /// Sends: from now on the packet is under way to the owner of its destination, to a route, or to the gateway.
+  /// Sends: from now on the packet is under way to the owner of its destination, to a route, or to the gateway, whoever
+  /// that is now.
   void send(Interface& from, Packet packet);
+  /// A packet in this segment that is due: goes on to the next wire that takes time, or to its end. Net calls this.
+  void advance(Flight flight);
 
   /// The wire from one plug to another; made with default_link on first use.
   Wire& wire(const Interface& from, const Interface& to);
@@ -80,16 +86,22 @@ class Segment {
 
   const std::string& name() const { return name_; }
   /// Who would get a packet to it that `from` sends; null: nobody.
-  Interface* next_hop(const Interface& from, const IpAddress& destination);
+  Interface* next_hop(const Interface& from, const IpAddress& destination) const;
+  /// The same without the gateway: who is known to have it.
+  Interface* route(const Interface& from, const IpAddress& destination) const;
 
  private:
+  Wire* wire_ahead(const Flight& flight);
+  void own(const IpAddress& address, Interface& interface);
+  void disown(const IpAddress& address, const Interface& interface);
+
   Net& net_;
   std::string name_;
   std::vector<std::unique_ptr<Interface>> interfaces_;
   std::unordered_map<IpAddress, Interface*> owners_;
-  std::vector<std::pair<Prefix, Interface*>> routes_;
+  std::vector<std::pair<Prefix, Interface*>> routes_;  // the longest prefix first
   std::array<Interface*, 2> gateways_{};
-  std::map<std::pair<std::size_t, std::size_t>, Wire> wires_;
+  std::unordered_map<std::uint64_t, Wire> wires_;  // by both indices
 };
 
 }  // namespace pw::net
