@@ -13,13 +13,17 @@ constexpr unsigned kMostHelpers = 64;
 constexpr int kRefreshPercent = 75;
 // Below that, attempts take too much of the lifetime for the test of refreshing to mean anything.
 constexpr Duration kShortestForRefresh = 10s;
+// A majority of fewer means nothing.
+constexpr std::size_t kFewestSteps = 3;
 
-/// The step between neighbours that most of them agree on.
-std::optional<int> common_step(const std::vector<std::uint16_t>& ports) {
+/// The step that most neighbours in these rows agree on.
+std::optional<int> common_step(const std::vector<std::vector<std::uint16_t>>& rows) {
   std::map<int, std::size_t> counts;
-  for (std::size_t i = 1; i < ports.size(); ++i) ++counts[ports[i] - ports[i - 1]];
+  std::size_t all = 0;
+  for (const auto& row : rows)
+    for (std::size_t i = 1; i < row.size(); ++i, ++all) ++counts[row[i] - row[i - 1]];
   for (const auto& [step, count] : counts)
-    if (step != 0 && count * 2 > ports.size() - 1) return step;
+    if (step != 0 && all >= kFewestSteps && count * 2 > all) return step;
   return std::nullopt;
 }
 
@@ -159,7 +163,7 @@ void NatDiscovery::after_hairpin(Instant now) {
 }
 
 void NatDiscovery::judge_allocation() {
-  if (allocations_.size() < 4) return;  // three steps are the fewest that a majority means something of
+  if (allocations_.size() <= kFewestSteps) return;
   const SocketAddress& first = allocations_.front().outer;
   const bool paired =
       std::ranges::all_of(allocations_, [&](const Allocation& a) { return a.outer.ip == first.ip; });
@@ -171,13 +175,15 @@ void NatDiscovery::judge_allocation() {
     return;
   }
   std::vector<std::uint16_t> all;
-  std::vector<std::uint16_t> of_one;  // each address of a pool may count for itself
+  std::map<IpAddress, std::vector<std::uint16_t>> each;  // the addresses of a pool may count each for itself
   for (const Allocation& a : allocations_) {
     all.push_back(a.outer.port);
-    if (a.outer.ip == first.ip) of_one.push_back(a.outer.port);
+    each[a.outer.ip].push_back(a.outer.port);
   }
-  found_.step = common_step(all);
-  if (!found_.step && of_one.size() >= 4) found_.step = common_step(of_one);
+  std::vector<std::vector<std::uint16_t>> rows;
+  for (auto& [address, ports] : each) rows.push_back(std::move(ports));
+  found_.step = common_step({all});
+  if (!found_.step) found_.step = common_step(rows);
   found_.ports = found_.step ? PortAllocation::sequential : PortAllocation::random;
 }
 
