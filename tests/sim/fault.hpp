@@ -1,5 +1,5 @@
 // Fault: something that went wrong in a world, kept as ground truth: what, where, from when to when, and what it has to
-// cause. Whoever makes one, by script or at random, does it through World::inflict, so that none goes unrecorded.
+// cause. Whoever makes one records it by World::begin; Faults (inflict.hpp) does, for scripts and at random.
 #pragma once
 
 #include <array>

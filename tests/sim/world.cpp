@@ -7,8 +7,8 @@ namespace pw::sim {
 namespace {
 
 constexpr Duration kDefaultDelay = 10ms;
-// More routers than that in front of a host would be a loop.
-constexpr std::size_t kMaxRouters = 8;
+// More than that in front of a host would be a loop.
+constexpr std::size_t kMaxPlugs = 16;
 
 net::Link default_conditions() {
   net::Link link;
@@ -74,30 +74,33 @@ void World::start_all() {
   for (auto& h : hosts_) h->start();
 }
 
-std::vector<net::Router*> World::routers_of(const Host& host) const {
-  std::vector<net::Router*> out;
-  net::Interface* at = host.machine().interfaces().front();
-  while (&at->segment != &internet) {
+std::vector<net::Interface*> World::plugs(const Host& host) const {
+  std::vector<net::Interface*> out = host.machine().interfaces();
+  PW_CHECK(!out.empty());
+  while (&out.back()->segment != &internet) {
     // Nobody inside owns the internet's first address, so this is the gateway, or a routed prefix's.
-    net::Interface* gateway = at->segment.next_hop(*at, internet_address(0));
+    net::Interface* gateway = out.back()->segment.next_hop(*out.back(), internet_address(0));
     auto* router = gateway ? dynamic_cast<net::Router*>(&gateway->device) : nullptr;
-    PW_CHECK(router && out.size() < kMaxRouters);
-    out.push_back(router);
-    at = &router->outer();
+    PW_CHECK(router && out.size() < kMaxPlugs);
+    out.push_back(&router->outer());
   }
   return out;
 }
 
-net::Interface& World::plug(const Host& host) const {
-  const auto routers = routers_of(host);
-  return routers.empty() ? *host.machine().interfaces().front() : routers.back()->outer();
+std::vector<net::Router*> World::routers_of(const Host& host) const {
+  std::vector<net::Router*> out;
+  for (net::Interface* plug : plugs(host))
+    if (auto* router = dynamic_cast<net::Router*>(&plug->device)) out.push_back(router);
+  return out;
 }
 
 Link& World::link(const Host& from, const Host& to) {
-  for (net::Interface* a : from.machine().interfaces())
-    for (net::Interface* b : to.machine().interfaces())
+  const auto theirs = plugs(to);
+  for (net::Interface* a : plugs(from))
+    for (net::Interface* b : theirs)
       if (&a->segment == &b->segment) return a->segment.wire(*a, *b).link;
-  return internet.wire(plug(from), plug(to)).link;
+  PW_CHECK(false);  // all are behind the internet
+  return default_link;
 }
 
 void World::both_ways(const Host& a, const Host& b, const Link& conditions) {

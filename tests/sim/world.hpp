@@ -38,15 +38,15 @@ class World : private net::Observer {
   Host& add(std::string name, net::Machine& machine);
   /// A second machine with the same key.
   Host& add_twin(const Host& of);
-  /// Where packets of a host enter the internet: its own plug there, or that of the outermost router in front of it.
-  net::Interface& plug(const Host& host) const;
+  /// Its plugs, then those of the routers in front of it, each in the network outside the last.
+  std::vector<net::Interface*> plugs(const Host& host) const;
   /// The routers in front of a host, the nearest first.
   std::vector<net::Router*> routers_of(const Host& host) const;
   /// Every host lists every other; call after the last add().
   void introduce_all();
   void start_all();
-  /// The wire from one host to another: of the segment that they share, else across the internet, where it starts at the
-  /// router in front of the first and ends at that in front of the other. Made with the default on first use.
+  /// The wire from one host to another in the innermost network that both are in or behind: between their plugs, or those
+  /// of the routers in front of them. Made with the default on first use.
   Link& link(const Host& from, const Host& to);
   void both_ways(const Host& a, const Host& b, const Link& link);
   Link& default_link;

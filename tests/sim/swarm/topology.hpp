@@ -1,0 +1,68 @@
+// Topology: who is where in a random world, and by that who can reach whom. What it says comes from its own plan, not from
+// asking routers, so that it can be wrong only by itself.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/world.hpp"
+
+namespace pw::sim {
+
+class Topology {
+ public:
+  /// Draws networks and `hosts` hosts in them into an empty world. All of it is deterministic.
+  Topology(World& world, std::size_t hosts, Rng& rng);
+
+  /// Whether packets from one host to that address (numeric or a name) get to the other's daemon, and answers back, while
+  /// nothing is wrong: addresses of its machine that routers lead to, and static mappings. Not what traversal could do.
+  bool reaches(std::size_t from, std::size_t to, const HostPort& address) const;
+  /// Some address of the other does.
+  bool reaches(std::size_t from, std::size_t to) const;
+  /// By numbers and, last, by name: everything that somebody could write into a configuration for it.
+  std::vector<HostPort> addresses(std::size_t host) const;
+  const std::string& name(std::size_t host) const { return places_[host].name; }
+
+  /// What a router's owner has configured: after it forgot everything.
+  void configure(net::Router& router) const;
+  /// Routers with a NAT.
+  const std::vector<net::Router*>& nats() const { return nats_; }
+  std::string to_string() const;
+
+ private:
+  /// A network behind a router; the first is the internet.
+  struct Site {
+    std::string name;
+    net::Segment* segment = nullptr;
+    net::Router* router = nullptr;
+    std::size_t parent = 0;
+    net::RouterOptions options;
+    std::vector<IpAddress> outer;  // the router's
+    std::string lan;               // the first three bytes of its addresses
+    std::string lan6;
+    std::size_t hosts = 0;
+  };
+  struct Place {
+    std::string name;
+    std::size_t site = 0;
+    std::vector<IpAddress> addresses;
+    std::optional<SocketAddress> mapped;  // its router's static mapping
+  };
+  std::size_t add_home(std::size_t parent, Rng& rng);
+  std::size_t add_carrier(Rng& rng);
+  std::size_t add_blocked(Rng& rng);
+  std::size_t add_site(Site site, const Link& access, std::vector<IpAddress> inner, std::vector<net::Prefix> behind);
+  void place(std::size_t site, Rng& rng);
+  void draw_distances(Rng& rng);
+  bool reaches(std::size_t from, std::size_t to, const SocketAddress& at) const;
+  bool udp_passes(std::size_t site) const;
+  bool within(std::size_t site, std::size_t outer) const;
+
+  World& world_;
+  std::vector<Site> sites_;
+  std::vector<Place> places_;
+  std::vector<net::Router*> nats_;
+};
+
+}  // namespace pw::sim
