@@ -1,6 +1,5 @@
 """The base of every functional test: a laboratory, nodes in it, and what is true at the end of each test."""
 import pathlib
-import re
 import sys
 import tempfile
 import unittest
@@ -8,8 +7,6 @@ import unittest
 import lab
 from node import SANITIZED, Node, wait_for
 
-# Nothing of this may ever stand in a daemon's output.
-CRASH = re.compile(r"Sanitizer|runtime error:|check failed|terminate called|Segmentation fault")
 CONNECT_TIMEOUT = 30.0 if SANITIZED else 10.0
 
 
@@ -62,7 +59,8 @@ class MeshTest(unittest.TestCase):
                 except Exception as error:
                     node.kill()
                     problems.append(f"{node.name} did not end on SIGTERM: {error}")
-        problems += [f"{node.name}: {CRASH.search(node.log())[0]}" for node in self.nodes if CRASH.search(node.log())]
+        for node in self.nodes:
+            problems += node.problems_in_log()
         if failed or problems:
             for node in self.nodes:
                 print(f"---- {node.name} ({node.short_id}), last lines of its log\n{node.log()[-6000:]}", file=sys.stderr)

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -14,6 +15,8 @@ PROGRAMS = pathlib.Path(os.environ.get("PEERWATCH_PROGRAMS") or
 # Sanitizers slow a daemon down several times and keep freed memory: limits of time grow, those of memory don't apply.
 SANITIZED = os.environ.get("PEERWATCH_SANITIZED", "") != ""
 PORT = 9470
+# Nothing of this may ever stand in a daemon's output.
+CRASH = re.compile(r"Sanitizer|runtime error:|check failed|terminate called|Segmentation fault")
 START_TIMEOUT = 20.0 if SANITIZED else 5.0
 
 
@@ -50,6 +53,7 @@ class Node:
         self.config_file = self.folder / "peerwatch.toml"
         self.log_file = self.folder / "log"
         self.socket = str(self.folder / "control.sock")
+        self.api: tuple[str, int] | str = (host.address, PORT)  # where it is asked: HTTP, or the control socket
         self.process: subprocess.Popen | None = None
         self.id = self.make_identity()
         self.short_id = self.id[:10]
@@ -103,6 +107,12 @@ class Node:
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -131,9 +141,12 @@ class Node:
     def log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
+    def problems_in_log(self) -> list[str]:
+        return [f"{self.name}: {CRASH.search(self.log())[0]}"] if CRASH.search(self.log()) else []
+
     # ---- what it tells
     def get(self, path: str, **headers: str) -> scrape.Answer:
-        return scrape.request((self.host.address, PORT), "GET", path, headers=headers)
+        return scrape.request(self.api, "GET", path, headers=headers)
 
     def controllable(self) -> bool:
         """The control socket answers."""

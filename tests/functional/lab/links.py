@@ -52,7 +52,8 @@ def ruleset(segments: list[Wiring]) -> str:
         for (one, other), link in segment.pairs.items():
             match = f'iifname "{one}" oifname "{other}"'
             rules += [f"{match} {drop}" for drop in _drops(link)] + [f"{match} accept"]
-        rules += [f'meta ibrname "{segment.bridge}" {drop}' for drop in _drops(segment.default)]
+        ports = ", ".join(f'"{port}"' for port, _ in segment.access)  # meta_bridge, which knows bridges, is not everywhere
+        rules += [f"iifname {{ {ports} }} {drop}" for drop in _drops(segment.default) if ports]
     return "table bridge links\ndelete table bridge links\ntable bridge links {\nchain forward {\n" \
         "type filter hook forward priority 0;\n" + "\n".join(rules) + "\n}\n}\n"
 
