@@ -15,7 +15,7 @@ namespace pw::config {
 struct Member;
 
 struct Raw {
-  /// A date, a time, or something nested deeper than any key of ours.
+  /// A date, a time, or something nested deeper than any key.
   struct Other {
     std::string what;
   };
@@ -34,8 +34,11 @@ struct Member {
   Raw value;
 };
 
+/// Section → key → list → element: what is nested deeper becomes Other.
+inline constexpr int kDeepest = 5;
+
 /// TOML 1.0. A file that is not well-formed gives one problem and an empty table: what follows the first error of
 /// syntax can't be trusted. Any bytes are safe: length, nesting and dotted names are limited before they cost a stack.
-Raw::Table parse_toml(const std::string& file, std::string_view text, Problems& problems);
+Raw::Table parse_toml(const std::string& file, std::string_view text, Problems& problems, int deepest = kDeepest);
 
 }  // namespace pw::config

@@ -30,9 +30,6 @@ constexpr void parser_assert(bool holds, const char* expression) {
 namespace pw::config {
 namespace {
 
-/// Of what is handed on: section → key → list → element.
-constexpr int kDeepest = 5;
-
 /// The most frequent slip, `level = info`, gets a message about numbers: the line itself says what is missing.
 std::string_view syntax_hint(std::string_view text, unsigned line) {
   for (; line > 1 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
@@ -47,7 +44,7 @@ std::string_view syntax_hint(std::string_view text, unsigned line) {
 
 class Converter {
  public:
-  explicit Converter(const std::string& file) : file_{file} {}
+  Converter(const std::string& file, int deepest) : file_{file}, deepest_{deepest} {}
 
   Raw::Table table(const toml::table& in, int depth) const {
     Raw::Table out;
@@ -73,7 +70,7 @@ class Converter {
       out.value = boolean->get();
     } else if (node.is_date() || node.is_time() || node.is_date_time()) {
       out.value = Raw::Other{"a date or time"};
-    } else if (depth >= kDeepest) {
+    } else if (depth >= deepest_) {
       out.value = Raw::Other{"something nested"};
     } else if (const auto* list = node.as_array()) {
       Raw::List elements;
@@ -87,14 +84,15 @@ class Converter {
   }
 
   const std::string& file_;
+  int deepest_;
 };
 
 }  // namespace
 
-Raw::Table parse_toml(const std::string& file, std::string_view text, Problems& problems) {
+Raw::Table parse_toml(const std::string& file, std::string_view text, Problems& problems, int deepest) {
   if (!is_safe_toml(file, text, problems)) return {};
   try {
-    return Converter{file}.table(toml::parse(text, std::string_view{file}), 0);
+    return Converter{file, deepest}.table(toml::parse(text, std::string_view{file}), 0);
   } catch (const toml::parse_error& error) {
     const auto& at = error.source().begin;
     problems.add({file, at.line, at.column}, "this is not TOML: " + std::string{error.description()},

@@ -1,0 +1,106 @@
+// Whether what a scenario does and expects can be done and seen in its network.
+#include <algorithm>
+
+#include "base/nearest.hpp"
+#include "sim/scenario/load.hpp"
+
+namespace pw::sim::scenario {
+
+using config::Problems;
+
+namespace {
+
+class Script {
+ public:
+  Script(const Draft& draft, Problems& problems)
+      : s_{draft.scenario}, places_{draft.places}, after_given_{draft.after_given}, problems_{problems} {}
+
+  void check() {
+    for (std::size_t i = 0; i < s_.dos.size(); ++i) {
+      at_ = &places_.dos[i];
+      act(s_.dos[i]);
+    }
+    for (std::size_t i = 0; i < s_.expects.size(); ++i) {
+      at_ = &places_.expects[i];
+      expect(s_.expects[i], after_given_[i]);
+    }
+  }
+
+ private:
+  void problem(const std::string& what, const std::string& hint = {}) {
+    problems_.add(at_->place, at_->where + ": " + what, hint);
+  }
+  template <class T>
+  void unknown(const char* what, const std::string& name, const std::vector<T>& all) {
+    std::vector<std::string> known;
+    for (const T& one : all) known.push_back(one.name);
+    const auto meant = nearest(name, known);
+    problem(std::string{"there is no "} + what + " " + config::quoted(name),
+            meant ? "did you mean " + config::quoted(*meant) + "?" : "");
+  }
+  /// Empty names were told when they were read.
+  const Host* host(const std::string& name) {
+    const Host* found = s_.host(name);
+    if (found == nullptr && !name.empty()) unknown("host", name, s_.hosts);
+    return found;
+  }
+  void daemon(const std::string& name) {
+    const Host* found = host(name);
+    if (found != nullptr && !found->peers) problem("host " + config::quoted(name) + " runs no daemon: it has no peers");
+  }
+  void router(const std::string& name) {
+    if (s_.router(name) == nullptr && !name.empty()) unknown("router", name, s_.routers);
+  }
+
+  void act(const Do& d) {
+    switch (d.what) {
+      case Act::kill:
+      case Act::start:
+      case Act::stop:
+      case Act::freeze: return daemon(d.on);
+      case Act::unplug:
+      case Act::plug: host(d.on); return;
+      case Act::reboot: return router(d.on);
+      case Act::link: return link(d);
+      case Act::addresses:
+        if (s_.router(d.on) == nullptr && s_.host(d.on) == nullptr && !d.on.empty())
+          problem("there is no host or router " + config::quoted(d.on));
+        if (d.addresses.empty()) problem("addresses is empty");
+        return;
+    }
+  }
+
+  void link(const Do& d) {
+    for (const std::string& end : {d.on, d.to})
+      if (!end.empty() && s_.host(end) == nullptr && s_.router(end) == nullptr)
+        return problem("there is no host or router " + config::quoted(end));
+    if (d.on.empty() || d.to.empty()) return;
+    if (d.on == d.to) return problem("from and to are the same");
+    if (shared_segment(s_, d.on, d.to) == nullptr)
+      problem(config::quoted(d.on) + " and " + config::quoted(d.to) + " are on no segment together");
+  }
+
+  void expect(const Expect& e, bool after_given) {
+    if (e.what == Seen::nat) {
+      host(e.a);
+      const Host* server = host(e.b);
+      if (server != nullptr && !server->serves_stun) problem("host " + config::quoted(e.b) + " serves no STUN");
+      return;
+    }
+    daemon(e.a);
+    daemon(e.b);
+    if (e.by && after_given && e.after > *e.by) problem("after is later than by");
+  }
+
+  const Scenario& s_;
+  const Places& places_;
+  const std::vector<bool>& after_given_;
+  Problems& problems_;
+  const Places::At* at_ = nullptr;
+};
+
+}  // namespace
+
+void check_script(const Draft& draft, Problems& problems) { Script{draft, problems}.check(); }
+
+}  // namespace pw::sim::scenario
