@@ -7,6 +7,12 @@ namespace pw::quic::standin {
 
 using event::ErrorType;
 
+namespace {
+
+constexpr std::uint8_t kProbes = 2;  // a time-out, so that one more loss costs nothing (RFC 9002 section 6.2.4)
+
+}  // namespace
+
 Connection::Connection(Shared& shared, Handle handle, Instant now, std::span<const PathAddress> candidates,
                        const PeerId& expected, std::uint64_t first_id)
     : shared_{shared},
@@ -49,7 +55,8 @@ Parameters Connection::parameters() const {
 
 Instant Connection::deadline() const {
   const Instant idle = saturating_add(idle_since_, std::max(idle_timeout_, 3 * recovery_.pto()));
-  return earlier(earlier(give_up_, idle), recovery_.deadline());
+  const Instant paced = paced_ ? recovery_.paced_until() : kNever;
+  return earlier(earlier(give_up_, idle), earlier(recovery_.deadline(), paced));
 }
 
 void Connection::expire(Instant now) {
@@ -58,7 +65,7 @@ void Connection::expire(Instant now) {
     return end(Ending::Kind::silent, false, ErrorType::timeout, {}, "nothing was heard until the idle timeout");
   shared_.lost.clear();
   if (recovery_.expire(now, shared_.lost)) {
-    probe_ = true;
+    probes_ = kProbes;
     promises_ |= kPing;
     // The oldest goes again: whether it was lost will be seen.
     const Sent& oldest = recovery_.waiting().front();

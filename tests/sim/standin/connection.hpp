@@ -131,7 +131,8 @@ class Connection {
   bool complete_ = false;     // both nonces and keys are known here
   bool established_ = false;
   bool ack_owed_ = false;
-  bool probe_ = false;        // one packet may go whatever the window says
+  std::uint8_t probes_ = 0;   // packets that may go whatever the window says
+  bool paced_ = false;        // something waits for the pacer only
   bool sent_since_heard_ = false;
   std::uint8_t promises_ = 0;
   std::optional<PeerId> expected_;

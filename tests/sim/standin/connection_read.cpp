@@ -207,6 +207,7 @@ void Connection::complete(std::uint64_t diallers, std::uint64_t acceptors) {
 void Connection::establish() {
   if (std::exchange(established_, true)) return;
   give_up_ = kNever;
+  recovery_.handshake_done();
   expected_.reset();
   shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front()});
   for (Event& event : early_) shared_.events.push_back(std::move(event));
@@ -220,7 +221,7 @@ void Connection::read_close(Reader& in) {
   if (!in.ok()) return;
   constexpr auto kDraining = Ending::Kind::draining;
   std::string words = printable(reason);
-  if (kind == CloseKind::application && established_)
+  if (kind == CloseKind::application && complete_)
     return end(kDraining, false, ErrorType::unknown, code, words.empty() ? "closed by the peer" : std::move(words));
   // RFC 9000 section 10.2.3: an application's code and reason don't leave before the handshake is complete.
   if (kind == CloseKind::application)

@@ -134,7 +134,8 @@ std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer
   const bool windows =
       std::ranges::any_of(streams_, [](const Stream& s) { return s.owes_window; });
   const bool something = promises_ != 0 || windows || !datagrams_.empty() || (established_ && has_more());
-  const bool may = something && (probe_ || recovery_.may_send());
+  paced_ = something && recovery_.has_room() && recovery_.paced_until() > now;
+  const bool may = something && (probes_ > 0 || (recovery_.has_room() && !paced_));
   if (!may && !ack_owed_) return 0;
 
   Writer out{buffer};
@@ -163,7 +164,7 @@ std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer
   if (counts) {
     packet.size = static_cast<std::uint32_t>(out.used());
     recovery_.sent(std::move(packet));
-    probe_ = false;
+    if (probes_ > 0 && --probes_ > 0) promises_ |= kPing;
     if (!std::exchange(sent_since_heard_, true)) idle_since_ = now;
   }
   return out.used();

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t kReordering = 3;                   // RFC 9002 section 6.1.1
 constexpr std::uint64_t kMinWindow = 2 * kUdpPayload;      // section 7.2
+constexpr std::uint64_t kBurst = 10 * kUdpPayload;         // section 7.7
 constexpr unsigned kMaxBackoff = 16;                       // doublings; the idle timeout comes long before
 
 bool covered(std::span<const Interval> ranges, std::uint64_t number) {
@@ -15,6 +16,17 @@ bool covered(std::span<const Interval> ranges, std::uint64_t number) {
 }
 
 }  // namespace
+
+void Recovery::sent(Sent packet) {
+  in_flight_ += packet.size;
+  last_sent_ = packet.at;
+  // Five quarters of a window a round trip, so that a window is never left unused for the pacer's sake.
+  const auto time_of = [this](std::uint64_t bytes) {
+    return Duration{smoothed_.count() * 4 * static_cast<std::int64_t>(bytes) / static_cast<std::int64_t>(5 * window_)};
+  };
+  paced_until_ = std::max(paced_until_, packet.at - time_of(kBurst)) + time_of(packet.size);
+  sent_.push_back(std::move(packet));
+}
 
 void Recovery::measure(Duration rtt) {
   latest_ = rtt;

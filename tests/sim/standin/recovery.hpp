@@ -1,5 +1,5 @@
 // What was sent and is not acknowledged: round-trip times, loss, probe time-outs and a congestion window, after RFC 9002
-// (one packet number space, New Reno, no pacing, no persistent congestion).
+// (one packet number space, New Reno, a pacer that lets bursts of ten go, no persistent congestion).
 #pragma once
 
 #include <cstdint>
@@ -35,21 +35,20 @@ class Recovery {
   /// The default of 333 ms would make the first loss cost a second (RFC 9002 section 6.2.2 allows another).
   static constexpr Duration kInitialRtt = 100ms;
   static constexpr Duration kGranularity = 1ms;
-  static constexpr Duration kMaxAckDelay = 25ms;
+  static constexpr Duration kMaxAckDelay = 25ms;  // counted once the handshake is over (section 6.2.1)
 
-  void sent(Sent packet) {
-    in_flight_ += packet.size;
-    last_sent_ = packet.at;
-    sent_.push_back(std::move(packet));
-  }
+  void sent(Sent packet);
+  void handshake_done() { max_ack_delay_ = kMaxAckDelay; }
   /// `ranges` in any order; those of `gone` are acknowledged, those of `lost` will not be.
   void acknowledge(Instant now, std::span<const Interval> ranges, std::vector<Sent>& gone, std::vector<Sent>& lost);
   /// The deadline has passed: packets are lost, or (true) a probe has to be sent.
   bool expire(Instant now, std::vector<Sent>& lost);
 
   Instant deadline() const;
-  bool may_send() const { return in_flight_ + kUdpPayload <= window_; }
-  Duration pto() const { return smoothed_ + std::max(4 * variation_, kGranularity) + kMaxAckDelay; }
+  bool has_room() const { return in_flight_ + kUdpPayload <= window_; }
+  /// When the pacer lets the next packet go; in the past mostly.
+  Instant paced_until() const { return paced_until_; }
+  Duration pto() const { return smoothed_ + std::max(4 * variation_, kGranularity) + max_ack_delay_; }
   const std::vector<Sent>& waiting() const { return sent_; }
   void fill(Stats& stats) const;
 
@@ -66,7 +65,9 @@ class Recovery {
   Duration variation_ = kInitialRtt / 2;
   Duration latest_ = kInitialRtt;
   Duration minimum_{};
+  Duration max_ack_delay_{};
   Instant last_sent_{};
+  Instant paced_until_{};
   Instant loss_at_ = kNever;
   unsigned probes_ = 0;  // in a row
   std::uint64_t in_flight_ = 0;
