@@ -51,7 +51,10 @@ void Router::reboot(Duration d) {
 
 void Router::change_addresses(std::vector<IpAddress> outer) {
   const std::vector<IpAddress> pool = pool_of(outer);
-  if (nat_ && pool != nat_->addresses()) nat_->change_addresses(pool);
+  if (nat_ && pool != nat_->addresses()) {
+    nat_->change_addresses(pool);
+    port_mapper_.reboot(net_.now_);
+  }
   outer_->segment.set_addresses(*outer_, std::move(outer));
 }
 
