@@ -2,75 +2,95 @@
 import lab
 lab.enter()
 
+import contextlib
 import itertools
 import unittest
 
-from lab import coturn, scenario
+from lab import coturn, sketch
 from lab.internet import Internet
 from lab.scenario import MAPPINGS, PORTS
 
-STUN = ("11.0.0.1", "11.0.0.2")
+SELF_ANSWERED = "Received a request (maybe a successful hairpinning)"
+KINDS = [{"mapping": m, "filtering": f, "ports": p} for m, f, p in itertools.product(MAPPINGS, MAPPINGS, PORTS)]
+REFRESHED = [{"mapping": m, "filtering": f, "input_accepts": accepts, "inbound_refreshes": not accepts}
+             for m, f, accepts in itertools.product(MAPPINGS[::2], MAPPINGS, (True, False))]
+HAIRPINS = [{"filtering": MAPPINGS[0], "hairpin": hairpin} for hairpin in ("none", "external-source")]
 
 
-def behind(natted: list[dict], carrier: dict | None = None) -> scenario.Scenario:
-    """A STUN server, and for each NAT a router nN and a host hN behind it; all of them behind a carrier's, if there is one."""
-    outside = "carrier" if carrier else "internet"
-    prefix = "100.64.0" if carrier else "11.0.1"
-    parts = ['about = "x"', '[[segment]]\nname = "internet"',
-             f'[[host]]\nname = "stun"\nserves = "stun"\nattach = {{segment = "internet", addresses = {list(STUN)}}}']
-    if carrier:
-        parts.append('[[segment]]\nname = "carrier"')
-        parts.append('[[router]]\nname = "cgn"\nouter = {segment = "internet", addresses = ["11.0.1.1"]}\n'
-                     f'inner = {{segment = "carrier", addresses = ["100.64.1.1"]}}\nnat = {inline(carrier)}')
-    for n, nat in enumerate(natted):
-        parts.append(f'[[segment]]\nname = "lan{n}"')
-        parts.append(f'[[router]]\nname = "n{n}"\nouter = {{segment = "{outside}", addresses = ["{prefix}.{n + 10}"]}}\n'
-                     f'inner = {{segment = "lan{n}", addresses = ["192.168.{n}.1"]}}\nnat = {inline(nat)}')
-        parts.append(f'[[host]]\nname = "h{n}"\nattach = {{segment = "lan{n}", addresses = ["192.168.{n}.2"]}}')
-    return scenario.parse("\n".join(parts))
+def found_as(nat: dict) -> dict:
+    return {"nat": "translated", "mapping": nat["mapping"], "filtering": nat["filtering"]}
 
 
-def inline(nat: dict) -> str:
-    return "{" + ", ".join(f"{key} = {str(v).lower() if isinstance(v, bool) else repr(v)}" for key, v in nat.items()) + "}"
+class Laboratory:
+    """Routers of a sketch, and coturn's server outside."""
+
+    def __init__(self, cleanup: contextlib.ExitStack, routers: list[dict], **options):
+        self.net = Internet(sketch.behind(routers, **options), "kernel")
+        cleanup.callback(self.net.close)
+        cleanup.callback(coturn.Server(self.net.hosts["public"], [sketch.PUBLIC, sketch.OTHER]).close)
+
+    def ask(self, n: int, *options: str) -> coturn.Discovery:
+        return coturn.Discovery(self.net.hosts[f"h{n}"], sketch.inner(n), sketch.PUBLIC, *options)
 
 
-class Judged(unittest.TestCase):
-    def build(self, *args, **options) -> Internet:
-        net = Internet(behind(*args, **options), "kernel")
-        self.addCleanup(net.close)
-        server = coturn.Server(net.hosts["stun"], list(STUN))
-        self.addCleanup(server.close)
-        return net
+class Alone(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """All are asked at the same time: mostly it waits for answers that must not come."""
+        cleanup = contextlib.ExitStack()
+        cls.addClassCleanup(cleanup.close)
+        routers = [{"nat": nat} for nat in (*KINDS, *REFRESHED, *HAIRPINS)]
+        cls.mislabelled = len(routers)
+        routers.append({"nat": {"mapping": MAPPINGS[0], "filtering": MAPPINGS[0]}})
+        cls.others = len(routers)
+        routers += [{"behind": [f"192.168.{cls.others}.0/24"]},
+                    {"behind": [f"192.168.{cls.others + 1}.0/24"], "firewall": {"stateful": True}},
+                    {"nat": {}, "firewall": {"udp_blocked": True}}]
+        laboratory = Laboratory(cleanup, routers)
+        wrong = laboratory.net.routers[f"r{cls.mislabelled}"]
+        wrong.router.nat.mapping, wrong.router.nat.filtering = MAPPINGS[2], MAPPINGS[1]
+        wrong.start()
+        cls.asked = [laboratory.ask(n) for n in range(len(routers))]
+        first_hairpin = len(KINDS) + len(REFRESHED)
+        cls.hairpins = [laboratory.ask(first_hairpin + n, "-H") for n in range(len(HAIRPINS))]
 
-    @staticmethod
-    def ask(net: Internet, count: int, *options: str) -> list[coturn.Discovery]:
-        return [coturn.Discovery(net.hosts[f"h{n}"], f"192.168.{n}.2", STUN[0], *options) for n in range(count)]
-
-
-class Kinds(Judged):
     def test_each_mapping_filtering_and_allocation_is_found_as_declared(self):
-        kinds = [{"mapping": m, "filtering": f, "ports": p} for m, f, p in itertools.product(MAPPINGS, MAPPINGS, PORTS)]
-        net = self.build(kinds)
-        verdicts = [asked.verdict() for asked in self.ask(net, len(kinds))]
-        for kind, found in zip(kinds, verdicts):
-            with self.subTest(**kind):
-                self.assertEqual(found, {"nat": "translated", "mapping": kind["mapping"], "filtering": kind["filtering"]})
+        for nat, asked in zip(KINDS, self.asked):
+            with self.subTest(**nat):
+                self.assertEqual(asked.verdict(), found_as(nat))
+
+    def test_what_keeps_a_mapping_alive_and_what_the_router_accepts_change_no_kind(self):
+        for nat, asked in zip(REFRESHED, self.asked[len(KINDS):]):
+            with self.subTest(**nat):
+                self.assertEqual(asked.verdict(), found_as(nat))
 
     def test_a_nat_that_is_not_what_it_says_is_caught(self):
-        net = self.build([{"mapping": MAPPINGS[0], "filtering": MAPPINGS[0]}])
-        router = net.routers["n0"]
-        router.router.nat.mapping, router.router.nat.filtering = MAPPINGS[2], MAPPINGS[1]
-        router.start()
-        [found] = [asked.verdict() for asked in self.ask(net, 1)]
-        self.assertEqual(found, {"nat": "translated", "mapping": MAPPINGS[2], "filtering": MAPPINGS[1]})
-        self.assertNotEqual(found["mapping"], net.scenario.routers["n0"].nat.mapping if False else MAPPINGS[0])
+        found = self.asked[self.mislabelled].verdict()
+        self.assertEqual(found, found_as({"mapping": MAPPINGS[2], "filtering": MAPPINGS[1]}))
 
     def test_hairpin_is_found_where_it_is(self):
-        kinds = [{"mapping": m, "filtering": f, "hairpin": h}
-                 for m, f, h in itertools.product(MAPPINGS[:1], MAPPINGS, ("none", "external-source"))]
-        net = self.build(kinds)
-        for kind, asked in zip(kinds, self.ask(net, len(kinds), "-H")):
-            print(kind, asked.said())
+        for nat, asked in zip(HAIRPINS, self.hairpins):
+            with self.subTest(**nat):
+                self.assertEqual(SELF_ANSWERED in asked.said(), nat["hairpin"] != "none")
+
+    def test_routers_without_translation_are_found_to_translate_nothing(self):
+        self.assertEqual(self.asked[self.others].verdict(), {"nat": "none", "mapping": MAPPINGS[0], "filtering": MAPPINGS[0]})
+        self.assertEqual(self.asked[self.others + 1].verdict(), {"nat": "none", "mapping": MAPPINGS[0], "filtering": MAPPINGS[2]})
+
+    def test_without_udp_nothing_is_found(self):
+        self.assertEqual(self.asked[self.others + 2].verdict(), {"nat": "udp-blocked"})
+
+
+class BehindACarrier(unittest.TestCase):
+    def test_the_stricter_of_the_two_is_found(self):
+        homes = [{"mapping": m, "filtering": f} for m, f in itertools.product(MAPPINGS, MAPPINGS)]
+        carrier = {"mapping": MAPPINGS[1], "filtering": MAPPINGS[1], "ports": "random"}
+        with contextlib.ExitStack() as cleanup:
+            laboratory = Laboratory(cleanup, [{"nat": home} for home in homes], carrier={"nat": carrier})
+            for home, asked in zip(homes, [laboratory.ask(n) for n in range(len(homes))]):
+                with self.subTest(**home):
+                    self.assertEqual(asked.verdict(), found_as(
+                        {key: max(home[key], carrier[key], key=MAPPINGS.index) for key in ("mapping", "filtering")}))
 
 
 if __name__ == "__main__":

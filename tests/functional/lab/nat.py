@@ -7,6 +7,8 @@ is learned from what leaves, after translation, when both ends of a mapping are 
     mappings  outer address and port → inner ones: whom to let in to
     alive     outer address and port: mappings that something has left through lately
     takenN    ports in use on the Nth address of the pool
+    keptN     what mappings that kept their port there depend on: the kernel is asked for the same again, not told, so that a
+              tracked early probe takes the port away from its flow, as it does on routers in the field
     sent      outer address and port, and the remote (with its port, if filtering looks at it) that it has sent to
 
 Unlike the simulator's, this NAT may use a random port for two mappings at once if their remotes differ; and a flow that began
@@ -33,7 +35,8 @@ def new_mapping(nat: Nat, n: int, outer: str, most: int) -> list[str]:
     anywhere = f"meta l4proto udp snat ip to {outer}:{nat.first_port}-{nat.last_port} fully-random"
     match nat.ports:
         case "preserving":
-            return [f"udp sport != @taken{n} snat ip to {outer}", anywhere]
+            keep = f"add @kept{n} {{ {MAPPING_KEYS[nat.mapping]} }}"
+            return [f"meta l4proto udp udp sport != @taken{n} {keep} snat ip to {outer}", anywhere]
         case "sequential":
             ports = list(range(nat.first_port, nat.last_port + 1))
             ports = (ports[::nat.step] if nat.step > 0 else ports[::-1][::-nat.step])[:most]
@@ -54,7 +57,9 @@ def ruleset(nat: Nat, pool: list[str], seed: int) -> str:
            f"map mappings {{ type ipv4_addr . inet_service : ipv4_addr . inet_service; size {nat.max_mappings}; {life} }}",
            f"set alive {{ type ipv4_addr . inet_service; size {nat.max_mappings}; {life} }}",
            f"set sent {{ type ipv4_addr . inet_service . {remote_type}; size {SENT}; {life} }}"]
-    out += [f"set taken{n} {{ type inet_service; size 65536; {life} }}" for n in range(len(pool))]
+    for n in range(len(pool)):
+        out += [f"set taken{n} {{ type inet_service; size 65536; {life} }}",
+                f"set kept{n} {{ type {MAPPING_TYPES[nat.mapping]}; size {nat.max_mappings}; {life} }}"]
 
     def chain(name: str, hook: str, rules: list[str]) -> None:
         out.append("\n  ".join([f"chain {name} {{", *([f"type {hook};"] if hook else []), *rules]) + "\n}")
@@ -82,12 +87,14 @@ def ruleset(nat: Nat, pool: list[str], seed: int) -> str:
     # ---- outwards
     pick = []
     if len(pool) > 1:  # an address for a new mapping, as a mark that is read below
-        key = "ip saddr" if nat.pooling == "paired" else MAPPING_KEYS[nat.mapping]
-        pick.append(f"meta l4proto udp meta mark set jhash {key} mod {len(pool)} seed {seed & 0xffffffff}")
+        by = "ip saddr" if nat.pooling == "paired" else MAPPING_KEYS[nat.mapping]
+        pick.append(f"meta l4proto udp meta mark set jhash {by} mod {len(pool)} seed {seed & 0xffffffff}")
     chain("pick", "filter hook postrouting priority 90", pick)
     for n, outer in enumerate(pool):
         chain(f"fresh{n}", "", new_mapping(nat, n, outer, MOST_LISTED_PORTS // len(pool)))
-    chain("translate", "", [f"meta l4proto udp snat ip to {MAPPING_KEYS[nat.mapping]} map @numbers"] +
+    key = MAPPING_KEYS[nat.mapping]
+    kept = [f"meta l4proto udp {key} @kept{n} snat ip to {outer}" for n, outer in enumerate(pool)]
+    chain("translate", "", kept + [f"meta l4proto udp snat ip to {key} map @numbers"] +
           [(f"meta mark {n} " if len(pool) > 1 else "") + f"jump fresh{n}" for n in range(len(pool))])
     outwards = [f"{OUT} jump translate", f'iifname "lan" oifname "wan" meta l4proto != udp snat ip to {pool[0]}']
     if nat.hairpin == "external-source":
@@ -100,7 +107,8 @@ def ruleset(nat: Nat, pool: list[str], seed: int) -> str:
 
     def learn_new(where: str, remote: str) -> list[str]:
         taken = [f"{where} ip saddr {outer} update @taken{n} {{ udp sport }}" for n, outer in enumerate(pool)]
-        return [f"{where} update @numbers {{ {MAPPING_KEYS[nat.mapping]} : {OUTER} }}", *learn(where, OUTER, FROM), *taken,
+        kept = [f"{where} {key} @kept{n} update @kept{n} {{ {key} }}" for n in range(len(pool))]
+        return [f"{where} update @numbers {{ {key} : {OUTER} }}", *kept, *learn(where, OUTER, FROM), *taken,
                 f"{where} update @sent {{ {OUTER} . {remote} }}"]
 
     remote = "ip daddr . udp dport" if looks_at_port else "ip daddr"
