@@ -1,9 +1,10 @@
 """The far end of every cable in one process: the simulator's own segments, links and routers, in real time.
 
-    lab_wire FILE HOST:SEGMENT=INTERFACE…
+    lab_wire --scenario FILE --port HOST:SEGMENT=INTERFACE …
 
 prints "ready" when it owns every interface, begins the scenario's time at a line "start" on its standard input, does the
-file's actions on links, routers and addresses by itself, and ends with its input.
+file's actions on links, routers and addresses by itself, and ends with its input. Other lines on its standard input are
+actions of the file's language as JSON, done at once. When it ends it prints what it counted.
 """
 import os
 import pathlib
@@ -23,8 +24,8 @@ def program() -> pathlib.Path | None:
 
 class Wire:
     def __init__(self, net: Internet):
-        interfaces = [f"{host}:{segment}={cable.port}" for (host, segment), cable in net.cables.items()]
-        self.process = subprocess.Popen([program(), str(net.scenario.file), *interfaces], stdin=subprocess.PIPE,
+        ports = [f"--port={host}:{segment}={cable.port}" for (host, segment), cable in net.cables.items()]
+        self.process = subprocess.Popen([program(), f"--scenario={net.scenario.file}", *ports], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         said = self.process.stdout.readline()
         if said != "ready\n":

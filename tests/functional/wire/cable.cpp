@@ -35,13 +35,14 @@ Mac mac_of(unsigned index) {
           static_cast<std::uint8_t>(index)};
 }
 
-/// On, and without its own ARP: the kernel of this namespace has no part in the conversation.
-Status switch_on(int fd, const std::string& interface) {
+/// Without its own ARP: the kernel of this namespace has no part in the conversation.
+Status set_flags(int fd, const std::string& interface, bool on) {
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
   if (::ioctl(fd, SIOCGIFFLAGS, &request) != 0) return failed(interface);
-  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_NOARP);
-  if (::ioctl(fd, SIOCSIFFLAGS, &request) != 0) return failed(interface + " can't be switched on");
+  const int flags = request.ifr_flags | IFF_NOARP;
+  request.ifr_flags = static_cast<short>(on ? flags | IFF_UP : flags & ~IFF_UP);
+  if (::ioctl(fd, SIOCSIFFLAGS, &request) != 0) return failed(interface + " can't be switched");
   return {};
 }
 
@@ -59,7 +60,7 @@ Status Cable::prepare(const std::string& interface) {
   // Protocol 0: nothing is taken before the ring is there.
   socket_ = io::Fd{::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!socket_) return failed("a packet socket");
-  if (const auto done = switch_on(socket_.get(), interface); !done) return done;
+  if (const auto done = set_flags(socket_.get(), interface, true); !done) return done;
   if (!set(socket_.get(), SOL_PACKET, PACKET_VERSION, int{TPACKET_V2}) ||
       !set(socket_.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) || !set(socket_.get(), SOL_PACKET, PACKET_QDISC_BYPASS, 1))
     return failed("options of a packet socket");
@@ -74,7 +75,16 @@ Status Cable::prepare(const std::string& interface) {
   address.sll_ifindex = static_cast<int>(index);
   if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return failed(interface);
   mac_ = mac_of(index);
+  interface_ = interface;
   return {};
+}
+
+Status Cable::switch_on(bool on) { return set_flags(socket_.get(), interface_, on); }
+
+void Cable::hear_complaint() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  static_cast<void>(::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size));
 }
 
 Cable::~Cable() {
@@ -83,6 +93,7 @@ Cable::~Cable() {
 
 Cable::Cable(Cable&& other) noexcept
     : socket_{std::move(other.socket_)},
+      interface_{std::move(other.interface_)},
       mac_{other.mac_},
       ring_{std::exchange(other.ring_, nullptr)},
       next_{other.next_},

@@ -32,6 +32,11 @@ class Cable {
   int fd() const { return socket_.get(); }
   const Mac& mac() const { return mac_; }
 
+  /// Both ends lose their carrier, or have it again.
+  Status switch_on(bool on);
+  /// A socket whose interface went down has an error to tell: takes it.
+  void hear_complaint();
+
   struct Received {
     ByteView frame;
     Duration at;  // CLOCK_REALTIME, since 1970
@@ -63,6 +68,7 @@ class Cable {
   Status prepare(const std::string& interface);
 
   io::Fd socket_;
+  std::string interface_;
   Mac mac_{};
   std::uint8_t* ring_ = nullptr;
   unsigned next_ = 0;

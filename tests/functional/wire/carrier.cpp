@@ -44,8 +44,12 @@ Status Carrier::prepare() {
     if (const auto done = watch(fd); !done) return done;
   for (const auto& port : ports_)
     if (const auto done = watch(port->fd()); !done) return done;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = STDIN_FILENO;
   // A file, or nothing, as standard input can't be waited for: then there are no commands.
-  if (const auto done = watch(STDIN_FILENO); !done && errno != EPERM && errno != EBADF) return done;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, STDIN_FILENO, &event) != 0 && errno != EPERM && errno != EBADF)
+    return failed("standard input");
   return {};
 }
 
@@ -60,8 +64,12 @@ Status Carrier::run() {
     if (n < 0 && errno != EINTR) return failed("epoll");
     carry();
     for (int i = 0; i < n; ++i) {
-      const int fd = events[static_cast<std::size_t>(i)].data.fd;
-      if (fd == STDIN_FILENO) handle_commands();
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      const int fd = event.data.fd;
+      if ((event.events & EPOLLERR) != 0)
+        for (const auto& port : ports_)
+          if (port->fd() == fd) port->hear_complaint();
+      if (fd == STDIN_FILENO && !handle_commands()) return {};
       if (fd == signals_.get() && !handle_signals()) return {};
     }
   }
@@ -114,13 +122,13 @@ bool Carrier::handle_signals() {
   return true;
 }
 
-void Carrier::handle_commands() {
+bool Carrier::handle_commands() {
   std::array<char, 4096> bytes{};
   const auto n = ::read(STDIN_FILENO, bytes.data(), bytes.size());
-  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (n <= 0) {  // nobody there any more: carry on without
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, STDIN_FILENO, nullptr);
-    return;
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+  if (n <= 0) {  // whoever gave commands is gone: nobody needs this network any more
+    say(report_());
+    return false;
   }
   line_.append(bytes.data(), static_cast<std::size_t>(n));
   for (auto end = line_.find('\n'); end != std::string::npos; end = line_.find('\n')) {
@@ -131,6 +139,7 @@ void Carrier::handle_commands() {
     line_.clear();
     say("error a line of more than " + std::to_string(kLongestLine) + " bytes");
   }
+  return true;
 }
 
 void Carrier::say(const std::string& line) {

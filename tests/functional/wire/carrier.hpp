@@ -24,7 +24,8 @@ class Carrier {
   Carrier(net::Net& net, const Timeline& timeline, std::vector<std::unique_ptr<Port>>& ports, Command command,
           Report report);
 
-  /// Until SIGTERM or SIGINT. Says "ready" on standard output first.
+  /// Until SIGTERM, SIGINT or the end of standard input, if that is a pipe or a terminal. Says "ready" on standard output
+  /// first.
   Status run();
 
  private:
@@ -34,7 +35,7 @@ class Carrier {
   void sleep_until_due();
   Status watch(int fd);
   bool handle_signals();
-  void handle_commands();
+  bool handle_commands();
   void say(const std::string& line);
 
   net::Net& net_;

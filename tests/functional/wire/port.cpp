@@ -6,8 +6,8 @@ namespace pw::lab {
 /// satellite needs, and below 200 MB.
 constexpr std::size_t kMaxUnderWay = 60'000;
 
-Port::Port(net::Net& net, const Timeline& timeline, std::string name, std::size_t origin, Cable cable)
-    : Device{net, std::move(name)}, timeline_{timeline}, origin_{origin}, cable_{std::move(cable)} {}
+Port::Port(net::Net& net, const Timeline& timeline, std::string name, Cable cable)
+    : Device{net, std::move(name)}, timeline_{timeline}, cable_{std::move(cable)} {}
 
 void Port::ask() {
   for (const IpAddress& address : interface_->addresses) {
@@ -49,13 +49,11 @@ void Port::take(const Cable::Received& received) {
   }
   auto packet = read_packet(ethernet->type, ethernet->payload);
   if (!packet) return unusable(packet.error());
-  if (net_.under_way() >= kMaxUnderWay) {
+  if (net_.packets_under_way() >= kMaxUnderWay) {
     ++counts_.overfull;
     return;
   }
   ++counts_.packets;
-  packet->id = static_cast<std::uint64_t>(origin_ + 1) << 40 | ++packets_;
-  packet->origin = origin_;
   interface_->segment.send(*interface_, std::move(*packet));
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <deque>
+#include <optional>
 #include <string>
 
 #include "functional/wire/cable.hpp"
@@ -15,20 +15,23 @@ namespace pw::lab {
 
 class Port : public net::Device {
  public:
-  /// `origin`: what its packets have as origin; unique a Net.
-  Port(net::Net& net, const Timeline& timeline, std::string name, std::size_t origin, Cable cable);
+  Port(net::Net& net, const Timeline& timeline, std::string name, Cable cable);
 
   /// Once, before anything else: the interface that it is.
   void plug(net::Interface& interface) { interface_ = &interface; }
   /// Asks the host for its hardware address: until something came from it, frames to it go to all (and TCP takes none
   /// of those).
   void ask();
+  /// The host's end of the cable loses its carrier, or has it again.
+  Status set_carrier(bool on) { return cable_.switch_on(on); }
 
   int fd() const { return cable_.fd(); }
   /// When the oldest frame that waits came, in CLOCK_REALTIME; none: nothing waits.
   std::optional<Duration> waiting_since() const;
   /// Takes that frame at the net's present time.
   void take();
+  /// What the socket complains about is known (its interface went down), and need not wake us again.
+  void hear_complaint() { cable_.hear_complaint(); }
   /// Frames that arrived are on their way into the cable.
   void flush() { cable_.flush(); }
 
@@ -50,12 +53,10 @@ class Port : public net::Device {
   bool owns(const IpAddress& address) const;
 
   const Timeline& timeline_;
-  std::size_t origin_;
   Cable cable_;
   net::Interface* interface_ = nullptr;
   Mac host_ = kBroadcast;
   std::uint16_t identification_ = 0;
-  std::uint64_t packets_ = 0;
   Counts counts_;
 };
 
