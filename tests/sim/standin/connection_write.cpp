@@ -17,10 +17,8 @@ constexpr std::size_t kLimitFrame = 13;   // the longest of those that tell a li
 
 void Connection::begin(Writer& out) {
   const bool first = (promises_ & kHello) != 0;
-  out.put(established_ ? kFirstOfShort : first ? kFirstOfInitial : kFirstOfHandshake);
-  out.put(remote_id_);
-  if (!established_) out.put(handle_);
-  out.put(next_number_++);
+  const std::uint8_t kind = established_ ? kFirstOfShort : first ? kFirstOfInitial : kFirstOfHandshake;
+  put(out, {kind, remote_id_, static_cast<std::uint64_t>(handle_), next_number_++});
 }
 
 void Connection::write_ack(Writer& out) {
@@ -153,7 +151,7 @@ std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer
     if (out.used() == without && (promises_ & kPing) != 0) out.put(Frame::ping);
   }
   promises_ &= static_cast<std::uint8_t>(may ? 0 : 0xff);
-  if (out.used() == kHandshakeHeader - (established_ ? 8 : 0)) return 0;
+  if (out.used() == (established_ ? kShortHeader : kHandshakeHeader)) return 0;
 
   // A first flight is full, so that the path is known to carry it; segments of a train are of one size.
   const bool full = (packet.promises & (kHello | kAnswer)) != 0 || (out.room() <= kStreamHeader && has_more());

@@ -25,9 +25,10 @@ std::uint64_t token_of(ByteView bytes) {
 
 std::optional<Handle> Endpoint::Impl::handle_datagram(const PathAddress& from, ByteView bytes) {
   if (bytes.empty()) return reject(RejectReason::empty, from);
-  if (bytes.size() < standin::kSmallestKnown) return reject(RejectReason::malformed, from);
   std::optional<ByteView> frames;
-  const standin::Header header = standin::parse(bytes, frames);
+  const auto parsed = standin::parse(bytes, frames);
+  if (!parsed) return reject(RejectReason::malformed, from);
+  const standin::Header& header = *parsed;
   Handle handle{header.destination};
   if (const auto first = shared.first_ids.find(header.destination); first != shared.first_ids.end())
     handle = first->second;
@@ -93,10 +94,7 @@ void Endpoint::Impl::refuse(const standin::Header& header, const PathAddress& to
   std::array<std::uint8_t, kUdpPayload> scratch;
   constexpr std::string_view kReason = "connection refused";
   standin::Writer out{scratch};
-  out.put(standin::kFirstOfHandshake);
-  out.put(header.source);
-  out.put(std::uint64_t{0});
-  out.put(std::uint64_t{0});
+  standin::put(out, {standin::kFirstOfHandshake, header.source, 0, 0});
   out.put(standin::Frame::close);
   out.put(std::uint8_t{1});
   out.put(static_cast<std::uint64_t>(event::ErrorType::refused));

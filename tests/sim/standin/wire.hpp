@@ -1,7 +1,8 @@
-// The stand-in's packets: a header, frames, and a tag over both. The first byte is one of QUIC's (RFC 9443), sizes are
-// close to QUIC's, and nothing is secret: the tag only tells damage, and packets of one connection from another's.
+// The stand-in's packets: a header, frames, and a tag over both. What any version of QUIC has in common is kept (RFC 8999),
+// so that whoever looks on sees first bytes and connection IDs; sizes are close to QUIC's. Nothing is secret: the tag
+// only tells damage, and packets of one connection from another's.
 //
-//   handshake: 0xc0 (may begin a connection) or 0xe0, destination 8, source 8, number 8, frames, tag 8
+//   handshake: 0xc0 (may begin a connection) or 0xe0, version 4, 8, destination 8, 8, source 8, number 8, frames, tag 8
 //   else:      0x40, destination 8, number 8, frames, tag 8
 //   reset:     0x40, anything, token 8, the token's complement 8
 //
@@ -36,9 +37,10 @@ enum class Frame : std::uint8_t {
 };
 
 inline constexpr std::size_t kTag = 8;
-inline constexpr std::size_t kHandshakeHeader = 25;
+inline constexpr std::size_t kHandshakeHeader = 31;
+inline constexpr std::uint32_t kVersion = 0x77707770;  // no version of QUIC, in any byte order
+inline constexpr std::uint8_t kIdSize = 8;
 inline constexpr std::size_t kShortHeader = 17;
-inline constexpr std::size_t kSmallestKnown = 9;  // first byte and destination: more is needed to ask whose it is
 inline constexpr std::size_t kStreamHeader = 15;
 inline constexpr std::size_t kDatagramHeader = 3;
 inline constexpr std::size_t kAckSize = 14;
@@ -130,12 +132,30 @@ struct Header {
   bool handshake() const { return (first & 0x80) != 0; }
 };
 
-/// As much of a header as there is; `frames`: what is between it and the tag, if all of it is there.
-inline Header parse(ByteView packet, std::optional<ByteView>& frames) {
+inline void put(Writer& out, const Header& h) {
+  out.put(h.first);
+  if (h.handshake()) {
+    out.put(kVersion);
+    out.put(kIdSize);
+  }
+  out.put(h.destination);
+  if (h.handshake()) {
+    out.put(kIdSize);
+    out.put(h.source);
+  }
+  out.put(h.number);
+}
+
+/// As much of a header as there is, none if it is another protocol's. `frames`: what is between it and the tag, if all of
+/// it is there.
+inline std::optional<Header> parse(ByteView packet, std::optional<ByteView>& frames) {
   Header h;
   Reader r{packet};
   h.first = r.get<std::uint8_t>();
+  if (h.handshake() && (r.get<std::uint32_t>() != kVersion || r.get<std::uint8_t>() != kIdSize)) return std::nullopt;
   h.destination = r.get<std::uint64_t>();
+  if (!r.ok()) return std::nullopt;
+  if (h.handshake() && r.get<std::uint8_t>() != kIdSize) return std::nullopt;
   if (h.handshake()) h.source = r.get<std::uint64_t>();
   h.number = r.get<std::uint64_t>();
   const std::size_t size = h.handshake() ? kHandshakeHeader : kShortHeader;
