@@ -1,12 +1,19 @@
 #include "sim/check/all.hpp"
 
+#include "sim/check/bounds.hpp"
+#include "sim/check/deadlines.hpp"
 #include "sim/check/legality.hpp"
 
 namespace pw::sim {
 
-std::vector<std::unique_ptr<Checker>> all_rules(const World&) {
+std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   std::vector<std::unique_ptr<Checker>> rules;
+  auto truth = std::make_unique<Ground>();
+  const Ground& ground = *truth;  // told first: the rules ask it about what they are told
+  rules.push_back(std::move(truth));
   rules.push_back(std::make_unique<Legality>());
+  rules.push_back(std::make_unique<DeadlinesKept>(world, ground));
+  rules.push_back(std::make_unique<Bounds>(ground));
   return rules;
 }
 

@@ -1,56 +1,319 @@
 #include "sim/check/legality.hpp"
 
 #include "peer/state.hpp"
+#include "probe/starvation.hpp"
 #include "sim/world.hpp"
 
 namespace pw::sim {
 
+using event::CloseReason;
+using event::DialResult;
+using event::PathHealth;
+using event::PathKind;
 using event::SessionState;
 
-void Legality::started(Instant, const Host& host) { hosts_[host.index()].clear(); }
+namespace {
 
-void Legality::recorded(Instant, const Host& host, const event::Record& record) {
-  const auto peer = event::peer_of(record.event);
-  if (!peer) return;
-  if (const auto wrong = judge(hosts_[host.index()], *peer, record.event); !wrong.empty())
-    complain(host.name() + ": " + wrong);
+template <class E, std::size_t I = 0>
+constexpr std::size_t kIndex = std::is_same_v<std::variant_alternative_t<I, event::Event>, E> ? I : kIndex<E, I + 1>;
+template <class E>
+constexpr std::size_t kIndex<E, std::variant_size_v<event::Event>> = std::variant_size_v<event::Event>;
+
+PathKind kind_of(const SocketAddress& remote) {
+  return remote.ip.family() == Family::v4 ? PathKind::direct_v4 : PathKind::direct_v6;
 }
 
-std::string Legality::judge(Peers& peers, const PeerId& peer, const event::Event& event) {
-  Ledger& ledger = peers[peer];
-  if (const auto* e = std::get_if<event::StateChanged>(&event)) {
-    if (e->from != ledger.state) return "a transition does not start where the last one ended";
-    if (!peer::legal(e->from, e->to))
-      return "illegal transition " + std::string{pw::name(e->from)} + " → " + std::string{pw::name(e->to)};
-    ledger.state = e->to;
-  } else if (std::holds_alternative<event::DialStarted>(event)) {
-    if (ledger.dials_open++ != 0) return "two dials at once to one peer";
-  } else if (std::holds_alternative<event::DialEnded>(event)) {
-    if (ledger.dials_open-- == 0) return "a dial ended that never started";
-  } else if (std::holds_alternative<event::SessionEstablished>(event)) {
-    if (ledger.session_open) return "a session was established twice";
-    ledger.session_open = true;
-  } else if (std::holds_alternative<event::SessionEnded>(event)) {
-    if (!ledger.session_open) return "a session ended that never was";
-    ledger.session_open = false;
-  } else if (std::holds_alternative<event::PeerRemoved>(event)) {
-    peers.erase(peer);
+bool ends_broken(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::timeout:
+    case CloseReason::reset:
+    case CloseReason::protocol:
+    case CloseReason::error:
+      return true;
+    case CloseReason::peer_shutdown:
+    case CloseReason::local_shutdown:
+    case CloseReason::operator_request:
+    case CloseReason::peer_request:
+    case CloseReason::peer_removed:
+    case CloseReason::replaced:
+      return false;
   }
-  return {};
+  return false;
+}
+
+bool legal(PathHealth from, PathHealth to) {
+  if (to == PathHealth::proved) return from != PathHealth::proved;
+  if (to == PathHealth::suspect) return from == PathHealth::proved;
+  return from == PathHealth::suspect;
+}
+
+}  // namespace
+
+/// What is wrong with one more event; empty if nothing is.
+struct Legality::Judge {
+  Daemon& daemon;
+  const Host& host;
+  Instant at;
+
+  Ledger& of(const PeerId& peer) { return daemon.peers[peer]; }
+  void owe(std::size_t event, const PeerId& peer) { daemon.owed = Owed{event, peer, at}; }
+
+  // ---- who is there
+  std::string operator()(const event::PeerAdded& e) {
+    Ledger& peer = of(e.peer);
+    if (peer.known) return "a peer was added twice";
+    if (daemon.stopping) return "a peer was added by a daemon that stops";
+    if (e.peer == host.id()) return "a daemon took itself for a peer";
+    peer = {};
+    peer.known = true;
+    return {};
+  }
+  std::string operator()(const event::PeerRemoved& e) {
+    const Ledger& peer = of(e.peer);
+    if (peer.session_since || peer.dial_since) return "a peer was removed with its session or dial";
+    if (peer.state != SessionState::disconnected && peer.state != SessionState::failed)
+      return "a peer was removed while " + std::string{pw::name(peer.state)};
+    daemon.peers.erase(e.peer);
+    return {};
+  }
+  std::string operator()(const event::DiscoveryFailed& e) {
+    return of(e.peer).dial_since ? "" : "a name was looked up without a dial";
+  }
+
+  // ---- sessions
+  std::string operator()(const event::StateChanged& e) {
+    Ledger& peer = of(e.peer);
+    if (e.from != peer.state) return "a transition does not start where the last one ended";
+    if (!peer::legal(e.from, e.to))
+      return "illegal transition " + std::string{pw::name(e.from)} + " → " + std::string{pw::name(e.to)};
+    if (e.from == SessionState::connected && peer.session_since) return "a session's state ended before the session";
+    peer.state = e.to;
+    if (e.to == SessionState::connected) owe(kIndex<event::SessionEstablished>, e.peer);
+    return {};
+  }
+  std::string operator()(const event::DialStarted& e) {
+    Ledger& peer = of(e.peer);
+    if (peer.dial_since) return "two dials at once to one peer";
+    if (daemon.stopping) return "a daemon that stops dials";
+    if (peer.state != SessionState::connecting) return "a dial while " + std::string{pw::name(peer.state)};
+    if (e.addresses == 0) return "a dial without an address";
+    peer.dial_since = at;
+    return {};
+  }
+  std::string operator()(const event::DialEnded& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.dial_since) return "a dial ended that never started";
+    if (e.took < Duration{} || e.took > at - *peer.dial_since) return "a dial took longer than it lasted";
+    if (e.retry_in < Duration{}) return "a dial is to be repeated in the past";
+    if (e.result != DialResult::failed && e.retry_in > Duration{}) return "a dial that did not fail is repeated";
+    if (e.result == DialResult::failed && daemon.failed != e.error) return "a dial failed without its error";
+    peer.dial_since.reset();
+    if (e.result == DialResult::success) daemon.succeeded = e.peer;
+    return {};
+  }
+  std::string operator()(const event::ConnectionFailed& e) {
+    daemon.failed = e.error;
+    return {};
+  }
+  std::string operator()(const event::AdmissionRefused& e) {
+    owe(kIndex<event::ConnectionFailed>, e.peer);
+    return {};
+  }
+  std::string operator()(const event::SessionEstablished& e) {
+    Ledger& peer = of(e.peer);
+    if (peer.session_since) return "a session was established twice";
+    if (peer.state != SessionState::connected) return "a session was established without its state";
+    if (peer.dial_since) return "a dial goes on although the session is up";
+    if (e.since_first_attempt < Duration{}) return "a session was up before its first attempt";
+    if (e.path != kind_of(e.remote)) return "a session's path is of another kind than its address";
+    if (e.dialled != (daemon.succeeded == e.peer)) return "a session was dialled without a dial, or the other way round";
+    daemon.succeeded.reset();
+    peer.session_since = at;
+    peer.kind = peer.path = e.path;
+    peer.health = PathHealth::proved;
+    peer.arrived_forward = peer.expected_back = 0;
+    return {};
+  }
+  std::string operator()(const event::SessionEnded& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.session_since) return "a session ended that never was";
+    if (e.lasted < Duration{} || e.lasted > at - *peer.session_since) return "a session lasted longer than it was";
+    if ((e.reason == CloseReason::local_shutdown) != daemon.stopping) return "local_shutdown is told without shutdown";
+    if (e.reason == CloseReason::timeout && peer.health == PathHealth::proved && peer.path == PathKind::none)
+      return "a session timed out on a proved path that carries nothing";
+    if (ends_broken(e.reason) && !daemon.failed) return "a session broke without an error";
+    peer.session_since.reset();
+    peer.path = peer.kind = PathKind::none;
+    owe(kIndex<event::StateChanged>, e.peer);
+    return {};
+  }
+  std::string operator()(const event::PeerIdentified& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.session_since) return "a peer was identified without a session";
+    if (e.restarted != (peer.instance && *peer.instance != e.instance)) return "restarted is told of the same instance";
+    peer.instance = e.instance;
+    // Also when a newer connection took the place of the session's: its path is proved by its handshake.
+    peer.health = PathHealth::proved;
+    peer.arrived_forward = peer.expected_back = 0;
+    return {};
+  }
+  std::string operator()(const event::DuplicateIdentity& e) {
+    return of(e.peer).instance ? "" : "an identity is duplicated that was never seen";
+  }
+
+  // ---- paths
+  std::string operator()(const event::PathHealthChanged& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.session_since) return "a path's health changed without a session";
+    if (e.from != peer.health) return "a path's health does not start where it was";
+    if (!legal(e.from, e.to))
+      return "a path went from " + std::string{pw::name(e.from)} + " to " + std::string{pw::name(e.to)};
+    if (e.path != peer.kind && e.path != kind_of(e.remote)) return "the health of a path that is not the session's";
+    if (e.silence < Duration{}) return "a path was silent for less than no time";
+    peer.health = e.to;
+    if (e.to == PathHealth::dead || e.from == PathHealth::dead) owe(kIndex<event::PathChanged>, e.peer);
+    return {};
+  }
+  std::string operator()(const event::PathChanged& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.session_since) return "a path changed without a session";
+    if (e.from != peer.path) return "a change of path does not start where the last one ended";
+    if (e.from == e.to) return "a path changed to itself";
+    if ((e.to == PathKind::none) != (e.reason == event::PathChangeReason::path_lost)) return "a path was lost, or not";
+    peer.path = e.to;
+    return {};
+  }
+
+  // ---- measurements
+  std::string measured(const PeerId& id, PathKind path, Duration rtt) {
+    const Ledger& peer = of(id);
+    if (!peer.session_since) return "a measurement without a session";
+    if (path == PathKind::none) return "a measurement without a path";
+    return rtt < Duration{} ? "a round trip that took less than no time" : "";  // on a link without delay
+  }
+  std::string operator()(const event::EchoMeasured& e) { return measured(e.peer, e.path, e.rtt); }
+  std::string operator()(const event::ProbeMeasured& e) { return measured(e.peer, e.path, e.rtt); }
+  std::string operator()(const event::PathLatency& e) {
+    if (of(e.peer).health != PathHealth::proved) return "the latency of a path that is not proved";
+    return measured(e.peer, e.path, e.rtt);
+  }
+  std::string operator()(const event::ProbesAccounted& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.session_since) return "probes were accounted without a session";
+    if (e.lost > e.expected) return "more probes were lost than expected";
+    if (e.expected == 0 && e.suspect == 0) return "no probe was accounted";
+    if (e.direction == event::ProbeDirection::forward) {
+      peer.arrived_forward += e.expected - e.lost;
+      if (e.expected > e.lost) owe(kIndex<event::ProbesAccounted>, e.peer);
+      return {};
+    }
+    // The way back is that of receipts: of as many probes as got there.
+    peer.expected_back += e.expected;
+    if (e.suspect != 0) return "suspect probes were told twice";
+    return peer.expected_back == peer.arrived_forward ? "" : "receipts are not expected of the probes that arrived";
+  }
+  std::string operator()(const event::BandwidthMeasured& e) {
+    if (!of(e.peer).session_since) return "a bandwidth was measured without a session";
+    const double rate = static_cast<double>(e.bytes) / to_seconds(e.elapsed);
+    if (e.elapsed <= Duration{} || e.bytes_per_second < rate * 0.999 || e.bytes_per_second > rate * 1.001)
+      return "a bandwidth is not its bytes over its time";
+    return {};
+  }
+
+  // ---- this node
+  std::string operator()(const event::PacketRejected&) { return {}; }
+  std::string operator()(const event::QueueDropped& e) { return e.count > 0 ? "" : "nothing was dropped from a queue"; }
+  std::string operator()(const event::NodeLate& e) {
+    return e.lag >= probe::Starvation::kThreshold ? "" : "a lateness below the threshold";
+  }
+  std::string operator()(const event::ClockJumped& e) { return e.by > Duration{} ? "" : "a jump of no time"; }
+  std::string operator()(const event::NodeStarted& e) {
+    if (std::exchange(daemon.started, true)) return "a daemon started twice";
+    return e.self == host.id() ? "" : "a daemon started as somebody else";
+  }
+  std::string operator()(const event::NodeStopping&) {
+    return std::exchange(daemon.stopping, true) ? "a daemon stops twice" : "";
+  }
+  std::string operator()(const event::ConfigReloaded&) { return "the core told what only the program knows"; }
+  std::string operator()(const event::Trouble&) { return "the core told what only the program knows"; }
+};
+
+void Legality::started(Instant, const Host& host) { daemons_[host.index()] = {}; }
+void Legality::died(Instant, const Host& host) { daemons_.erase(host.index()); }
+
+void Legality::recorded(Instant at, const Host& host, const event::Record& record) {
+  Daemon& daemon = daemons_[host.index()];
+  const event::Event& event = record.event;
+  auto wrong = [&](const std::string& what) {
+    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + what + " (" +
+             std::string{event::name_of(event)} + ")");
+  };
+  if (!daemon.started && !std::holds_alternative<event::NodeStarted>(event)) wrong("an event before the start");
+  if (at < daemon.last) wrong("an event from the past");
+  daemon.last = at;
+  const auto peer = event::peer_of(event);
+  if (daemon.owed) {
+    const Owed owed = *std::exchange(daemon.owed, std::nullopt);
+    if (owed.event != event.index() || owed.peer != peer || owed.at != at)
+      wrong(std::string{event::kEventNames[owed.event]} + " is missing");
+  }
+  // Strangers are refused, and fail, before they are peers.
+  const bool of_anybody = std::holds_alternative<event::PeerAdded>(event) ||
+                          std::holds_alternative<event::ConnectionFailed>(event) ||
+                          std::holds_alternative<event::AdmissionRefused>(event);
+  if (peer && !of_anybody) {
+    const auto found = daemon.peers.find(*peer);
+    if (found == daemon.peers.end() || !found->second.known) return wrong("an event of a peer that is not known");
+  }
+  if (!std::holds_alternative<event::DialEnded>(event) && !std::holds_alternative<event::SessionEnded>(event) &&
+      !std::holds_alternative<event::ConnectionFailed>(event))
+    daemon.failed.reset();
+  if (auto what = std::visit(Judge{daemon, host, at}, event); !what.empty()) wrong(what);
+}
+
+void Legality::commanded(Instant, const Host& host, event::Ticket ticket, const event::Command& command) {
+  daemons_[host.index()].commands[ticket] = command.index();
+}
+
+void Legality::answered(Instant, const Host& host, event::Ticket ticket, const event::Answer& answer) {
+  auto& commands = daemons_[host.index()].commands;
+  const auto asked = commands.find(ticket);
+  if (asked == commands.end()) return complain(host.name() + ": an answer that nobody waits for");
+  // Connect, Disconnect: Done; Ping: PingAnswer; MeasureBandwidth: BandwidthAnswer.
+  constexpr std::array<std::size_t, 4> kFitting{0, 0, 1, 2};
+  if (answer && answer->index() != kFitting[asked->second]) complain(host.name() + ": an answer to another question");
+  commands.erase(asked);
 }
 
 void Legality::look(const World& world) {
   for (std::size_t i = 0; i < world.size(); ++i) {
     const Host& host = world.host(i);
     if (!host.running()) continue;
-    Peers& peers = hosts_[i];
-    for (const auto& p : host.snapshot().peers) {
-      const Ledger& ledger = peers[p.id];
-      if (p.state != ledger.state) complain(host.name() + ": the snapshot's state is not the events'");
-      if ((p.state == SessionState::connected) != ledger.session_open)
-        complain(host.name() + ": a session is open without its state, or the other way round");
-      if (p.state == SessionState::connected && ledger.dials_open != 0)
-        complain(host.name() + ": a dial goes on although the session is up");
+    Daemon& daemon = daemons_[i];
+    const auto snapshot = host.snapshot();
+    auto wrong = [&](const event::PeerSnapshot& p, const char* what) {
+      complain(host.name() + ": " + what + " (of " + p.id.to_short() + ")");
+    };
+    if (daemon.owed) complain(host.name() + ": " + std::string{event::kEventNames[daemon.owed->event]} + " is missing");
+    if (snapshot.peers.size() != daemon.peers.size()) complain(host.name() + ": peers are known without an event");
+    if (snapshot.stopping != daemon.stopping) complain(host.name() + ": it stops without an event");
+    for (const auto& p : snapshot.peers) {
+      const auto found = daemon.peers.find(p.id);
+      if (found == daemon.peers.end()) {
+        wrong(p, "a peer is known without an event");
+        continue;
+      }
+      const Ledger& ledger = found->second;
+      const bool connected = p.state == SessionState::connected;
+      if (p.state != ledger.state) wrong(p, "the snapshot's state is not the events'");
+      if (connected != ledger.session_since.has_value()) wrong(p, "a session is open without its state, or not");
+      if (connected != p.connected_since.has_value()) wrong(p, "since when it is connected is told wrongly");
+      if (connected && ledger.dial_since) wrong(p, "a dial goes on although the session is up");
+      if (p.path != ledger.path) wrong(p, "the snapshot's path is not the events'");
+      if (connected != !p.paths.empty()) wrong(p, "a path without a session, or a session without a path");
+      if (connected && !p.paths.empty() && p.paths.front().health != ledger.health)
+        wrong(p, "the snapshot's health is not the events'");
+      if (!connected && (p.echo_rtt || p.jitter || p.cwnd)) wrong(p, "a measurement outlived its session");
     }
   }
 }

@@ -1,0 +1,217 @@
+#include "sim/check/causes.hpp"
+
+#include "probe/liveness.hpp"
+#include "sim/world.hpp"
+
+namespace pw::sim {
+
+using event::CloseReason;
+using event::PathHealth;
+using probe::Liveness;
+
+namespace {
+
+constexpr Duration kRounding = 10ms;  // of eight deadlines that share turns
+/// A pause costs a probe as long as it lasts and the one that was under way.
+constexpr Duration kProbeInPause = Liveness::kMinTimeout;
+/// The two ends of a handshake that loses packets believe in their session that far apart.
+constexpr Duration kHandshakes = 30s;
+
+std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
+
+}  // namespace
+
+Causes::Path& Causes::path(const Host& host, const PeerId& peer) {
+  auto& paths = paths_[host.index()];
+  const std::size_t index = ground_.index_of(peer);
+  if (index >= paths.size()) paths.resize(index + 1);
+  return paths[index];
+}
+
+void Causes::started(Instant, const Host& host) { paths_[host.index()].clear(); }
+
+void Causes::recorded(Instant at, const Host& host, const event::Record& record) {
+  if (!alarms_.empty()) judge_until(at);
+  if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
+    Path& p = path(host, probe->peer);
+    p.last_proof = at;
+    if (!probe->suspect) p.rtt.add(probe->rtt);
+  } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
+    path(host, who->peer) = {};
+    path(host, who->peer).last_proof = at;
+  } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
+    health_changed(at, host, *health);
+  } else if (const auto* ended = std::get_if<event::SessionEnded>(&record.event)) {
+    session_ended(at, host, *ended);
+  }
+}
+
+// ---- false alarms
+
+void Causes::health_changed(Instant at, const Host& host, const event::PathHealthChanged& e) {
+  Path& p = path(host, e.peer);
+  if (e.to == PathHealth::proved) return;
+  const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
+  if (e.to == PathHealth::suspect) {
+    if (at - p.last_proof + kRounding < wait)
+      complain(host.name() + at_text(at) + "a path was suspected before its time (of " + e.peer.to_short() + ")");
+    p.suspect_at = at;
+  } else if (at - p.suspect_at + kRounding < Liveness::kDeadAfter * wait) {
+    complain(host.name() + at_text(at) + "a path was called dead before eight probes had their time (of " +
+             e.peer.to_short() + ")");
+  }
+  const std::size_t needed = e.to == PathHealth::dead ? Liveness::kDeadAfter : 1;
+  const Alarm alarm{at, &host, e.peer, e.to, p.last_proof, needed, ground_.relation(host, e.peer).flow};
+  if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
+}
+
+/// What needs no packet to go wrong.
+bool Causes::other_end_excuses(const Host& host, const PeerId& peer, Instant from) const {
+  const auto& others = ground_.hosts_of(peer);
+  // Nobody with that key, or twins who take turns: which of them a probe went to is not known.
+  if (others.size() != 1) return true;
+  const Host& other = *others.front();
+  if (!other.running() || ground_.changed(other) >= from) return true;
+  const Relation& there = ground_.relation(other, host.id());
+  if (!there.connected_since || *there.connected_since >= from) return true;
+  if (ground_.slow(host.machine().index()) || ground_.slow(other.machine().index())) return true;
+  // Bulk fills QUIC's own queue, where probes wait unseen.
+  return ground_.busy_until(host) >= from || ground_.busy_until(other) >= from;
+}
+
+void Causes::judge_until(Instant at) {
+  while (!alarms_.empty() && alarms_.front().at + kJudgedAfter <= at) {
+    const Alarm alarm = alarms_.front();
+    alarms_.pop_front();
+    if (!explained(alarm))
+      complain(alarm.host->name() + at_text(alarm.at) + "a path was called " + std::string{pw::name(alarm.to)} +
+               " although nothing was wrong with it (of " + alarm.peer.to_short() + ")" + seen(alarm));
+  }
+}
+
+/// For people: what the wire says about an alarm that it does not explain.
+std::string Causes::seen(const Alarm& alarm) const {
+  const Flow& there = ground_.flow(alarm.flow);
+  std::string out = "; silent for " + std::to_string(to_seconds(alarm.at - alarm.since)) + " s; sent to " +
+                    there.remote.to_string() + ": " + std::to_string(there.sent.packets) + ", lost " +
+                    std::to_string(there.lost) + ", bent " + std::to_string(there.bent) + ", received " +
+                    std::to_string(there.received.packets);
+  if (there.back != Flow::kNone) out += ", lost on the way back " + std::to_string(ground_.flow(there.back).lost);
+  return out;
+}
+
+bool Causes::explained(const Alarm& alarm) const {
+  if (alarm.flow == Flow::kNone) return true;
+  const Flow& there = ground_.flow(alarm.flow);
+  if (there.mishaps.forgot(alarm.since)) return true;  // it went on going wrong: what came after pushed them out
+  std::size_t wrong = there.mishaps.count(alarm.since, alarm.at);
+  if (there.back != Flow::kNone) {
+    const Mishaps& back = ground_.flow(there.back).mishaps;
+    if (back.forgot(alarm.since)) return true;
+    wrong += back.count(alarm.since, alarm.at);
+  }
+  for (const std::size_t machine : {alarm.host->machine().index(), ground_.hosts_of(alarm.peer).front()->machine().index()}) {
+    if (!ground_.was_paused(machine, alarm.since, alarm.at)) continue;
+    wrong += 1 + static_cast<std::size_t>(ground_.paused(machine, alarm.since, alarm.at) / kProbeInPause);
+  }
+  return wrong >= alarm.needed;
+}
+
+void Causes::session_ended(Instant at, const Host& host, const event::SessionEnded& e) {
+  const Relation& here = ground_.relation(host, e.peer);
+  switch (e.reason) {
+    case CloseReason::local_shutdown:
+    case CloseReason::operator_request:
+    case CloseReason::peer_removed:
+      return;  // of our own doing
+    case CloseReason::timeout:
+      if (here.health == PathHealth::dead && at - here.health_since >= host.options.peer.dead_session) return;
+      break;
+    case CloseReason::protocol:
+      if (ground_.hosts_of(e.peer).size() == 1)
+        complain(host.name() + at_text(at) + "a daemon of ours broke the protocol: " + e.detail);
+      return;
+    case CloseReason::peer_shutdown:
+    case CloseReason::peer_request:
+    case CloseReason::replaced:
+    case CloseReason::reset:
+    case CloseReason::error:
+      break;
+  }
+  // The other end has to know of it: it is gone, somebody else by now, or does not hold that session any more.
+  const auto& others = ground_.hosts_of(e.peer);
+  if (others.size() != 1 || !here.connected_since) return;
+  const Host& other = *others.front();
+  const Relation& there = ground_.relation(other, host.id());
+  if (!other.running() || ground_.changed(other) > *here.connected_since || !there.connected_since) return;
+  if (*there.connected_since > *here.connected_since + kHandshakes) return;
+  if (here.flow != Flow::kNone && ground_.flow(here.flow).last_long_header + kHandshakes > at) return;
+  complain(host.name() + at_text(at) + "a session ended by " + std::string{pw::name(e.reason)} +
+           " that the other end still holds (of " + other.name() + ")");
+}
+
+// ---- missed alarms
+
+Duration Causes::detection(const Host& host, const Path& p) const {
+  const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
+  return 2 * host.membership.probe.datagram_interval + (1 + Liveness::kDeadAfter) * wait + kNoticed;
+}
+
+/// When the wire last carried something each way.
+Instant Causes::heard_both_ways(const Relation& here) const {
+  const Flow& flow = ground_.flow(here.flow);
+  return std::min(flow.last_received.value_or(Instant::min()), flow.last_delivered.value_or(Instant::min()));
+}
+
+void Causes::check_missed(const World& world, const Host& host, const Host& other) {
+  const Relation& here = ground_.relation(host, other.id());
+  if (!here.connected_since || here.health == PathHealth::dead || here.flow == Flow::kNone) return;
+  const std::size_t machine = host.machine().index();
+  const Path& p = path(host, other.id());
+  const Duration limit = detection(host, p);
+  const Instant from = world.now() - limit - ground_.paused(machine, world.now() - 2 * limit, world.now());
+  // A new connection, and one's own lateness, begin the wait anew.
+  const Instant proof = std::min(p.last_proof, heard_both_ways(here));
+  if (std::max({*here.connected_since, proof, ground_.said_late(host)}) >= from) return;
+  if (ground_.slow(machine) || ground_.was_paused(machine, from, world.now())) return;
+  complain(host.name() + at_text(world.now()) + "no probe to " + other.name() + " was answered for " +
+           std::to_string(to_seconds(world.now() - std::max(proof, *here.connected_since))) +
+           " s, and its path is called " +
+           std::string{pw::name(here.health)});
+}
+
+/// By the truth of the net: where nothing gets through one way, nobody may believe in a path.
+void Causes::check_faults(const World& world) {
+  for (const Fault& fault : world.faults()) {
+    if (!fault.active(world.now()) || fault.effect == Effect::none || fault.effect == Effect::degrades) continue;
+    for (std::size_t i = 0; i < world.size(); ++i)
+      for (std::size_t j = 0; j < world.size(); ++j) {
+        const Host& host = world.host(i);
+        if (i == j || !fault.touches(i, j) || !host.running()) continue;
+        if (fault.host == i && !fault.other) continue;  // what it does to others
+        const Relation& here = ground_.relation(host, world.host(j).id());
+        if (!here.connected_since || *here.connected_since >= fault.start || here.health == PathHealth::dead) continue;
+        if (ground_.hosts_of(world.host(j).id()).size() != 1) continue;
+        const Path& p = path(host, world.host(j).id());
+        const Duration limit = detection(host, p);
+        if (world.now() - fault.start < limit || ground_.said_late(host) + limit > world.now()) continue;
+        if (ground_.was_paused(host.machine().index(), fault.start, world.now())) continue;
+        // Both ways something came through: the fault does not cut this path.
+        if (here.flow == Flow::kNone || heard_both_ways(here) > fault.start + kNoticed) continue;
+        complain(host.name() + at_text(world.now()) + "it did not notice: " + fault.to_string());
+      }
+  }
+}
+
+void Causes::look(const World& world) {
+  judge_until(world.now());
+  for (std::size_t i = 0; i < world.size(); ++i) {
+    const Host& host = world.host(i);
+    if (!host.running() || ground_.was_paused(host.machine().index(), world.now(), world.now())) continue;
+    for (std::size_t j = 0; j < world.size(); ++j)
+      if (i != j && world.host(i).id() != world.host(j).id()) check_missed(world, host, world.host(j));
+  }
+  check_faults(world);
+}
+
+}  // namespace pw::sim

@@ -1,0 +1,63 @@
+// Causes: no false alarm and no missed one. A path that is called suspect or dead, and a session that broke, are
+// explained by what really happened between the two machines: packets that were lost, bent or late, a machine that did
+// not run, a daemon that was gone. And what was cut for longer than detection takes is noticed at both ends, or at the
+// one that is left.
+//
+// Encryption hides which packet carried a probe. So an alarm is true if as many packets went wrong as it has missed
+// probes; random loss explains a death only when eight mishaps fell into its time.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "probe/rtt_estimator.hpp"
+#include "sim/check/ground.hpp"
+
+namespace pw::sim {
+
+class Causes : public Checker {
+ public:
+  /// A packet that comes that late explains an alarm that was raised before it came: alarms are judged afterwards.
+  static constexpr Duration kJudgedAfter = 5s;
+  /// What counts as silence of the wire although nothing is wrong: QUIC holds packets back while its window is full.
+  static constexpr Duration kNoticed = 2s;
+
+  Causes(const World& world, const Ground& ground) : Checker{"causes"}, world_{world}, ground_{ground} {}
+  void recorded(Instant at, const Host& host, const event::Record& record) override;
+  void started(Instant at, const Host& host) override;
+  void look(const World& world) override;
+
+ private:
+  struct Alarm {
+    Instant at{};
+    const Host* host = nullptr;
+    PeerId peer;
+    event::PathHealth to{};
+    Instant since{};         // the last proof
+    std::size_t needed = 1;  // mishaps
+    std::size_t flow = 0;
+  };
+  struct Path {
+    probe::RttEstimator rtt;
+    Instant last_proof{};
+    Instant suspect_at{};
+  };
+  Path& path(const Host& host, const PeerId& peer);
+  void judge_until(Instant at);
+  std::string seen(const Alarm& alarm) const;
+  bool explained(const Alarm& alarm) const;
+  bool other_end_excuses(const Host& host, const PeerId& peer, Instant from) const;
+  void session_ended(Instant at, const Host& host, const event::SessionEnded& e);
+  void health_changed(Instant at, const Host& host, const event::PathHealthChanged& e);
+  Instant heard_both_ways(const Relation& here) const;
+  void check_missed(const World& world, const Host& host, const Host& other);
+  void check_faults(const World& world);
+  Duration detection(const Host& host, const Path& path) const;
+
+  const World& world_;
+  const Ground& ground_;
+  std::deque<Alarm> alarms_;
+  std::map<std::size_t, std::vector<Path>> paths_;  // by host, then by Ground::index_of
+};
+
+}  // namespace pw::sim

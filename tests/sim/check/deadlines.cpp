@@ -1,0 +1,169 @@
+#include "sim/check/deadlines.hpp"
+
+#include "probe/echo.hpp"
+#include "probe/liveness.hpp"
+#include "sim/world.hpp"
+
+namespace pw::sim {
+
+using event::PathHealth;
+using event::SessionState;
+
+namespace {
+
+// Of a bandwidth measurement (peer/bandwidth_test.cpp): each direction asks (5 s), takes its time (10 s at most), and
+// waits for what is on its way and the report (5 s).
+constexpr Duration kRoundOfMeasurement = 5s + 5s;
+constexpr Duration kLongestMeasurement = 10s;
+constexpr Duration kAtOnce = 1ms;
+
+}  // namespace
+
+DeadlinesKept::Mark DeadlinesKept::mark(Instant at, const Host& host) const {
+  return {at, ground_.paused(host.machine().index(), at)};
+}
+
+Duration DeadlinesKept::awake_since(const Mark& mark, Instant at, const Host& host) const {
+  return (at - mark.at) - (ground_.paused(host.machine().index(), at) - mark.paused);
+}
+
+void DeadlinesKept::limit(Instant at, const Host& host, const Mark& since, Duration most, const std::string& what) {
+  const Duration took = awake_since(since, at, host);
+  if (took > most)
+    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + what + " for " +
+             std::to_string(to_seconds(took)) + " s, where " + std::to_string(to_seconds(most)) + " s are allowed");
+}
+
+/// Names, the handshake, and the exchange that admits.
+Duration DeadlinesKept::dial_limit(const Host& host) const {
+  return std::max(world_.names.takes, world_.names.gives_up) + host.options.quic.handshake_timeout +
+         host.options.peer.admission_timeout + kSlack;
+}
+
+void DeadlinesKept::check(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer) {
+  const std::string of = " (of " + id.to_short() + ")";
+  if (peer.dial) limit(at, host, *peer.dial, dial_limit(host), "a dial is under way" + of);
+  // A connection of the peer's that waits for admission has its own time after the dial that it waited for.
+  if (peer.state == SessionState::connecting)
+    limit(at, host, peer.progress, dial_limit(host) + host.options.peer.admission_timeout, "nothing but connecting" + of);
+  if (peer.state == SessionState::disconnecting)
+    limit(at, host, peer.since, host.options.peer.goodbye_timeout + kSlack, "disconnecting" + of);
+  check_health(at, host, daemon, id, peer);
+}
+
+void DeadlinesKept::check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id,
+                                 const Peer& peer) {
+  const std::string of = " (of " + id.to_short() + ")";
+  if (peer.suspect) {
+    const Mark& since = daemon.late.at > peer.suspect->at ? daemon.late : *peer.suspect;
+    const Duration wait = probe::Liveness::timeout_of(peer.rtt.smoothed(), peer.rtt.variation());
+    limit(at, host, since, probe::Liveness::kDeadAfter * wait + kSlack, "a path is suspect" + of);
+  }
+  if (peer.dead) limit(at, host, *peer.dead, host.options.peer.dead_session + kSlack, "a session has no live path" + of);
+}
+
+void DeadlinesKept::started(Instant, const Host& host) { daemons_[host.index()] = {}; }
+
+void DeadlinesKept::died(Instant at, const Host& host) {
+  const Daemon& daemon = daemons_[host.index()];
+  for (const auto& [id, peer] : daemon.peers) check(at, host, daemon, id, peer);
+  daemons_.erase(host.index());
+}
+
+void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& record) {
+  Daemon& daemon = daemons_[host.index()];
+  if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
+    if (!probe->suspect) daemon.peers[probe->peer].rtt.add(probe->rtt);
+  } else if (const auto* changed = std::get_if<event::StateChanged>(&record.event)) {
+    Peer& peer = daemon.peers[changed->peer];
+    check(at, host, daemon, changed->peer, peer);
+    peer.state = changed->to;
+    peer.since = peer.progress = mark(at, host);
+    peer.suspect.reset();
+    peer.dead.reset();
+  } else if (const auto* start = std::get_if<event::DialStarted>(&record.event)) {
+    Peer& peer = daemon.peers[start->peer];
+    peer.dial = peer.progress = mark(at, host);
+  } else if (const auto* end = std::get_if<event::DialEnded>(&record.event)) {
+    Peer& peer = daemon.peers[end->peer];
+    check(at, host, daemon, end->peer, peer);
+    peer.dial.reset();
+    peer.progress = mark(at, host);
+  } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&record.event)) {
+    if (const auto known = failed->peer ? daemon.peers.find(*failed->peer) : daemon.peers.end();
+        known != daemon.peers.end())
+      known->second.progress = mark(at, host);
+  } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
+    Peer& peer = daemon.peers[who->peer];  // a new connection: measured anew
+    check_health(at, host, daemon, who->peer, peer);
+    peer.rtt = {};
+    peer.suspect.reset();
+    peer.dead.reset();
+  } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
+    Peer& peer = daemon.peers[health->peer];
+    // The sample that proves it came a moment earlier and is in the estimate already: only the way to dead is timed.
+    if (health->to == PathHealth::dead || health->from == PathHealth::dead)
+      check_health(at, host, daemon, health->peer, peer);
+    peer.suspect.reset();
+    peer.dead.reset();
+    if (health->to == PathHealth::suspect) peer.suspect = mark(at, host);
+    if (health->to == PathHealth::dead) peer.dead = mark(at, host);
+  } else if (const auto* removed = std::get_if<event::PeerRemoved>(&record.event)) {
+    daemon.peers.erase(removed->peer);
+  } else if (std::holds_alternative<event::NodeLate>(record.event) ||
+             std::holds_alternative<event::ClockJumped>(record.event)) {
+    daemon.late = mark(at, host);
+  } else if (std::holds_alternative<event::NodeStopping>(record.event)) {
+    daemon.stopping = mark(at, host);
+  }
+}
+
+void DeadlinesKept::commanded(Instant at, const Host& host, event::Ticket ticket, const event::Command& command) {
+  Duration most = kAtOnce;
+  if (std::holds_alternative<event::Ping>(command)) most = probe::EchoProber::kGiveUp + kSlack;
+  if (const auto* m = std::get_if<event::MeasureBandwidth>(&command))
+    most = 2 * (kRoundOfMeasurement + std::clamp(m->duration, Duration{}, kLongestMeasurement)) + kSlack;
+  daemons_[host.index()].commands[ticket] = {mark(at, host), most};
+}
+
+void DeadlinesKept::answered(Instant at, const Host& host, event::Ticket ticket, const event::Answer&) {
+  auto& commands = daemons_[host.index()].commands;
+  const auto asked = commands.find(ticket);
+  if (asked == commands.end()) return;
+  limit(at, host, asked->second.since, asked->second.limit, "a command was unanswered");
+  commands.erase(asked);
+}
+
+void DeadlinesKept::look(const World& world) {
+  for (auto& [index, daemon] : daemons_) {
+    const Host& host = world.host(index);
+    if (!host.running()) continue;
+    for (const auto& [id, peer] : daemon.peers) check(world.now(), host, daemon, id, peer);
+    for (const auto& [ticket, command] : daemon.commands)
+      limit(world.now(), host, command.since, command.limit, "a command is unanswered");
+    if (daemon.stopping && !host.node().stopped())
+      limit(world.now(), host, *daemon.stopping, host.options.peer.goodbye_timeout + kStopSlack, "stopping");
+    if (!daemon.stopping) check_snapshot(world, host);
+  }
+}
+
+/// Nobody is forgotten: whoever has an address and is not connected has its next dial.
+void DeadlinesKept::check_snapshot(const World& world, const Host& host) {
+  const auto snapshot = host.snapshot();
+  for (const auto& p : snapshot.peers) {
+    const std::string of = " (of " + p.id.to_short() + ")";
+    if (p.next_dial) {
+      const Duration overdue = snapshot.at - *p.next_dial;
+      const Duration paused = ground_.paused(host.machine().index(), world.now() - overdue, world.now());
+      if (overdue - paused > kSlack && !ground_.slow(host.machine().index()))
+        complain(host.name() + ": a dial is overdue by " + std::to_string(to_seconds(overdue)) + " s" + of);
+      if (-overdue > host.options.peer.retry_max + kSlack)
+        complain(host.name() + ": the next dial is further away than the longest back-off" + of);
+    }
+    const bool down = p.state == SessionState::disconnected || p.state == SessionState::failed;
+    if (down && !p.next_dial && !p.addresses.empty() && !p.held)
+      complain(host.name() + ": a peer is down and nobody will dial it" + of);
+  }
+}
+
+}  // namespace pw::sim

@@ -1,0 +1,244 @@
+#include "sim/check/ground.hpp"
+
+#include <cstring>
+
+#include "sim/host.hpp"
+
+namespace pw::sim {
+namespace {
+
+constexpr std::size_t kPausesKept = 64;  // beyond, only their sum: rules look back a minute at most
+/// A packet of an earlier second without an end is one whose end nobody told: the table does not grow for it.
+constexpr std::size_t kMaxUnderWay = 1 << 20;
+/// A bandwidth measurement lasts this long beyond its time both ways: requests, reports, what is still queued.
+constexpr Duration kMeasurementTail = 20s;
+
+/// Tells whether bytes were bent on their way; every bit counts, order hardly.
+std::uint64_t digest(const Buffer& bytes) {
+  std::uint64_t sum = bytes.size();
+  std::size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, sizeof word);
+    sum += word;
+  }
+  for (; i < bytes.size(); ++i) sum += std::uint64_t{bytes[i]} << 8 * (i % 8);
+  return sum;
+}
+
+bool long_header(const net::Packet& packet) { return !packet.payload.empty() && (packet.payload[0] & 0x80) != 0; }
+
+}  // namespace
+
+// ---- packets
+
+std::size_t Ground::find(std::size_t machine, const SocketAddress& remote) const {
+  const auto found = flow_index_.find({machine, remote});
+  return found == flow_index_.end() ? Flow::kNone : found->second;
+}
+
+std::size_t Ground::flow_of(std::size_t machine, const SocketAddress& remote) {
+  const auto [found, fresh] = flow_index_.try_emplace({machine, remote}, flows_.size());
+  if (fresh) {
+    flows_.emplace_back();
+    flows_.back().machine = machine;
+    flows_.back().remote = remote;
+  }
+  return found->second;
+}
+
+Ground::UnderWay* Ground::under_way(std::uint64_t id) {
+  if (id < first_id_ || id - first_id_ >= packets_.size()) return nullptr;
+  UnderWay& packet = packets_[id - first_id_];
+  return packet.flow == Flow::kNone ? nullptr : &packet;
+}
+
+void Ground::settle(std::uint64_t id) {
+  packets_[id - first_id_].flow = Flow::kNone;
+  --under_way_;
+  while (!packets_.empty() && packets_.front().flow == Flow::kNone) {
+    packets_.pop_front();
+    ++first_id_;
+  }
+}
+
+void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packet) {
+  now_ = {};
+  if (packet.protocol != net::Protocol::udp) return;
+  now_.flow = flow_of(from.index(), packet.destination);
+  now_.sent_at = at;
+  Flow& flow = flows_[now_.flow];
+  ++flow.sent.packets;
+  flow.sent.bytes += packet.payload.size();
+  if (long_header(packet)) flow.last_long_header = at;
+  if (packets_.empty()) first_id_ = packet.id;
+  if (packet.id < first_id_ || packets_.size() >= kMaxUnderWay) return;
+  packets_.resize(packet.id - first_id_ + 1);
+  packets_.back() = {at, now_.flow, digest(packet.payload)};
+  ++under_way_;
+}
+
+void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {
+  now_ = {};
+  if (packet.protocol != net::Protocol::udp) return;
+  now_.flow = flow_of(machine.index(), packet.source);
+  now_.forged = packet.origin == net::kNoMachine;
+  Known& here = known(machine.index());
+  here.slow = machine.cost_of_arrival > Duration{};
+  here.busy += machine.cost_of_arrival;
+  Flow& flow = flows_[now_.flow];
+  ++flow.received.packets;
+  flow.received.bytes += packet.payload.size();
+  if (long_header(packet)) flow.last_long_header = at;
+  if (now_.forged) return;
+  flow.last_received = at;
+  const UnderWay* way = under_way(packet.id);
+  if (!way) return;  // a copy
+  now_.travelled = at - way->at;
+  now_.sent_at = way->at;
+  now_.bent = way->digest != digest(packet.payload);
+  flow.back = way->flow;
+  Flow& sender = flows_[way->flow];
+  sender.last_delivered = at;
+  if (now_.bent) ++sender.bent;
+  const bool late = sender.travel.any() && *now_.travelled > sender.travel.least() + kLate;
+  if (now_.bent || late) sender.mishaps.add(way->at);
+  sender.travel.add(at, *now_.travelled);
+  settle(packet.id);
+}
+
+void Ground::dropped(Instant, const net::Packet& packet, net::Drop, std::string_view) {
+  now_ = {};
+  const UnderWay* way = under_way(packet.id);
+  if (!way) return;  // never sent, or a copy
+  now_.flow = way->flow;
+  now_.sent_at = way->at;
+  Flow& flow = flows_[way->flow];
+  ++flow.lost;
+  flow.mishaps.add(way->at);
+  settle(packet.id);
+}
+
+// ---- machines
+
+Ground::Known& Ground::known(std::size_t machine) const {
+  if (machine >= machines_.size()) machines_.resize(machine + 1);
+  return machines_[machine];
+}
+
+void Ground::paused(Instant at, const net::Machine& machine, Instant until) {
+  Known& here = known(machine.index());
+  if (!here.pauses.empty() && here.pauses.back().to >= at) {
+    here.pauses.back().to = until;  // thawed, or paused for longer
+  } else if (until > at) {
+    here.pauses.push_back({at, until});
+  }
+  if (here.pauses.size() > kPausesKept) {
+    here.before += here.pauses.front().to - here.pauses.front().from;
+    here.pauses.pop_front();
+  }
+}
+
+Duration Ground::paused(std::size_t machine, Instant at) const {
+  const Known& here = known(machine);
+  return here.before + here.busy + paused(machine, Instant{}, at);
+}
+
+Duration Ground::paused(std::size_t machine, Instant from, Instant to) const {
+  Duration sum{};
+  for (const Pause& p : known(machine).pauses) sum += std::max(Duration{}, std::min(p.to, to) - std::max(p.from, from));
+  return sum;
+}
+
+bool Ground::was_paused(std::size_t machine, Instant from, Instant to) const {
+  const Known& here = known(machine);
+  if (here.slow) return true;
+  return std::ranges::any_of(here.pauses, [&](const Pause& p) { return p.from <= to && p.to >= from; });
+}
+
+// ---- daemons
+
+std::size_t Ground::index_of(const PeerId& peer) const {
+  const auto [found, fresh] = peers_.try_emplace(peer, peers_.size());
+  if (fresh) hosts_.emplace_back();
+  return found->second;
+}
+
+const std::vector<const Host*>& Ground::hosts_of(const PeerId& peer) const { return hosts_[index_of(peer)]; }
+
+Relation& Ground::relation(const Host& host, const PeerId& peer) const {
+  auto& relations = known(host.machine().index()).relations;
+  const std::size_t index = index_of(peer);
+  if (index >= relations.size()) relations.resize(index + 1);
+  return relations[index];
+}
+
+Instant Ground::changed(const Host& host) const { return known(host.machine().index()).changed; }
+const std::optional<event::InstanceId>& Ground::instance(const Host& host) const {
+  return known(host.machine().index()).instance;
+}
+Instant Ground::said_late(const Host& host) const { return known(host.machine().index()).said_late; }
+Instant Ground::busy_until(const Host& host) const { return known(host.machine().index()).busy_until; }
+
+void Ground::started(Instant at, const Host& host) {
+  Known& here = known(host.machine().index());
+  here.host = &host;
+  here.changed = at;
+  here.said_late = Instant::min();
+  here.relations.clear();
+  auto& same = hosts_[index_of(host.id())];
+  if (std::ranges::find(same, &host) == same.end()) same.push_back(&host);
+}
+
+void Ground::died(Instant at, const Host& host) {
+  Known& here = known(host.machine().index());
+  here.changed = at;
+  here.instance.reset();
+  here.relations.clear();
+}
+
+void Ground::recorded(Instant at, const Host& host, const event::Record& record) {
+  Known& here = known(host.machine().index());
+  if (const auto* e = std::get_if<event::NodeStarted>(&record.event)) {
+    here.instance = e->instance;
+  } else if (std::holds_alternative<event::NodeLate>(record.event) ||
+             std::holds_alternative<event::ClockJumped>(record.event)) {
+    here.said_late = at;
+  } else if (const auto* changed = std::get_if<event::StateChanged>(&record.event)) {
+    Relation& r = relation(host, changed->peer);
+    r.state = changed->to;
+    if (changed->from == event::SessionState::connected) r.connected_since.reset();
+  } else if (const auto* up = std::get_if<event::SessionEstablished>(&record.event)) {
+    Relation& r = relation(host, up->peer);
+    r.connected_since = at;
+    r.health = event::PathHealth::proved;
+    r.health_since = at;
+    r.flow = flow_of(host.machine().index(), up->remote);
+    ++r.sessions;
+  } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
+    Relation& r = relation(host, who->peer);  // a newer connection of the same session: its path is proved anew
+    if (r.health != event::PathHealth::proved) r.health_since = at;
+    r.health = event::PathHealth::proved;
+  } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
+    Relation& r = relation(host, health->peer);
+    r.health = health->to;
+    r.health_since = at;
+    r.flow = flow_of(host.machine().index(), health->remote);
+  } else if (const auto* gone = std::get_if<event::PeerRemoved>(&record.event)) {
+    relation(host, gone->peer) = {};
+  }
+}
+
+void Ground::commanded(Instant at, const Host& host, event::Ticket, const event::Command& command) {
+  const auto* measure = std::get_if<event::MeasureBandwidth>(&command);
+  if (!measure) return;
+  const Instant until = at + 2 * std::min(measure->duration, Duration{10s}) + kMeasurementTail;
+  auto busy = [&](const Host& h) {
+    Known& k = known(h.machine().index());
+    k.busy_until = std::max(k.busy_until, until);
+  };
+  busy(host);
+  for (const Host* other : hosts_of(measure->peer)) busy(*other);
+}
+
+}  // namespace pw::sim

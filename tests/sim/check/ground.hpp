@@ -1,0 +1,156 @@
+// Ground: the truth that the rules judge daemons by, kept once for all of them: what really happened to packets, which
+// machines got to run, who runs which instance, and who says to be connected to whom. It is told everything before the
+// rules are, and never complains.
+//
+// A flow is what one machine exchanges with one remote address, as that machine sees the address. A daemon's path is a
+// flow; the way back is the flow of the machine at the other end, found by the packets that really came.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "sim/checker.hpp"
+#include "sim/check/travel.hpp"
+
+namespace pw::sim {
+
+struct Count {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;  // of UDP payload
+};
+
+struct Flow {
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  std::size_t machine = 0;  // index
+  SocketAddress remote;
+  Count sent;
+  Count received;             // at the socket
+  std::optional<Instant> last_received;
+  Instant last_long_header = Instant::min();  // either way: a handshake goes on
+  std::size_t back = kNone;   // the flow whose packets came last: the way back
+  // Of packets sent:
+  std::uint64_t lost = 0;     // that never arrived
+  std::uint64_t bent = 0;     // that arrived with other bytes
+  std::optional<Instant> last_delivered;
+  Travel travel;
+  Mishaps mishaps;            // lost, bent or late, by when they were sent
+};
+
+/// What a daemon says about one peer, as far as several rules need it.
+struct Relation {
+  event::SessionState state = event::SessionState::disconnected;
+  std::optional<Instant> connected_since;
+  std::size_t flow = Flow::kNone;  // of the session's path
+  event::PathHealth health = event::PathHealth::proved;
+  Instant health_since{};
+  unsigned sessions = 0;
+};
+
+/// The packet that is being told.
+struct Now {
+  std::size_t flow = Flow::kNone;
+  bool forged = false;                // injected: no machine sent it
+  std::optional<Duration> travelled;  // of an arrival; none for a duplicate or a forged one
+  Instant sent_at{};
+  bool bent = false;
+};
+
+class Ground : public Checker {
+ public:
+  /// Beyond the shortest way of late, a packet counts as late from here on: less than Liveness' granularity, both ways.
+  static constexpr Duration kLate = 20ms;
+
+  Ground() : Checker{"ground"} {}
+
+  // ---- packets
+  const Now& packet() const { return now_; }
+  const Flow& flow(std::size_t index) const { return flows_[index]; }
+  std::size_t flows() const { return flows_.size(); }
+  std::size_t find(std::size_t machine, const SocketAddress& remote) const;
+  std::size_t under_way() const { return under_way_; }
+
+  // ---- machines
+  /// How long a machine's programs could not run, in all until `at`.
+  Duration paused(std::size_t machine, Instant at) const;
+  Duration paused(std::size_t machine, Instant from, Instant to) const;
+  /// Whether it could not run at some time of [from, to]; machines that are slow never could quite.
+  bool was_paused(std::size_t machine, Instant from, Instant to) const;
+  bool slow(std::size_t machine) const { return machine < machines_.size() && machines_[machine].slow; }
+
+  // ---- daemons
+  std::size_t index_of(const PeerId& peer) const;  // dense; unknown ids get a new one
+  /// Hosts with that key, running or not.
+  const std::vector<const Host*>& hosts_of(const PeerId& peer) const;
+  const Host* host_on(std::size_t machine) const {
+    return machine < machines_.size() ? machines_[machine].host : nullptr;
+  }
+  Relation& relation(const Host& host, const PeerId& peer) const;
+  /// When the instance that runs on it was started, or the last one died.
+  Instant changed(const Host& host) const;
+  const std::optional<event::InstanceId>& instance(const Host& host) const;
+  /// When the daemon last said itself that it was late, or that the clock jumped.
+  Instant said_late(const Host& host) const;
+  /// Bytes of bandwidth measurements and commands may fill queues until then.
+  Instant busy_until(const Host& host) const;
+
+  // ---- as a checker
+  void sent(Instant at, const net::Machine& from, const net::Packet& packet) override;
+  void arrived(Instant at, const net::Machine& machine, const net::Packet& packet) override;
+  void dropped(Instant at, const net::Packet& packet, net::Drop why, std::string_view where) override;
+  void paused(Instant at, const net::Machine& machine, Instant until) override;
+  void started(Instant at, const Host& host) override;
+  void died(Instant at, const Host& host) override;
+  void recorded(Instant at, const Host& host, const event::Record& record) override;
+  void commanded(Instant at, const Host& host, event::Ticket ticket, const event::Command& command) override;
+
+ private:
+  struct FlowKey {
+    std::size_t machine;
+    SocketAddress remote;
+    bool operator==(const FlowKey&) const = default;
+  };
+  struct FlowHash {
+    std::size_t operator()(const FlowKey& k) const noexcept {
+      return std::hash<SocketAddress>{}(k.remote) ^ (k.machine * 0x9e3779b97f4a7c15ULL);
+    }
+  };
+  struct UnderWay {
+    Instant at{};
+    std::size_t flow = Flow::kNone;
+    std::uint64_t digest = 0;
+  };
+  struct Pause {
+    Instant from, to;
+  };
+  struct Known {
+    const Host* host = nullptr;
+    bool slow = false;
+    Duration busy{};           // by the cost of arrivals
+    Duration before{};         // of pauses that are no longer listed
+    std::deque<Pause> pauses;  // the latest
+    Instant changed{};
+    std::optional<event::InstanceId> instance;
+    Instant said_late = Instant::min();
+    Instant busy_until = Instant::min();
+    std::vector<Relation> relations;  // by index_of
+  };
+  Known& known(std::size_t machine) const;
+  std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
+  UnderWay* under_way(std::uint64_t id);
+  void settle(std::uint64_t id);
+
+  Now now_;
+  std::vector<Flow> flows_;
+  std::unordered_map<FlowKey, std::size_t, FlowHash> flow_index_;
+  std::deque<UnderWay> packets_;  // by id, from first_id_ on
+  std::uint64_t first_id_ = 0;
+  std::size_t under_way_ = 0;
+  mutable std::vector<Known> machines_;
+  mutable std::unordered_map<PeerId, std::size_t> peers_;
+  mutable std::vector<std::vector<const Host*>> hosts_;  // by index_of
+};
+
+}  // namespace pw::sim
