@@ -25,9 +25,10 @@ IpAddress internet_address(std::size_t index) {
 
 }  // namespace
 
-World::World(std::uint64_t seed)
+World::World(std::uint64_t seed, Rules rules)
     : net{seed}, internet{net.add_segment("internet", default_conditions())}, default_link{internet.default_link} {
   net.add_observer(*this);
+  if (rules == Rules::none) return;
   for (auto& rule : all_rules(*this)) add(std::move(rule));
 }
 
