@@ -1,5 +1,7 @@
 // Whether what a scenario does and expects can be done and seen in its network.
 #include <algorithm>
+#include <map>
+#include <numeric>
 
 #include "base/nearest.hpp"
 #include "sim/scenario/load.hpp"
@@ -24,6 +26,7 @@ class Script {
       at_ = &places_.expects[i];
       expect(s_.expects[i], after_given_[i]);
     }
+    running();
   }
 
  private:
@@ -78,6 +81,26 @@ class Script {
     if (d.on == d.to) return problem("from and to are the same");
     if (shared_segment(s_, d.on, d.to) == nullptr)
       problem(config::quoted(d.on) + " and " + config::quoted(d.to) + " are on no segment together");
+  }
+
+  /// Nobody starts what runs, or ends what does not.
+  void running() {
+    std::vector<std::size_t> order(s_.dos.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_sort(order, {}, [this](std::size_t i) { return s_.dos[i].at; });
+    std::map<std::string, bool> runs;
+    for (const Host& h : s_.hosts) runs[h.name] = h.peers && h.start;
+    for (const std::size_t i : order) {
+      const Do& d = s_.dos[i];
+      const Host* of = s_.host(d.on);
+      const bool about = d.what == Act::kill || d.what == Act::start || d.what == Act::stop || d.what == Act::freeze;
+      if (!about || of == nullptr || !of->peers) continue;  // told already
+      at_ = &places_.dos[i];
+      bool& now = runs[d.on];
+      if ((d.what == Act::start) == now)
+        problem("the daemon of " + config::quoted(d.on) + (now ? " runs already then" : " does not run then"));
+      now = d.what == Act::start || d.what == Act::freeze;
+    }
   }
 
   void expect(const Expect& e, bool after_given) {

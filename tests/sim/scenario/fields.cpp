@@ -14,6 +14,7 @@ using config::Raw;
 namespace {
 
 constexpr std::size_t kLongestText = 400;
+constexpr std::size_t kLongestName = 63;
 // No machine, router or range of ours has more of them.
 constexpr std::size_t kLongestList = 64;
 
@@ -61,10 +62,10 @@ std::string shortest(double value) {
 Result<std::string> parse_name(const Raw& raw) {
   const auto* name = std::get_if<std::string>(&raw.value);
   if (name == nullptr) return expected("a name in quotation marks", raw);
-  const bool good = !name->empty() && name->size() <= 32 && std::ranges::all_of(*name, [](char c) {
+  const bool good = !name->empty() && name->size() <= kLongestName && std::ranges::all_of(*name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
-  if (!good) return fail("a name has 1 to 32 letters, digits, '.', '_' or '-', found " + config::quoted(*name));
+  if (!good) return fail("a name has 1 to 63 letters, digits, '.', '_' or '-', found " + config::quoted(*name));
   return *name;
 }
 

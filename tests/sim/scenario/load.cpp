@@ -16,7 +16,7 @@ void fill_in_after(Draft& draft) {
     Expect& e = draft.scenario.expects[i];
     if (!e.by || draft.after_given[i]) continue;
     for (const Do& d : draft.scenario.dos)
-      if (d.at <= *e.by) e.after = std::max(e.after, d.at);
+      if (d.at < *e.by) e.after = std::max(e.after, d.at);
   }
 }
 

@@ -33,7 +33,4 @@ void check_topology(const Draft& draft, config::Problems& problems);
 /// Who can do what, and who can be asked for what.
 void check_script(const Draft& draft, config::Problems& problems);
 
-/// The first segment of `a` that `b` is on too, or null. Hosts and routers alike.
-const Segment* shared_segment(const Scenario& scenario, std::string_view a, std::string_view b);
-
 }  // namespace pw::sim::scenario

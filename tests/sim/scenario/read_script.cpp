@@ -74,8 +74,10 @@ void read_nat_expectation(Fields& in, Expect& out) {
     if (out.nat == Translation::translated) in.problem("nat = \"translated\" says too little: {mapping, filtering}");
   } else {
     Fields nat{*raw, in.path("nat"), in.problems()};
-    nat.require("mapping", config::one_of<net::Dependence>(), out.mapping);
-    nat.require("filtering", config::one_of<net::Dependence>(), out.filtering);
+    net::Dependence value{};
+    if (nat.read("mapping", config::one_of<net::Dependence>(), value)) out.mapping = value;
+    if (nat.read("filtering", config::one_of<net::Dependence>(), value)) out.filtering = value;
+    if (nat.is_table() && !nat.has("mapping") && !nat.has("filtering")) nat.problem("needs mapping, filtering or both");
     nat.finish();
   }
   in.require("behind", a_name(), out.a);

@@ -49,8 +49,8 @@ void read_nat(Fields& router, std::optional<net::NatOptions>& nat) {
   if (raw == nullptr) return;
   net::NatOptions o;
   Fields in{*raw, router.path("nat"), router.problems()};
-  in.require("mapping", config::one_of<net::Dependence>(), o.mapping);
-  in.require("filtering", config::one_of<net::Dependence>(), o.filtering);
+  in.read("mapping", config::one_of<net::Dependence>(), o.mapping);
+  in.read("filtering", config::one_of<net::Dependence>(), o.filtering);
   in.read("ports", config::one_of<net::PortAllocation>(), o.ports);
   if (in.read("step", whole(-65535, 65535), o.step) && o.step == 0) in.problem("step must not be 0");
   int port = o.first_port;
@@ -161,8 +161,8 @@ void read_link(Fields& parent, const char* key, net::Link& link) {
   in.read("loss", probability(), link.loss);
   if (const Raw* bursts = in.raw("bursts")) {
     Fields b{*bursts, in.path("bursts"), in.problems()};
-    b.require("enter", probability(), link.bursts.enter);
-    b.require("leave", probability(), link.bursts.leave);
+    b.read("enter", probability(), link.bursts.enter);
+    b.read("leave", probability(), link.bursts.leave);
     b.read("loss", probability(), link.bursts.loss);
     b.finish();
   }

@@ -83,8 +83,8 @@ struct Expect {
   double loss = 0;
   double within = 0;               // rtt: a share; loss: absolute
   Translation nat = Translation::translated;
-  net::Dependence mapping{};       // if translated
-  net::Dependence filtering{};
+  std::optional<net::Dependence> mapping;    // if translated: at least one of them
+  std::optional<net::Dependence> filtering;
 };
 
 struct Scenario {
@@ -100,6 +100,9 @@ struct Scenario {
   const Router* router(std::string_view name) const;
   const Host* host(std::string_view name) const;
 };
+
+/// The first segment of `a` that `b` is on too, or null. Hosts and routers alike.
+const Segment* shared_segment(const Scenario& scenario, std::string_view a, std::string_view b);
 
 /// A day: no scenario needs more, and a slip of the pen must not run for a year.
 inline constexpr Duration kLongest = 24h;
