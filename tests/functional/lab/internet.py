@@ -1,5 +1,5 @@
-"""The network of a scenario, built: hosts as namespaces and, for the engine "kernel", bridges for segments and namespaces for
-routers. For the engine "userspace" every host's cable ends in a port of this namespace, which somebody else is to own.
+"""The network of a scenario, built: hosts as namespaces and, for the engine "kernel", namespaces for routers and bridges for
+those segments that bridges can be. The other cables end in ports of this namespace, which somebody else is to own (carried()).
 """
 import copy
 import ipaddress
@@ -7,7 +7,7 @@ import itertools
 import pathlib
 import subprocess
 
-from . import links
+from . import engines, links
 from .links import Cable, Wiring
 from .router import RouterSpace
 from .scenario import Link, Plug, Router, Scenario
@@ -35,7 +35,7 @@ class Internet:
         # Ports and bridges are wires: they have nothing to say of their own.
         pathlib.Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
         if self.kernel:
-            for segment in self.scenario.segments.values():
+            for segment in (s for s in self.scenario.segments.values() if engines.bridged(scenario, s.name)):
                 bridge = f"b{next(_numbers)}"
                 run("ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
                 run("ip", "link", "set", bridge, "up")
@@ -50,10 +50,17 @@ class Internet:
                 self.plug(space, f"eth{number}", plug)
         for segment in self.scenario.segments:
             self.lay_routes(segment)
-        if self.kernel:
-            run("nft", "-f", "-", given=links.ruleset(list(self.wirings.values())))
+        self.apply_links()
         for router in self.routers.values():
             router.start()
+
+    def carried(self) -> dict[tuple[str, str], Cable]:
+        """Cables whose far end is nobody's yet, by device and segment."""
+        return {key: cable for key, cable in self.cables.items() if key[1] not in self.wirings}
+
+    def apply_links(self) -> None:
+        if self.wirings:
+            run("nft", "-f", "-", given=links.ruleset(list(self.wirings.values())))
 
     # ---- building
     def plug(self, space: Space, device: str, plug: Plug) -> None:
@@ -63,7 +70,7 @@ class Internet:
         space.ip(f"link set {device} gso_max_segs 1 up", *self.address_commands(plug, device))
         with space.inside():
             no_offloads(device)
-        if self.kernel:
+        if plug.segment in self.wirings:
             wiring = self.wirings[plug.segment]
             run("ip", "link", "set", cable.port, "master", wiring.bridge, "up")
             wiring.access.append((cable.port, plug.link))
@@ -84,7 +91,7 @@ class Internet:
         members = [(name, plug) for name, plug in self.scenario.plugs() if plug.segment == segment]
         for name, plug in members:
             if (name, segment) not in self.cables:
-                continue  # a router of another's engine
+                continue  # not here: a router that is simulated
             cable = self.cables[name, segment]
             commands = []
             for version, bits in ((4, 32), (6, 128)):
@@ -115,14 +122,16 @@ class Internet:
 
     # ---- what befalls it
     def set_link(self, one: str, other: str, link: Link, both: bool) -> None:
-        """Between two devices on one segment, from now on."""
-        segment = next(s for n, s in self.cables if n == one and (other, s) in self.cables)
+        """Between two devices on one segment, from now on; one that is carried is its carrier's business."""
+        segment = next((s for n, s in self.cables if n == one and (other, s) in self.cables), None)
+        if segment not in self.wirings:
+            return
         ports = (self.cables[one, segment].port, self.cables[other, segment].port)
         pairs = self.wirings[segment].pairs
         pairs[ports] = link
         if both:
             pairs[ports[::-1]] = link
-        run("nft", "-f", "-", given=links.ruleset(list(self.wirings.values())))
+        self.apply_links()
 
     def set_addresses(self, name: str, addresses: list[str]) -> None:
         """Of a router's outer side (it forgets its mappings), of a host's first interface."""
@@ -134,18 +143,18 @@ class Internet:
             gone = [f"addr del {a}/{128 if ':' in a else 32} dev {cable.device}" for a in old if a not in addresses]
             cable.space.ip(*self.address_commands(plug, cable.device), *gone)
         self.lay_routes(plug.segment)
-        if router and self.kernel:
+        if name in self.routers:
             self.routers[name].router = router
             self.routers[name].start()
 
     def unplug(self, host: str) -> None:
-        run("ip", "link", "set", self.first_port(host), "down")
+        run("ip", "link", "set", self.first_cable(host).port, "down")
 
     def plug_in(self, host: str) -> None:
-        run("ip", "link", "set", self.first_port(host), "up")
+        run("ip", "link", "set", self.first_cable(host).port, "up")
 
-    def first_port(self, host: str) -> str:
-        return self.cables[host, self.scenario.hosts[host].attach[0].segment].port
+    def first_cable(self, host: str) -> Cable:
+        return self.cables[host, self.scenario.hosts[host].attach[0].segment]
 
     def close(self) -> None:
         """Between two networks of one process; the last one needs none."""

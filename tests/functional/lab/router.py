@@ -7,7 +7,7 @@ from .scenario import Firewall, Router
 from .space import Space, run
 
 FLOWS = 65536         # of a stateful firewall
-RATE_WINDOW = 0.1     # seconds of its rate that a throttle lets through at once
+RATE_WINDOW = 0.1     # seconds of its rate that a throttle lets through at once, besides the kernel's own second
 
 
 def guard(router: Router) -> str:
@@ -76,4 +76,5 @@ class RouterSpace(Space):
                 run("conntrack", "-F")
 
     def power_off(self) -> None:
-        self.nft("flush ruleset\ntable inet off { chain all { type filter hook prerouting priority -400; policy drop; }; }\n")
+        self.nft("flush ruleset\ntable inet off {\nchain everything {\ntype filter hook prerouting priority -400;\n"
+                 "policy drop;\n}\n}\n")

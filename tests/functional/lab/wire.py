@@ -1,11 +1,7 @@
-"""The far end of every cable in one process: the simulator's own segments, links and routers, in real time.
-
-    lab_wire --scenario FILE --port HOST:SEGMENT=INTERFACE …
-
-prints "ready" when it owns every interface, begins the scenario's time at a line "start" on its standard input, does the
-file's actions on links, routers and addresses by itself, and ends with its input. Other lines on its standard input are
-actions of the file's language as JSON, done at once. When it ends it prints what it counted.
+"""Segments, and with the engine "userspace" routers too, in one process that owns the far end of their cables: lab_wire, which is
+the simulator's own network in real time. Its --help says how it is told what.
 """
+import json
 import os
 import pathlib
 import subprocess
@@ -13,7 +9,7 @@ import subprocess
 from .internet import Internet
 from .space import die_with_parent
 
-READY_TIMEOUT = 20  # seconds; sanitizers are slow
+ENDS_WITHIN = 20  # seconds; sanitizers are slow
 
 
 def program() -> pathlib.Path | None:
@@ -24,23 +20,37 @@ def program() -> pathlib.Path | None:
 
 class Wire:
     def __init__(self, net: Internet):
-        ports = [f"--port={host}:{segment}={cable.port}" for (host, segment), cable in net.cables.items()]
+        ports = [f"--port={device}:{segment}={cable.port}" for (device, segment), cable in net.carried().items()]
         self.process = subprocess.Popen([program(), f"--scenario={net.scenario.file}", *ports], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
-        said = self.process.stdout.readline()
-        if said != "ready\n":
-            raise RuntimeError(f"lab_wire said {said!r} and ended with {self.process.wait(READY_TIMEOUT)}")
+        self.answers("ready")
+
+    def answers(self, expected: str) -> None:
+        said = self.process.stdout.readline().strip()
+        if said != expected:
+            status = self.process.poll()
+            raise RuntimeError(f"lab_wire: {said or 'ended'}" + (f" with {status}" if status is not None else ""))
+
+    def tell(self, line: str) -> None:
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        self.answers("ok")
 
     def start(self) -> None:
-        self.process.stdin.write("start\n")
-        self.process.stdin.flush()
+        """The scenario's time begins; it does what befalls links, routers and addresses by itself."""
+        self.tell("start")
 
-    def close(self) -> None:
+    def do(self, **action: str) -> None:
+        self.tell(json.dumps(action))
+
+    def close(self) -> str:
+        """What it counted, as a line of JSON."""
         self.process.stdin.close()
         try:
-            status = self.process.wait(READY_TIMEOUT)
+            status = self.process.wait(ENDS_WITHIN)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
         if status != 0:
             raise RuntimeError(f"lab_wire ended with {status}")
+        return self.process.stdout.read()
