@@ -26,7 +26,12 @@ void Firewall::reboot() {
 }
 
 bool Firewall::blocks(const Packet& packet) const {
-  return packet.protocol == Protocol::udp ? options_.udp_blocked : options_.tcp_blocked;
+  switch (packet.protocol) {
+    case Protocol::udp: return options_.udp_blocked;
+    case Protocol::tcp: return options_.tcp_blocked;
+    case Protocol::icmp: return false;
+  }
+  return false;
 }
 
 bool Firewall::throttles(Instant now, const Packet& packet, std::optional<TokenBucket>& bucket) {
@@ -38,7 +43,7 @@ std::optional<Drop> Firewall::from_inside(Instant now, const Packet& packet) {
   if (packet.protocol == Protocol::udp && !options_.udp_ports.empty() &&
       !options_.udp_ports.contains(packet.destination.port))
     return Drop::blocked;
-  Flows& flows = flows_[static_cast<std::size_t>(packet.protocol)];
+  Flows& flows = flows_of(packet.protocol);
   const Ends flow{packet.source, packet.destination};
   if (options_.stateful) {
     for (Flows& f : flows_) f.sweep(now, kSweep);
@@ -52,7 +57,7 @@ std::optional<Drop> Firewall::from_inside(Instant now, const Packet& packet) {
 
 std::optional<Drop> Firewall::from_outside(Instant now, const Packet& packet) {
   if (blocks(packet)) return Drop::blocked;
-  Flows& flows = flows_[static_cast<std::size_t>(packet.protocol)];
+  Flows& flows = flows_of(packet.protocol);
   const Ends flow{packet.destination, packet.source};
   if (options_.stateful && flows.find(now, flow) == nullptr) return Drop::filtered;
   if (throttles(now, packet, in_)) return Drop::throttled;

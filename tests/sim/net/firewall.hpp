@@ -41,10 +41,12 @@ class Firewall {
  private:
   using Flows = AgingTable<Ends, std::monostate, EndsHash>;  // inside, outside
   bool blocks(const Packet& packet) const;
+  /// Echoes of ICMP share UDP's: their remotes have port 0, which no UDP has.
+  Flows& flows_of(Protocol protocol) { return flows_[protocol == Protocol::tcp ? 1 : 0]; }
   static bool throttles(Instant now, const Packet& packet, std::optional<TokenBucket>& bucket);
 
   FirewallOptions options_;
-  std::array<Flows, 2> flows_;  // by protocol
+  std::array<Flows, 2> flows_;  // UDP's, TCP's
   std::optional<TokenBucket> out_;
   std::optional<TokenBucket> in_;
 };
