@@ -92,6 +92,7 @@ TEST_CASE("a flow ends its time-out after the last packet of either way, not of 
   p.now += 30s - 1ns;
   CHECK(p.in(kOut, kIn) == "passes");
   p.now += 20s;
+  CHECK(p.in(kOut, kIn) == "passes");
   CHECK(p.out(kIn, kOut) == "passes");
   p.now += 30s - 1ns;
   CHECK(p.wall.flows(p.now) == 1);
@@ -134,7 +135,8 @@ TEST_CASE("a throttle passes its rate each way after a burst of a tenth of a sec
   CHECK((outward >= 1'000'000 && outward <= 1'011'000));
   CHECK(p.out(kIn, kOut, Protocol::udp, 1400) == "throttled");
   CHECK(p.out(kIn, kOut, Protocol::tcp, 1400) == "passes");
-  CHECK(passed(1ms, false) == 1000);  // the other way has its own
+  const std::size_t inward = passed(10s, false);  // has a bucket of its own
+  CHECK((inward >= 1'000'000 && inward <= 1'011'000));
   p.now += 10s;
   const std::size_t burst = passed(1ms, true) + passed(1ms, true);
   CHECK(burst == 2000);

@@ -67,6 +67,22 @@ TEST_CASE("the theft ends when the prober is silent for the tracking time, and f
   CHECK(nat.out("10.0.0.2:5000", kPeer) == "100.0.0.1:5000");
 }
 
+TEST_CASE("a mapping made for one remote alone carries what goes to it as long as it lives") {
+  NatOptions o = accepting();
+  o.filtering = Dependence::endpoint_independent;
+  o.inbound_refreshes = true;
+  o.timeout = 60s;
+  NatProbe nat{o};
+  nat.in(kPeer, "100.0.0.1:5000");
+  CHECK(nat.out("10.0.0.2:5000", kPeer) == "100.0.0.1:5001");
+  CHECK(nat.out("10.0.0.2:5000", kStun) == "100.0.0.1:5000");
+  nat.now += 50s;
+  CHECK(nat.in(kStun, "100.0.0.1:5001") == "10.0.0.2:5000");  // a stranger keeps it alive, but not the flow
+  CHECK(nat.in(kStun, "100.0.0.1:5000") == "10.0.0.2:5000");
+  nat.now += 20s;
+  CHECK(nat.out("10.0.0.2:5000", kPeer) == "100.0.0.1:5001");
+}
+
 TEST_CASE("other remotes, ports and protocols of the prober are not affected") {
   NatProbe nat{accepting()};
   nat.out("10.0.0.2:5000", kStun);

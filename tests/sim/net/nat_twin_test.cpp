@@ -22,6 +22,7 @@ struct Life {
   NatTwin twin;
   Instant now{1h};
   std::map<std::string_view, int> outcomes;
+  std::vector<SocketAddress> given;  // outer endpoints, the last few
 
   Life(std::uint64_t seed, NatOptions o) : Life{Rng{seed}, o} {}
   Life(Rng r, NatOptions o)
@@ -50,10 +51,13 @@ struct Life {
 
   std::uint16_t port() { return static_cast<std::uint16_t>(options.first_port - 2 + static_cast<int>(rng.below(26))); }
   SocketAddress inner() { return {ip(10, rng.below(3)), static_cast<std::uint16_t>(1024 + rng.below(5))}; }
-  SocketAddress outer() { return {rng.chance(0.05) ? ip(100, 99) : pool[rng.below(pool.size())], port()}; }
+  SocketAddress outer() {
+    if (!given.empty() && rng.chance(0.6)) return given[rng.below(given.size())];
+    return {rng.chance(0.05) ? ip(100, 99) : pool[rng.below(pool.size())], port()};
+  }
   SocketAddress remote() {
     if (rng.chance(0.2)) return outer();  // hairpin, and a forged source
-    return {ip(9, rng.below(3)), static_cast<std::uint16_t>(80 + rng.below(3))};
+    return {ip(9, rng.below(2)), static_cast<std::uint16_t>(80 + rng.below(2))};
   }
   Protocol protocol() { return rng.chance(0.7) ? Protocol::udp : Protocol::tcp; }
 
@@ -64,6 +68,10 @@ struct Life {
     REQUIRE(a.way == b.way);
     ++outcomes[a.way == NatBox::Way::out ? "out" : a.way == NatBox::Way::in ? "in" : name(a.reason)];
     if (a.way == NatBox::Way::drop) REQUIRE(name(a.reason) == name(b.reason));
+    if (a.way == NatBox::Way::out && (given.size() < 6 || rng.chance(0.5))) {
+      given.push_back(packet.source);
+      if (given.size() > 6) given.erase(given.begin());
+    }
     REQUIRE(packet.source.to_string() == theirs.source.to_string());
     REQUIRE(packet.destination.to_string() == theirs.destination.to_string());
   }

@@ -41,6 +41,16 @@ TEST_CASE("NAT-PMP gives another port when the wanted one is taken, and the same
   CHECK(read_pmp(p.ask(pmp_map(1, 5007, 0, 100))).outer == 5007);
 }
 
+TEST_CASE("a lying mapper keeps to the port that it told, whatever a renewal asks for") {
+  for (const MapperLie lie : {MapperLie::maps_nothing, MapperLie::wrong_port}) {
+    PortMapperOptions o = both();
+    o.lie = lie;
+    MapperProbe p{o};
+    CHECK(read_pmp(p.ask(pmp_map(1, 5000, 6000, 100))).outer == 6000);
+    CHECK(read_pmp(p.ask(pmp_map(1, 5000, 7000, 100))).outer == 6000);
+  }
+}
+
 TEST_CASE("NAT-PMP deletes one mapping, or all of a host and protocol, and what is not there with success") {
   MapperProbe p{both()};
   for (std::uint16_t port = 5000; port < 5003; ++port) p.ask(pmp_map(1, port, port, 100));
