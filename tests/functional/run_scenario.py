@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 
-from lab import engines, runner, scenario
+from lab import engines, load, runner
 
 SKIPPED = 77
 WORSE = (0, SKIPPED, 1, 2)
@@ -26,8 +26,8 @@ def main() -> int:
     worst = 0
     for file in arguments.files:
         try:
-            answer = runner.run(scenario.load(file), arguments.engine)
-        except scenario.Bad as error:
+            answer = runner.run(load.load(file), arguments.engine)
+        except load.Bad as error:
             print(f"error: {error}", file=sys.stderr)
             worst = 2
             continue

@@ -1,5 +1,5 @@
 """A usual internet for tests: a public host, and NATs with two hosts behind each."""
-from . import scenario
+from . import load, scenario
 
 PUBLIC, OTHER = "11.0.0.1", "11.0.0.2"  # of the host "public"
 
@@ -42,4 +42,4 @@ def behind(routers: list[dict], carrier: dict | None = None, link: dict | None =
                         inner={"segment": f"lan{n}", "addresses": [f"192.168.{n}.1"]}, **further)]
         parts += [table("host", name=f"{name}{n}", attach={"segment": f"lan{n}", "addresses": [inner(n, number)]})
                   for number, name in enumerate("hg")]
-    return scenario.parse("\n".join(parts))
+    return load.parse("\n".join(parts))

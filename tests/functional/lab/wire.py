@@ -28,8 +28,8 @@ class Wire:
     def answers(self, expected: str) -> None:
         said = self.process.stdout.readline().strip()
         if said != expected:
-            status = self.process.poll()
-            raise RuntimeError(f"lab_wire: {said or 'ended'}" + (f" with {status}" if status is not None else ""))
+            self.process.kill()
+            raise RuntimeError(f"lab_wire said {said!r} instead of {expected!r} (status {self.process.wait()})")
 
     def tell(self, line: str) -> None:
         self.process.stdin.write(line + "\n")
