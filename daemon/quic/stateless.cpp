@@ -64,7 +64,9 @@ void Stateless::version_negotiation(Instant now, const PathAddress& from, const 
 
 void Stateless::reset(Instant now, const PathAddress& from, const ConnectionId& unknown, std::size_t size) {
   if (size <= kSmallestReset || !budget_.take(now)) return;
-  const std::size_t length = std::min(size - 1, kLargestReset);
+  // What is no larger than a reset may be one, of an endpoint that knows as little of us: one byte less each time would
+  // be twenty more of them for every stray packet.
+  const std::size_t length = size > kLargestReset ? kLargestReset : kSmallestReset;
   std::array<std::uint8_t, kLargestReset> random;
   const std::span filler = std::span{random}.first(length - NGTCP2_STATELESS_RESET_TOKENLEN);
   shared_.rng.fill(filler);

@@ -21,8 +21,9 @@ class Stateless {
         budget_{kAnswersPerSecond, kAnswersPerSecond} {}
 
   void version_negotiation(Instant now, const PathAddress& from, const ngtcp2_version_cid& asked);
-  /// RFC 9000 section 10.3: always shorter than what it answers and at least 21 bytes, so two endpoints that know
-  /// nothing of each other fall silent; none if that is impossible.
+  /// RFC 9000 section 10.3: always shorter than what it answers and at least 21 bytes; none if that is impossible. What may
+  /// be a reset itself is answered by the shortest one, so two endpoints that know nothing of each other fall silent at
+  /// once.
   void reset(Instant now, const PathAddress& from, const ConnectionId& unknown, std::size_t size);
   void retry(Instant now, const PathAddress& from, const ngtcp2_pkt_hd& initial);
   /// CONNECTION_CLOSE in an Initial.
