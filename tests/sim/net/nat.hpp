@@ -117,7 +117,7 @@ class NatBox {
   const std::vector<IpAddress>& addresses() const;
   /// Dynamic and static mappings that have not expired.
   std::size_t mappings(Instant now) const;
-  /// Where packets from `inner` to `remote` leave now, if such a mapping exists.
+  /// Where UDP packets from `inner` to `remote` would leave now, if such a mapping exists.
   std::optional<SocketAddress> outer_of(Instant now, const SocketAddress& inner, const SocketAddress& remote) const;
 
  private:
