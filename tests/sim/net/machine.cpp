@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "sim/net/net.hpp"
+#include "sim/net/tcp_segment.hpp"
 
 namespace pw::net {
 namespace {
@@ -125,10 +126,19 @@ std::pair<Interface*, std::optional<Drop>> Machine::way_out(const PathAddress& p
   return {by_gateway, std::nullopt};
 }
 
+bool Machine::owns(const IpAddress& address) const {
+  return std::ranges::any_of(interfaces_, [&](const Interface* i) { return i->has(address); });
+}
+
+std::optional<IpAddress> Machine::source_for(const IpAddress& destination) const {
+  if (destination.is_loopback() || owns(destination)) return destination;
+  const Interface* const interface = way_out({{}, {destination, 0}}).first;
+  return interface == nullptr ? std::nullopt : interface->address(destination.family());
+}
+
 void Machine::send(std::uint16_t port, const PathAddress& path, ByteView bytes, std::uint8_t ttl, Protocol protocol) {
   Packet packet{net_.next_packet_++, index_, protocol, ttl, {path.local, port}, path.remote, {bytes.begin(), bytes.end()}};
-  const bool own = path.remote.ip.is_loopback() ||
-                   std::ranges::any_of(interfaces_, [&](const Interface* i) { return i->has(path.remote.ip); });
+  const bool own = path.remote.ip.is_loopback() || owns(path.remote.ip);
   if (own && path.local.is_unspecified()) packet.source.ip = path.remote.ip;
   if (own || asleep()) {
     net_.sent(*this, packet);
@@ -143,8 +153,7 @@ void Machine::send(std::uint16_t port, const PathAddress& path, ByteView bytes, 
 }
 
 void Machine::arrive(Interface&, Packet packet) {
-  if (std::ranges::none_of(interfaces_, [&](const Interface* i) { return i->has(packet.destination.ip); }))
-    return net_.dropped(packet, Drop::no_route, name());
+  if (!owns(packet.destination.ip)) return net_.dropped(packet, Drop::no_route, name());
   // A program is called when a packet comes from the queue, never in the middle of another's sending.
   if (net_.delivering_) return take(std::move(packet));
   net_.push(net_.now_, {std::move(packet), nullptr, 0, index_, Leg::home});
@@ -166,7 +175,13 @@ void Machine::inject(const SocketAddress& from, std::uint16_t port, Buffer bytes
 void Machine::take(Packet packet) {
   if (asleep()) return net_.dropped(packet, Drop::machine_down, name());
   const auto socket = sockets_.find(key(packet.protocol, packet.destination.port));
-  if (socket == sockets_.end()) return net_.dropped(packet, Drop::no_listener, name());
+  if (socket == sockets_.end()) {
+    net_.dropped(packet, Drop::no_listener, name());
+    if (packet.protocol != Protocol::tcp) return;
+    if (const auto reset = refusal(packet.payload))
+      send(packet.destination.port, {packet.destination.ip, packet.source}, *reset, kDefaultTtl, Protocol::tcp);
+    return;
+  }
   if (waiting_.empty() && can_run()) {
     net_.arrived(*this, packet);
     return handle(packet, now());

@@ -62,13 +62,16 @@ class Machine : public Device {
 
   // ---- sockets and programs; a program must close (or kill) before it dies. Open or rearm makes it known here; closing
   // its last socket makes it forgotten, its timer too.
-  /// Bound to all addresses. 0 asks for an ephemeral port. None when it is taken.
+  /// Bound to all addresses. 0 asks for an ephemeral port. None when it is taken. A TCP segment to no socket is answered
+  /// with a reset, by the kernel: whatever programs do.
   std::optional<std::uint16_t> open(Program& program, std::uint16_t port, Protocol protocol = Protocol::udp);
   void close(std::uint16_t port, Protocol protocol = Protocol::udp);
   /// The process is gone: its sockets and timers, and what waited in them.
   void kill(Program& program);
   /// Its poll_timeout may have changed by something other than its handle_*.
   void rearm(Program& program);
+  /// The address that a packet there would have as source; none without a way out.
+  std::optional<IpAddress> source_for(const IpAddress& destination) const;
   /// From a socket of this machine. `path.local` unspecified: the interface with a route, its first address of the
   /// family (own segment before a gateway; in order of attachment). To an own or loopback address: straight back, at once.
   void send(std::uint16_t port, const PathAddress& path, ByteView bytes, std::uint8_t ttl = kDefaultTtl,
@@ -117,6 +120,7 @@ class Machine : public Device {
   Running* running(const Program& program);
   void forget(const Program& program);
   void changed();
+  bool owns(const IpAddress& address) const;
   std::pair<Interface*, std::optional<Drop>> way_out(const PathAddress& path) const;
 
   /// A packet for this machine itself.
