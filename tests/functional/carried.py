@@ -9,8 +9,9 @@ import struct
 import tempfile
 import time
 
-from lab import scenario, wire
+from lab import wire
 from lab.internet import Internet
+from lab.load import load
 
 SO_TIMESTAMPNS = 35  # not in Python's socket module
 PORT = 9470
@@ -26,7 +27,7 @@ class Carried:
         folder = pathlib.Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="peerwatch-wire-")))
         file = folder / "carried.toml"
         file.write_text(text)
-        self.net = Internet(scenario.load(file), "userspace")
+        self.net = Internet(load(file), "userspace")
         cleanup.callback(self.net.close)
         self.wire = wire.Wire(self.net)
         cleanup.callback(self.wire.close)
