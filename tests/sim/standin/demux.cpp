@@ -30,13 +30,15 @@ std::optional<Handle> Endpoint::Impl::handle_datagram(const PathAddress& from, B
   if (!parsed) return reject(RejectReason::malformed, from);
   const standin::Header& header = *parsed;
   Handle handle{header.destination};
-  if (const auto first = shared.first_ids.find(header.destination); first != shared.first_ids.end())
-    handle = first->second;
+  if (header.handshake())
+    if (const auto first = shared.first_ids.find(header.destination); first != shared.first_ids.end())
+      handle = first->second;
   if (Connection* c = find(handle)) {
     if (!frames) return handle;
     if (!c->read(now, header, *frames, bytes)) return reject(RejectReason::wrong_source, from);
+    // Its deadline is set when it is written, and until then the endpoint is due at once.
     if (!c->ended()) mark(*c);
-    settle(*c);
+    if (c->ended() || c->half_open() != c->counted_half_open) settle(*c);
     return handle;
   }
   if (const auto left = lingering.find(handle); left != lingering.end()) {
