@@ -1,6 +1,6 @@
 """Delay, loss, rate and the rest, seen through each kind of the laboratory's links, equal what was declared."""
 import lab
-lab.enter()
+lab.enter("nft", "conntrack", "tc")
 
 import collections
 import os

@@ -1,6 +1,6 @@
 """Ports, lives and limits of the laboratory's NAT mappings are those declared, as plain UDP sockets see them."""
 import lab
-lab.enter()
+lab.enter("nft", "conntrack")
 
 import statistics
 import time

@@ -1,6 +1,6 @@
 """An outsider (coturn's turnutils_natdiscovery) finds the laboratory's kernel NATs to be exactly what was declared."""
 import lab
-lab.enter()
+lab.enter("nft", "conntrack", "turnserver", "turnutils_natdiscovery")
 
 import contextlib
 import itertools

@@ -1,6 +1,6 @@
 """What befalls the laboratory's routers, and what their firewalls do, is what was declared, as plain sockets see it."""
 import lab
-lab.enter()
+lab.enter("nft", "conntrack")
 
 import select
 import socket

@@ -6,7 +6,7 @@ fault, 77 skipped. Logs of daemons go to standard error when something is not as
 PEERWATCH_PROGRAMS and PEERWATCH_LAB_WIRE say.
 """
 import lab
-lab.enter()
+lab.enter("nft", "conntrack", "turnserver", "turnutils_natdiscovery")
 
 import argparse
 import json
@@ -14,8 +14,7 @@ import sys
 
 from lab import engines, load, runner
 
-SKIPPED = 77
-WORSE = (0, SKIPPED, 1, 2)
+WORSE = (0, lab.SKIPPED, 1, 2)
 
 
 def main() -> int:
@@ -34,7 +33,7 @@ def main() -> int:
         for name, log in answer.pop("logs", {}).items():
             print(f"---- {name}\n{log}", file=sys.stderr)
         print(json.dumps(answer), flush=True)
-        status = SKIPPED if answer["skipped"] else 0 if answer["passed"] else 1
+        status = lab.SKIPPED if answer["skipped"] else 0 if answer["passed"] else 1
         worst = max(worst, status, key=WORSE.index)
     return worst
 

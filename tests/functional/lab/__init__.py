@@ -1,5 +1,6 @@
 """The laboratory: real daemons on real kernels, in network namespaces. docs/testing.md says what is where."""
 from .flat import OWN_ADDRESS, SUBNET, Host, Lab
-from .space import Space, die_with_parent, enter, run
+from .load import load as load_scenario
+from .space import SKIPPED, Space, die_with_parent, enter, run, skip
 
-__all__ = ["OWN_ADDRESS", "SUBNET", "Host", "Lab", "Space", "die_with_parent", "enter", "run"]
+__all__ = ["OWN_ADDRESS", "SKIPPED", "SUBNET", "Host", "Lab", "Space", "die_with_parent", "enter", "load_scenario", "run", "skip"]

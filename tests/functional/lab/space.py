@@ -1,21 +1,24 @@
 """Namespaces that are gone when the process is, and processes inside them.
 
 The test process moves into a network and a mount namespace of its own (as an ordinary user, into a user namespace too)
-before anything else happens. Everything it makes, named namespaces, links, mounts, lives inside: it cannot meet another
-run's, and the kernel removes it with the last process, however that ends. Children get a kill signal when we die.
+before anything else happens. Everything it makes, named namespaces, links, mounts, temporary files, lives inside: it cannot
+meet another run's, and the kernel removes it with the last process, however that ends. Children get a kill signal when we die.
 """
 import contextlib
 import ctypes
 import fcntl
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import typing
 
 ENTERED = "PEERWATCH_LAB_ENTERED"
+SKIPPED = 77  # exit status of what could not be run here (CMakeLists.txt tells ctest)
 PR_SET_PDEATHSIG = 1
 CLONE_NEWNET = 0x40000000
 SIOCETHTOOL = 0x8946
@@ -31,17 +34,31 @@ def run(*command: str, given: str | None = None) -> str:
     return done.stdout
 
 
-def enter() -> None:
-    """Replaces this process by itself inside fresh namespaces. Called first thing in every test file."""
+def skip(why: str) -> typing.NoReturn:
+    print(f"skipped: {why}", file=sys.stderr)
+    sys.exit(SKIPPED)
+
+
+def enter(*needs: str) -> None:
+    """Replaces this process by itself inside fresh namespaces. Called first thing in every test file. `needs`: programs
+    without which there is nothing to run."""
     if os.environ.get(ENTERED) == str(os.getpid()):
         run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
         os.mkdir("/run/netns")
+        os.mkdir("/run/tmp")
+        os.environ["TMPDIR"] = "/run/tmp"
         run("ip", "link", "set", "lo", "up")
         return
     os.environ[ENTERED] = str(os.getpid())  # unshare executes without forking: the id stays
     os.environ["PATH"] += ":/usr/sbin:/sbin"  # where an ordinary user's path does not lead: nft, tc, conntrack
-    own_user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    os.execvp("unshare", ["unshare", *own_user, "--net", "--mount", "--", sys.executable, "-B", *sys.argv])
+    missing = [program for program in needs if not shutil.which(program)]
+    if missing:
+        skip(f"needs {', '.join(missing)} (deploy/setup.sh --tests)")
+    fresh = ["unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--net", "--mount", "--"]
+    tried = subprocess.run([*fresh, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        skip(f"no namespaces here: {tried.stderr.strip()}")
+    os.execvp("unshare", [*fresh, sys.executable, "-B", *sys.argv])
 
 
 def die_with_parent() -> None:
