@@ -41,10 +41,9 @@ class Script {
     problem(std::string{"there is no "} + what + " " + config::quoted(name),
             meant ? "did you mean " + config::quoted(*meant) + "?" : "");
   }
-  /// Empty names were told when they were read.
   const Host* host(const std::string& name) {
     const Host* found = s_.host(name);
-    if (found == nullptr && !name.empty()) unknown("host", name, s_.hosts);
+    if (found == nullptr) unknown("host", name, s_.hosts);
     return found;
   }
   void daemon(const std::string& name) {
@@ -52,7 +51,7 @@ class Script {
     if (found != nullptr && !found->peers) problem("host " + config::quoted(name) + " runs no daemon: it has no peers");
   }
   void router(const std::string& name) {
-    if (s_.router(name) == nullptr && !name.empty()) unknown("router", name, s_.routers);
+    if (s_.router(name) == nullptr) unknown("router", name, s_.routers);
   }
 
   void act(const Do& d) {
@@ -66,7 +65,7 @@ class Script {
       case Act::reboot: return router(d.on);
       case Act::link: return link(d);
       case Act::addresses:
-        if (s_.router(d.on) == nullptr && s_.host(d.on) == nullptr && !d.on.empty())
+        if (s_.router(d.on) == nullptr && s_.host(d.on) == nullptr)
           problem("there is no host or router " + config::quoted(d.on));
         if (d.addresses.empty()) problem("addresses is empty");
         return;
@@ -75,9 +74,8 @@ class Script {
 
   void link(const Do& d) {
     for (const std::string& end : {d.on, d.to})
-      if (!end.empty() && s_.host(end) == nullptr && s_.router(end) == nullptr)
+      if (s_.host(end) == nullptr && s_.router(end) == nullptr)
         return problem("there is no host or router " + config::quoted(end));
-    if (d.on.empty() || d.to.empty()) return;
     if (d.on == d.to) return problem("from and to are the same");
     if (shared_segment(s_, d.on, d.to) == nullptr)
       problem(config::quoted(d.on) + " and " + config::quoted(d.to) + " are on no segment together");

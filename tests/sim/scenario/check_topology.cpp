@@ -35,7 +35,6 @@ class Topology {
     problems_.add(at.place, at.where + ": " + what, hint);
   }
   void name(std::map<std::string, std::string>& owners, const At& at, const std::string& name) {
-    if (name.empty()) return;  // told already
     const auto [other, is_new] = owners.try_emplace(name, at.where);
     if (!is_new) problem(at, "the name is that of " + other->second + " already");
   }
@@ -46,7 +45,6 @@ class Topology {
   }
 
   void attachment(const At& at, const std::string& which, const Attachment& a) {
-    if (a.segment.empty()) return;  // told already
     if (s_.segment(a.segment) == nullptr) unknown(at, "segment", a.segment, segments_);
     if (a.addresses.empty()) problem(at, which + " has no addresses");
     for (const IpAddress& address : a.addresses) {
@@ -58,11 +56,11 @@ class Topology {
   void router(const At& at, const Router& r) {
     attachment(at, "outer", r.outer);
     attachment(at, "inner", r.inner);
-    if (!r.outer.segment.empty() && r.outer.segment == r.inner.segment) problem(at, "outer and inner are one segment");
-    if (!inside_.insert(r.inner.segment).second && !r.inner.segment.empty())
+    if (r.outer.segment == r.inner.segment) return problem(at, "outer and inner are one segment");
+    if (!inside_.insert(r.inner.segment).second)
       problem(at, "segment " + config::quoted(r.inner.segment) + " has another router in front of it already");
     const auto is_v4 = [](const IpAddress& a) { return a.family() == Family::v4; };
-    if (r.options.nat && std::ranges::none_of(r.outer.addresses, is_v4))
+    if (r.options.nat && !r.outer.addresses.empty() && std::ranges::none_of(r.outer.addresses, is_v4))
       problem(at, "a NAT needs an IPv4 address outside");
   }
 
@@ -96,6 +94,7 @@ class Topology {
 
   /// A router whose way out leads back to itself.
   void circle(const At& at, const Router& r) {
+    if (r.outer.segment == r.inner.segment) return;  // told already
     std::set<const Router*> seen;
     for (const Router* up = &r; up != nullptr;) {
       if (!seen.insert(up).second) return problem(at, "the way out of it leads in a circle");

@@ -48,6 +48,8 @@ Loaded load(const std::string& file, std::string_view text) {
     read_script(fields, draft);
     if (draft.scenario.expects.empty() && !fields.has("expect")) fields.problem("has no [[expect]]: it shows nothing");
     fields.finish();
+  }
+  if (problems.empty()) {  // what could not be read would make what leans on it look wrong, too
     check_topology(draft, problems);
     check_script(draft, problems);
     fill_in_after(draft);

@@ -28,7 +28,7 @@ struct Draft {
 void read_topology(Fields& file, Draft& draft);
 /// After the topology: what a link change does not name is the segment's.
 void read_script(Fields& file, Draft& draft);
-/// Names, addresses, who is where. To be called once everything was read.
+/// Names, addresses, who is where. Both checks: only of a draft that was read without a problem.
 void check_topology(const Draft& draft, config::Problems& problems);
 /// Who can do what, and who can be asked for what.
 void check_script(const Draft& draft, config::Problems& problems);

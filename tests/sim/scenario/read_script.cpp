@@ -70,8 +70,8 @@ void read_pair(Fields& in, const char* key, Expect& out) {
 void read_nat_expectation(Fields& in, Expect& out) {
   const Raw* raw = in.raw("nat");
   if (std::holds_alternative<std::string>(raw->value)) {
-    in.read("nat", config::one_of<Translation>(), out.nat);
-    if (out.nat == Translation::translated) in.problem("nat = \"translated\" says too little: {mapping, filtering}");
+    const bool good = in.read("nat", config::one_of<Translation>(), out.nat);
+    if (good && out.nat == Translation::translated) in.problem("nat = \"translated\" says too little: {mapping, filtering}");
   } else {
     Fields nat{*raw, in.path("nat"), in.problems()};
     net::Dependence value{};

@@ -113,7 +113,8 @@ struct Loaded {
   bool ok() const { return problems.empty(); }
 };
 
-/// All that is wrong with it at once, each with the file, the place and the table.
+/// All that is wrong with it at once, each with the file, the place and the table. Whether the tables fit together is
+/// looked at only when each can be read.
 Loaded load(const std::string& file, std::string_view text);
 
 }  // namespace pw::sim::scenario
