@@ -1,8 +1,35 @@
 // Net: the simulated internet: virtual time, everything that is plugged together, and packets under way. Sans-IO like
 // the core: its driver (tests/sim/world.hpp in virtual time, the laboratory's wire process in real time) advances it.
 //
+// A newcomer's guide, from the outside in:
+//   Net          owns all below; time goes on by step and run_until alone
+//   Segment      a network that packets cross unchanged; knows who has which address          segment.hpp
+//   Interface    a plug in it, with an access link each way                                   segment.hpp
+//   Link, Wire   the conditions of one direction, and their state: delay, loss, rate …        link.hpp
+//   Machine      interfaces, sockets, a clock, programs; is frozen, stopped, put to sleep     machine.hpp
+//   Program      what runs there: a daemon, a server, a test's recorder                       machine.hpp
+//   Streams      a program that is a TCP                                                      streams.hpp
+//   Router       between an outer and inner segments: NatBox, Firewall, PortMapper            router.hpp
+//
+//   Net net{seed};
+//   Segment& core = net.add_segment("core", Link{.delay = 20ms});
+//   Segment& lan = net.add_segment("lan");
+//   Router& router = net.add_router("router", {.nat = NatOptions{}});
+//   router.attach_outer(core, {public_address});
+//   router.attach_inner(lan, {gateway_address});
+//   Machine& m = net.add_machine("alice");
+//   m.attach(lan, {alices_address});
+//   m.open(program, 9470);
+//   m.send(9470, {{}, remote}, bytes);        // under way
+//   net.run_until(net.now() + 1s);            // program.handle_arrival was called
+//
+// A packet passes: the sender's access link, the wire of the pair of plugs, the receiver's access link; a router sends it
+// on in the same way. Whoever ends its way says so, with a reason (Drop), to every Observer. Nothing is answered with
+// ICMP: what is lost is lost silently. Names of parts should be unique: generators go by them.
+//
 // Everything random comes from one seed. Each part has a generator of its own, derived from the seed and the part's
-// name or index, so that one part's draws never shift another's. Equal instants happen in the order of scheduling.
+// name, so that one part's draws never shift another's. Equal instants happen in the order of scheduling, packets and
+// actions before timers. A program is called by step alone, never in the middle of another's call.
 #pragma once
 
 #include <functional>
