@@ -42,6 +42,13 @@ void Dial::handle_resolved(Instant now, std::uint64_t id, const Result<std::vect
   if (lookups_.empty()) proceed(now);
 }
 
+bool Dial::go_on_without(Instant now, const SocketAddress& stranger) {
+  if (std::erase_if(candidates_, [&](const PathAddress& c) { return c.remote == stranger; }) == 0) return false;
+  if (candidates_.empty() || handshakes_ == kMaxHandshakes) return false;
+  proceed(now);
+  return step_ == Step::handshaking;
+}
+
 void Dial::proceed(Instant now) {
   step_ = Step::failed;
   if (candidates_.empty()) {
@@ -56,6 +63,7 @@ void Dial::proceed(Instant now) {
     return;
   }
   handle_ = *handle;
+  ++handshakes_;
   context_.owners.emplace(*handle, peer_);
   step_ = Step::handshaking;
 }

@@ -1,4 +1,5 @@
 // Dials that meet one another, go nowhere, or are too many.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "sim/checks.hpp"
@@ -56,6 +57,53 @@ TEST_CASE("a dial that fails lets the other side's in at once") {
   CHECK(w.run_until([&] { return lower.connected(upper) && upper.connected(lower); }, 600ms));
   REQUIRE_FALSE(lower.all<event::DialEnded>().empty());
   CHECK(lower.all<event::DialEnded>()[0].result == event::DialResult::failed);
+}
+
+TEST_CASE("a stranger who answers first at one of a peer's addresses does not keep the dial from the others") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    if (seed > 100) return {};
+    World w{seed};
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    Host& stranger = w.add("stranger");
+    a.membership.peers = {b.spec()};
+    // As a private address does that two networks have, or one's own.
+    for (const Host* other : {&stranger, &a})
+      a.membership.peers[0].addresses.push_back(other->spec().addresses.at(0));
+    std::rotate(a.membership.peers[0].addresses.begin(), a.membership.peers[0].addresses.begin() + seed % 3,
+                a.membership.peers[0].addresses.end());
+    b.membership.peers = {{a.id(), "a", false, {}}};
+    w.both_ways(a, stranger, {.delay = 1ms});
+    w.start_all();
+    if (!w.run_until([&] { return a.connected(b) && b.connected(a); }, 500ms)) return "not connected";
+    const auto ended = a.all<event::DialEnded>();
+    if (ended.size() != 1 || ended[0].result != event::DialResult::success) return "not one dial that succeeded";
+    if (a.count<event::DialStarted>() != 1) return "more than one dial";
+    std::size_t wrong = 0;
+    for (const auto& e : a.all<event::ConnectionFailed>())
+      if (e.peer == b.id()) wrong += e.error == event::ErrorType::tls;
+    if (wrong != 2) return "the strangers' answers were not told";
+    w.run_for(15s);
+    if (a.node().snapshot(w.now()).connections != 1) return "a connection too many";
+    return broken_rule(w);
+  });
+}
+
+TEST_CASE("where strangers answer at all of a peer's addresses the dial fails, once") {
+  World w{1};
+  Host& a = w.add("a");
+  Host& b = w.add("b");
+  a.membership.peers = {{b.id(), "b", false, {}}};
+  for (int i = 0; i < 6; ++i)
+    a.membership.peers[0].addresses.push_back(w.add("stranger " + std::to_string(i)).spec().addresses.at(0));
+  w.start_all();
+  REQUIRE(w.run_until([&] { return a.count<event::DialEnded>() > 0; }, 5s));
+  const auto ended = a.all<event::DialEnded>();
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].result == event::DialResult::failed);
+  CHECK(ended[0].error == event::ErrorType::tls);
+  CHECK(a.count<event::ConnectionFailed>() == 4);  // so many strangers are asked in one dial
+  CHECK(broken_rule(w) == "");
 }
 
 TEST_CASE("a connection that only the lower one still holds does not keep the upper one's dial out") {
