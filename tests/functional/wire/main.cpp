@@ -10,6 +10,7 @@
 #include "functional/wire/carrier.hpp"
 #include "functional/wire/commands.hpp"
 #include "functional/wire/report.hpp"
+#include "functional/wire/turn.hpp"
 
 namespace {
 
@@ -97,6 +98,7 @@ int run(const Options& options) {
     if (!cable) return complain(cable.error().detail, kFailed);
     cables.emplace(plug, std::move(*cable));
   }
+  lab::ask_for_quick_turns();
   return carry(*scenario, *plan, std::move(cables), options.seed);
 }
 
