@@ -91,8 +91,9 @@ struct NatBox::Impl {
     }
   }
 
-  Side& side_of(Protocol p) { return sides[static_cast<std::size_t>(p)]; }
-  const Side& side_of(Protocol p) const { return sides[static_cast<std::size_t>(p)]; }
+  /// Echoes of ICMP share UDP's: their remotes have port 0, which no UDP has.
+  Side& side_of(Protocol p) { return sides[p == Protocol::tcp ? 1 : 0]; }
+  const Side& side_of(Protocol p) const { return sides[p == Protocol::tcp ? 1 : 0]; }
 
   std::optional<std::size_t> index_of(const IpAddress& ip) const {
     const auto found = std::ranges::find(outer, ip);
