@@ -87,7 +87,15 @@ class Connection {
 
  private:
   /// What has to be said, again if it is lost.
-  enum Promise : std::uint8_t { kHello = 1, kAnswer = 2, kProof = 4, kDone = 8, kWindow = 16, kStreams = 32, kPing = 64 };
+  enum Promise : std::uint8_t {
+    kHello = 1,
+    kAnswer = 2,
+    kProof = 4,
+    kDone = 8,
+    kWindow = 16,
+    kStreams = 32,
+    kPing = 64
+  };
   enum class CloseKind : std::uint8_t { application, error };
 
   // connection_read.cpp
@@ -122,17 +130,18 @@ class Connection {
   const Stream* find(StreamId id) const { return const_cast<Connection*>(this)->find(id); }
   Parameters parameters() const;
   void fail(event::ErrorType error, std::string detail);
-  void end(Ending::Kind kind, bool local, event::ErrorType error, std::optional<std::uint64_t> code, std::string detail);
+  void end(Ending::Kind kind, bool local, event::ErrorType error, std::optional<std::uint64_t> code,
+           std::string detail);
 
   Shared& shared_;
   const Handle handle_;
   const bool dialled_;
   bool pinned_;
-  bool complete_ = false;     // both nonces and keys are known here
+  bool complete_ = false;  // both nonces and keys are known here
   bool established_ = false;
   bool ack_owed_ = false;
-  std::uint8_t probes_ = 0;   // packets that may go whatever the window says
-  bool paced_ = false;        // something waits for the pacer only
+  std::uint8_t probes_ = 0;  // packets that may go whatever the window says
+  bool paced_ = false;       // something waits for the pacer only
   bool sent_since_heard_ = false;
   std::uint8_t promises_ = 0;
   std::optional<PeerId> expected_;
@@ -156,10 +165,10 @@ class Connection {
   std::vector<Buffer> datagrams_;
 
   std::vector<Stream> streams_;
-  std::size_t turn_ = 0;       // the stream that writes next
-  std::uint64_t opened_ = 0;   // streams of ours so far
+  std::size_t turn_ = 0;      // the stream that writes next
+  std::uint64_t opened_ = 0;  // streams of ours so far
   std::uint64_t max_opened_ = 0;
-  Intervals peers_streams_;    // of the peer, by their order, that were ever seen
+  Intervals peers_streams_;  // of the peer, by their order, that were ever seen
   std::uint64_t max_peers_streams_;
   std::uint64_t data_sent_ = 0;
   std::uint64_t max_data_out_ = 0;

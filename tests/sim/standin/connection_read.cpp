@@ -16,7 +16,8 @@ constexpr std::size_t kMaxRanges = 32;   // of received packets that are remembe
 
 std::string printable(ByteView text) {
   std::string out{as_text(text.first(std::min(text.size(), kMaxReason)))};
-  std::ranges::replace_if(out, [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::ranges::replace_if(
+      out, [](char c) { return c < ' ' || c > '~'; }, '?');
   return out;
 }
 
@@ -162,8 +163,7 @@ void Connection::read_hello(Reader& in) {
   const auto parameters = in.get<Parameters>();
   const auto protocol = in.get<std::uint64_t>();
   if (dialled_ || !in.ok() || peers_.idle_timeout != Duration{}) return;
-  if (protocol != digest(as_bytes(shared_.options.alpn), 0))
-    return fail(ErrorType::tls, "no common protocol (ALPN)");
+  if (protocol != digest(as_bytes(shared_.options.alpn), 0)) return fail(ErrorType::tls, "no common protocol (ALPN)");
   peers_ = parameters;
   complete(nonce, nonce_);
   promises_ |= kAnswer;

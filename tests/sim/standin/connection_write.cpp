@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxSegments = 16;  // in one Transmit
 constexpr std::size_t kMaxReason = 128;
-constexpr std::size_t kMaxRanges = 8;     // in one acknowledgement: losses that are older were told before
-constexpr std::size_t kLimitFrame = 13;   // the longest of those that tell a limit
+constexpr std::size_t kMaxRanges = 8;    // in one acknowledgement: losses that are older were told before
+constexpr std::size_t kLimitFrame = 13;  // the longest of those that tell a limit
 
 }  // namespace
 
@@ -123,14 +123,14 @@ void Connection::write_streams(Writer& out, Sent& packet) {
 }
 
 bool Connection::has_more() const {
-  return std::ranges::any_of(streams_, [&](const Stream& s) { return s.next(1, max_data_out_ - data_sent_).has_value(); });
+  return std::ranges::any_of(streams_,
+                             [&](const Stream& s) { return s.next(1, max_data_out_ - data_sent_).has_value(); });
 }
 
 /// One packet; 0 when there is nothing to say, or nothing may be said now.
 std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer) {
   if (half_open() && credit_ < kUdpPayload) return 0;
-  const bool windows =
-      std::ranges::any_of(streams_, [](const Stream& s) { return s.owes_window; });
+  const bool windows = std::ranges::any_of(streams_, [](const Stream& s) { return s.owes_window; });
   const bool something = promises_ != 0 || windows || !datagrams_.empty() || (established_ && has_more());
   paced_ = something && recovery_.has_room() && recovery_.paced_until() > now;
   const bool may = something && (probes_ > 0 || (recovery_.has_room() && !paced_));

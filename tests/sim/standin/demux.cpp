@@ -82,7 +82,7 @@ std::optional<Handle> Endpoint::Impl::handle_unknown(const standin::Header& head
 
 void Endpoint::Impl::send_reset(std::uint64_t id, const PathAddress& to, std::size_t size) {
   if (size <= kSmallestReset || !answers.take(now)) return;
-  Buffer packet(std::min(size - 1, kLargestReset));
+  Buffer packet(size > kLargestReset ? kLargestReset : kSmallestReset);
   shared.rng.fill(packet);
   packet[0] = static_cast<std::uint8_t>(standin::kFirstOfShort | (packet[0] & 0x3f));
   standin::Writer out{std::span{packet}.last(kResetTrailer)};

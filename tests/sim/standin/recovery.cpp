@@ -6,10 +6,10 @@
 namespace pw::quic::standin {
 namespace {
 
-constexpr std::uint64_t kReordering = 3;                   // RFC 9002 section 6.1.1
-constexpr std::uint64_t kMinWindow = 2 * kUdpPayload;      // section 7.2
-constexpr std::uint64_t kBurst = 10 * kUdpPayload;         // section 7.7
-constexpr unsigned kMaxBackoff = 16;                       // doublings; the idle timeout comes long before
+constexpr std::uint64_t kReordering = 3;               // RFC 9002 section 6.1.1
+constexpr std::uint64_t kMinWindow = 2 * kUdpPayload;  // section 7.2
+constexpr std::uint64_t kBurst = 10 * kUdpPayload;     // section 7.7
+constexpr unsigned kMaxBackoff = 16;                   // doublings; the idle timeout comes long before
 
 bool covered(std::span<const Interval> ranges, std::uint64_t number) {
   return std::ranges::any_of(ranges, [&](const Interval& r) { return r.from <= number && number < r.to; });

@@ -1,5 +1,5 @@
-// What was sent and is not acknowledged: round-trip times, loss, probe time-outs and a congestion window, after RFC 9002
-// (one packet number space, New Reno, a pacer that lets bursts of ten go, no persistent congestion).
+// What was sent and is not acknowledged: round-trip times, loss, probe time-outs and a congestion window, after RFC
+// 9002 (one packet number space, New Reno, a pacer that lets bursts of ten go, no persistent congestion).
 #pragma once
 
 #include <cstdint>

@@ -16,10 +16,7 @@ namespace pw::quic::standin {
 
 struct Shared {
   Shared(Options o, const PeerId& id, Rng r)
-      : options{std::move(o)},
-        self{id},
-        rng{std::move(r)},
-        reset_key{digest(options.static_secret, 1)} {}
+      : options{std::move(o)}, self{id}, rng{std::move(r)}, reset_key{digest(options.static_secret, 1)} {}
 
   /// From the connection ID and a secret that survives a restart, like QUIC's (RFC 9000 section 10.3.2).
   std::uint64_t reset_token(std::uint64_t id) const { return spread(id ^ reset_key); }

@@ -1,5 +1,5 @@
-// One bidirectional stream: bytes on their way out until they are acknowledged, bytes that came in until all before them
-// did. Nobody can reset a stream through the endpoint's door, so there are no resets here.
+// One bidirectional stream: bytes on their way out until they are acknowledged, bytes that came in until all before
+// them did. Nobody can reset a stream through the endpoint's door, so there are no resets here.
 #pragma once
 
 #include <optional>
@@ -50,7 +50,7 @@ struct Stream {
     Buffer bytes;
   };
 
-  Buffer out_;            // from base_ on, after head_ bytes that are done with
+  Buffer out_;  // from base_ on, after head_ bytes that are done with
   std::size_t head_ = 0;
   std::uint64_t base_ = 0;  // all before it is acknowledged
   std::uint64_t sent_ = 0;

@@ -1,6 +1,6 @@
-// The stand-in's packets: a header, frames, and a tag over both. What any version of QUIC has in common is kept (RFC 8999),
-// so that whoever looks on sees first bytes and connection IDs; sizes are close to QUIC's. Nothing is secret: the tag
-// only tells damage, and packets of one connection from another's.
+// The stand-in's packets: a header, frames, and a tag over both. What any version of QUIC has in common is kept (RFC
+// 8999), so that whoever looks on sees first bytes and connection IDs; sizes are close to QUIC's. Nothing is secret:
+// the tag only tells damage, and packets of one connection from another's.
 //
 //   handshake: 0xc0 (may begin a connection) or 0xe0, version 4, 8, destination 8, 8, source 8, number 8, frames, tag 8
 //   else:      0x40, destination 8, number 8, frames, tag 8
@@ -74,7 +74,7 @@ class Writer {
  public:
   explicit Writer(std::span<std::uint8_t> out) : out_{out} {}
   template <class T>
-    requires std::is_trivially_copyable_v<T>
+  requires std::is_trivially_copyable_v<T>
   void put(const T& value) {
     std::memcpy(out_.data() + used_, &value, sizeof value);
     used_ += sizeof value;
@@ -102,8 +102,7 @@ class Reader {
  public:
   explicit Reader(ByteView in) : in_{in} {}
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  T get() {
+  requires std::is_trivially_copyable_v<T> T get() {
     T value{};
     const ByteView v = bytes(sizeof value);
     if (ok_) std::memcpy(&value, v.data(), sizeof value);
@@ -146,8 +145,8 @@ inline void put(Writer& out, const Header& h) {
   out.put(h.number);
 }
 
-/// As much of a header as there is, none if it is another protocol's. `frames`: what is between it and the tag, if all of
-/// it is there.
+/// As much of a header as there is, none if it is another protocol's. `frames`: what is between it and the tag, if all
+/// of it is there.
 inline std::optional<Header> parse(ByteView packet, std::optional<ByteView>& frames) {
   Header h;
   Reader r{packet};
