@@ -11,7 +11,7 @@ from lab.internet import Internet
 from lab.scenario import MAPPINGS
 
 OUTSIDE_PORT = 7000
-LIFE = 2.0         # seconds, of mappings whose end is waited for
+LIFE = 3.0         # seconds, of mappings whose end is waited for
 FIRST, LAST = 20000, 29999
 
 
@@ -133,8 +133,10 @@ class Life(Mapped):
         began = time.monotonic()
         first = [[plain.seen(mine, self.outside) for mine in kind] for kind in (quiet, owned, asked)]
 
-        def open_ones(kind, where):
-            return [plain.receive(mine, plain.send(self.outside, to), 0.1) is not None for mine, to in zip(kind, where)]
+        other_port = self.public(port=OUTSIDE_PORT + 1)
+
+        def open_ones(kind, where, asking=None):
+            return [plain.receive(mine, plain.send(asking or self.outside, to), 0.1) is not None for mine, to in zip(kind, where)]
 
         def at(share: float) -> None:
             time.sleep(max(0, began + share * LIFE - time.monotonic()))
@@ -144,14 +146,28 @@ class Life(Mapped):
         for mine in owned:
             plain.send(mine, (sketch.PUBLIC, OUTSIDE_PORT))
         self.assertEqual(open_ones(asked, first[2]), every)
-        at(1.4)
+        at(1.3)
         refreshed = [nat.get("inbound_refreshes", False) for nat in self.NATS]
         self.assertEqual(open_ones(owned, first[1]), every)
+        self.assertEqual(open_ones(asked, first[2], other_port),
+                         [refreshes and nat.get("filtering", MAPPINGS[2]) != MAPPINGS[2]
+                          for refreshes, nat in zip(refreshed, self.NATS)])
         self.assertEqual(open_ones(asked, first[2]), refreshed)
         self.assertEqual(open_ones(quiet, first[0]), [False] * len(self.NATS))
         # A flow that is dead gets another port from a random allocator.
         again = [plain.seen(mine, self.outside) for mine in quiet[:-1]]
         self.assertTrue(all(a is not None and a != b for a, b in zip(again, first[0])))
+
+
+    def test_a_kept_port_is_asked_for_and_not_forced_as_long_as_the_mapping_lives(self):
+        accepting, stranger = len(self.NATS) - 1, self.public(sketch.OTHER)
+        mine = self.inside(accepting)
+        for _ in range(2):
+            outer = plain.seen(mine, self.outside)
+            self.assertEqual(outer[1], mine.getsockname()[1])
+            time.sleep(0.7 * LIFE)
+        self.assertFalse(plain.reaches(stranger, outer, mine), "it is tracked as an early probe")
+        self.assertNotIn(plain.seen(mine, stranger), (None, outer))
 
 
 class Room(Mapped):

@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from lab import plain, sketch
+from lab import load, plain, sketch
 from lab.internet import Internet
 from lab.scenario import MAPPINGS
 
@@ -175,6 +175,28 @@ class Wall(Routed):
 
         arrives(1.0)  # the kernel lets a second's worth through at once
         self.assertAlmostEqual(arrives(1.0), rate, delta=0.05 * rate)
+
+
+class DualStack(unittest.TestCase):
+    SCENARIO = "\n".join([
+        'about = "IPv6 is routed beside IPv4 that is translated"', sketch.table("segment", name="internet"),
+        sketch.table("segment", name="lan"),
+        sketch.table("router", name="home", outer={"segment": "internet", "addresses": ["11.0.1.1", "2001:db8::1:1"]},
+                     inner={"segment": "lan", "addresses": ["192.168.1.1", "2001:db8:1::1"]}, behind=["2001:db8:1::/48"],
+                     nat={}, firewall={"stateful": True}),
+        sketch.table("host", name="h", attach={"segment": "lan", "addresses": ["192.168.1.2", "2001:db8:1::2"]}),
+        sketch.table("host", name="public", attach={"segment": "internet", "addresses": ["11.0.0.1", "2001:db8::2"]})])
+
+    def test_routes_ipv6_and_lets_in_answers_only_beside_translated_ipv4(self):
+        net, sockets = Internet(load.parse(self.SCENARIO), "kernel"), plain.Sockets()
+        self.addCleanup(net.close)
+        self.addCleanup(sockets.close)
+        inside6, outside6 = sockets.at(net.hosts["h"], "2001:db8:1::2"), sockets.at(net.hosts["public"], "2001:db8::2", PORT)
+        self.assertFalse(plain.reaches(outside6, inside6.getsockname(), inside6))
+        self.assertEqual(plain.seen(inside6, outside6), inside6.getsockname()[:2], "nobody translates it")
+        self.assertTrue(plain.reaches(outside6, inside6.getsockname(), inside6))
+        inside4, outside4 = sockets.at(net.hosts["h"], "192.168.1.2"), sockets.at(net.hosts["public"], "11.0.0.1", PORT)
+        self.assertEqual(plain.seen(inside4, outside4)[0], "11.0.1.1")
 
 
 class Hairpin(Routed):

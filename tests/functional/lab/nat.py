@@ -121,6 +121,10 @@ def ruleset(nat: Nat, pool: list[str], seed: int) -> str:
         inbound = 'iifname "wan" oifname "lan" meta l4proto udp'
         rules += learn(f"{inbound} ct direction reply", "ct reply ip daddr . ct reply proto-dst", FROM)
         rules += learn(f"{inbound} ct direction original", ASKED, "ct reply ip saddr . ct reply proto-src")
+        if nat.filtering != INDEPENDENT:  # who got in had been sent to
+            sender = "ip saddr . udp sport" if looks_at_port else "ip saddr"
+            rules += [f"{inbound} ct direction reply update @sent {{ ct reply ip daddr . ct reply proto-dst . {sender} }}",
+                      f"{inbound} ct direction original update @sent {{ {ASKED} . {sender} }}"]
     if nat.hairpin == "external-source":
         rules += learn_new(f"{ACROSS} ct direction original", ASKED if looks_at_port else "ct original ip daddr")
         if nat.filtering != INDEPENDENT:
