@@ -4,8 +4,9 @@
 
 namespace pw::lab {
 
-/// A short time slice (Linux 6.12 and later: who asks for little at a time gets it sooner) and, for those who may, a
-/// higher priority. Neither is needed, so that neither may fail loudly.
-void ask_for_quick_turns();
+/// Real time for those who may (true): on a machine with ten others at work, packets are then 0.04 ms late instead of 3.
+/// The kernel keeps a share of each processor for everybody else (sched_rt_runtime_us). Else a short time slice (Linux
+/// 6.12 and later: who asks for little at a time gets it sooner).
+bool ask_for_quick_turns();
 
 }  // namespace pw::lab
