@@ -30,6 +30,13 @@ std::vector<IpAddress> other_addresses(std::vector<IpAddress> addresses) {
   return addresses;
 }
 
+/// What a NAT translates to; IPv6 stays.
+std::vector<IpAddress> other_pool(std::vector<IpAddress> addresses) {
+  for (IpAddress& a : addresses)
+    if (a.family() == Family::v4) a = other_address(a);
+  return addresses;
+}
+
 bool is_of_a_router(FaultKind kind) { return kind == FaultKind::nat_reboot || kind == FaultKind::nat_addresses; }
 
 bool is_of_a_machine(FaultKind kind) {
@@ -243,8 +250,8 @@ void Faults::begin(Active& a) {
       return tell_forgotten(*plan.router);
     case FaultKind::nat_addresses:
       PW_CHECK(plan.router->nat());
-      a.pool = plan.router->nat()->addresses();
-      plan.router->change_addresses(other_addresses(a.pool));
+      a.pool = plan.router->outer().addresses;
+      plan.router->change_addresses(other_pool(a.pool));
       return tell_forgotten(*plan.router);
     case FaultKind::names_down:
       world_.names.up = false;

@@ -28,6 +28,11 @@ std::string text_of(const event::Record& record) {
   return out;
 }
 
+std::string text_of(const net::Packet& p) {
+  return "packet " + std::to_string(p.id) + ", " + std::to_string(p.payload.size()) + " bytes from " +
+         p.source.to_string() + " to " + p.destination.to_string();
+}
+
 }  // namespace
 
 void Journal::note(const std::string& text) { out_ << at(world_.now()) << "     " << text << '\n'; }
@@ -54,12 +59,26 @@ void Journal::answered(Instant, const Host& host, event::Ticket ticket, const ev
                  (answer ? "done" : std::string{pw::name(answer.error().code)} + ", " + answer.error().detail));
 }
 
+void Journal::sent(Instant, const net::Machine& from, const net::Packet& packet) {
+  if (packets_) note(text_of(packet) + " leaves " + from.name());
+}
+
+void Journal::arrived(Instant, const net::Machine& where, const net::Packet& packet) {
+  if (packets_) note(text_of(packet) + " arrives at " + where.name());
+}
+
+void Journal::dropped(Instant, const net::Packet& packet, net::Drop why, std::string_view where) {
+  if (packets_) note(text_of(packet) + " ends at " + std::string{where} + ": " + std::string{pw::name(why)});
+}
+
 void Digest::mix(std::uint64_t value) { value_ = (value_ ^ value) * 1099511628211ULL; }
 
 void Digest::recorded(Instant t, const Host& host, const event::Record& record) {
   mix(static_cast<std::uint64_t>(t.time_since_epoch().count()));
   mix(host.index());
   mix(record.event.index());
+  // What a bent packet looks like depends on keys, which are never the same.
+  if (std::holds_alternative<event::PacketRejected>(record.event)) return;
   for (const char c : text_of(record)) mix(static_cast<std::uint8_t>(c));
 }
 

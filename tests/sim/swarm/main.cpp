@@ -27,6 +27,7 @@ constexpr std::string_view kHelp = R"(sim_swarm: daemons in random simulated net
   --jobs J         processes at once (as many as cores)
   --stop-at-first  no further seeds after one that failed
   --seed S         one seed, with a log of all that happened: who is where, faults, events, by virtual seconds
+  --packets        with --seed: each packet too
 
 Prints a line for each seed that failed, with the first rule that was broken. Every tenth seed runs twice and must do the
 same again. Exit status: 0 when all seeds are clean, 1 when not, 2 when an option is wrong.
@@ -40,6 +41,7 @@ struct Arguments {
   std::uint64_t jobs = std::max(1U, std::thread::hardware_concurrency());
   double hours = 0;
   bool stop_at_first = false;
+  bool packets = false;
 };
 
 template <class T>
@@ -53,8 +55,8 @@ std::string parse(int argc, char** argv, Arguments& a) {
   constexpr std::uint64_t kMost = 1'000'000'000'000;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
-    if (option == "--stop-at-first") {
-      a.stop_at_first = true;
+    if (option == "--stop-at-first" || option == "--packets") {
+      (option == "--packets" ? a.packets : a.stop_at_first) = true;
       continue;
     }
     const std::string_view value = i + 1 < argc ? argv[++i] : "";
@@ -91,6 +93,7 @@ std::string run(std::uint64_t seed, RandomWorldOptions options) {
 int replay(const Arguments& a) {
   RandomWorldOptions options = options_of(a);
   options.log = &(std::cout << std::unitbuf);  // also when the seed brings it down
+  options.log_packets = a.packets;
   const std::string wrong = RandomWorld{*a.only, options}.run();
   std::cout << "seed " << *a.only << ": " << (wrong.empty() ? "clean" : wrong) << '\n';
   return wrong.empty() ? 0 : kFailed;

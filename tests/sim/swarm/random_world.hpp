@@ -17,6 +17,7 @@ struct RandomWorldOptions {
   std::size_t nodes = 8;
   Duration chaos{};           // how long things go wrong; 0: drawn, one to two minutes
   std::ostream* log = nullptr;
+  bool log_packets = false;
   bool digest = false;
 };
 
@@ -53,6 +54,7 @@ class RandomWorld {
   struct View {
     bool held = false;
     bool listed = false;
+    bool dials = false;
     bool reaches = false;
     bool denied = false;
   };

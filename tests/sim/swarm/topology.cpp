@@ -9,6 +9,10 @@ namespace {
 
 using net::Dependence;
 
+// To and from the router. Nothing is nearer than that.
+constexpr Duration kLanDelay = 200us;
+constexpr Duration kCarrierDelay = 5ms;
+
 IpAddress ip(const std::string& text) {
   const auto parsed = IpAddress::parse(text);
   PW_CHECK(parsed);
@@ -27,7 +31,7 @@ net::NatOptions draw_nat(Rng& rng) {
   nat.ports = any<net::PortAllocation>(rng);
   nat.step = rng.chance(0.5) ? 1 : -2;
   nat.hairpin = rng.chance(0.5) ? net::Hairpin::none : net::Hairpin::external_source;
-  nat.timeout = rng.chance(0.5) ? Duration{30s} : Duration{120s};
+  nat.timeout = rng.chance(0.3) ? Duration{30s} : Duration{120s};
   nat.inbound_refreshes = rng.chance(0.5);
   nat.input_accepts = rng.chance(0.3);
   return nat;
@@ -71,7 +75,9 @@ Topology::Topology(World& world, std::size_t hosts, Rng& rng) : world_{world} {
 
 std::size_t Topology::add_site(Site site, const Link& access, std::vector<IpAddress> inner,
                                std::vector<net::Prefix> behind) {
-  site.segment = &world_.net.add_segment(site.name);
+  Link cable;
+  cable.delay = site.name == "carrier" ? kCarrierDelay : kLanDelay;
+  site.segment = &world_.net.add_segment(site.name, cable);
   site.router = &world_.net.add_router(site.name, site.options);
   site.router->attach_outer(*sites_[site.parent].segment, site.outer, access);
   site.router->attach_inner(*site.segment, std::move(inner), behind);
@@ -132,8 +138,9 @@ void Topology::place(std::size_t index, Rng& rng) {
   p.addresses = {ip(site.lan + "." + number)};
   if (!site.lan6.empty() && (index != 0 || rng.chance(0.5))) p.addresses.push_back(ip(site.lan6 + ":" + number));
   // Who is open to everybody by a mapping has no firewall in front; a carrier maps nothing for anybody.
-  const bool home = site.name.starts_with("home");
-  if (home && !site.options.firewall.stateful && rng.chance(0.4))
+  const bool open = site.name.starts_with("home") && !site.options.firewall.stateful;
+  // Nor may a mapping end while a session that uses it is silent.
+  if (open && site.options.nat->timeout >= 120s && rng.chance(0.6))
     p.mapped = SocketAddress{site.outer.front(), static_cast<std::uint16_t>(Host::kPort + site.hosts - 1)};
   net::Machine& machine = world_.net.add_machine(p.name);
   machine.attach(*site.segment, p.addresses, index == 0 ? draw_access(rng) : Link{});
@@ -170,17 +177,31 @@ bool Topology::udp_passes(std::size_t site) const {
   return true;
 }
 
+bool Topology::has_v6(std::size_t host) const {
+  return std::ranges::any_of(places_[host].addresses, [](const IpAddress& x) { return x.family() == Family::v6; });
+}
+
+bool Topology::may_meet(std::size_t a, std::size_t b) const {
+  return reaches(a, b) || reaches(b, a) || (has_v6(a) && has_v6(b)) || places_[a].mapped || places_[b].mapped;
+}
+
 bool Topology::reaches(std::size_t from, std::size_t to, const SocketAddress& at) const {
   const Place& a = places_[from];
   const Place& b = places_[to];
   const bool own = std::ranges::find(b.addresses, at.ip) != b.addresses.end() && at.port == Host::kPort;
   const bool mapped = b.mapped == at;
   if (!own && !mapped) return false;
+  if (at.ip.family() == Family::v6 && !has_v6(from)) return false;
   if (a.site == b.site) return own || sites_[b.site].options.nat->hairpin != net::Hairpin::none;
   if (!udp_passes(a.site) || !udp_passes(b.site)) return false;
-  if (at.ip.family() == Family::v6)
-    return std::ranges::any_of(a.addresses, [](const IpAddress& x) { return x.family() == Family::v6; }) &&
-           !sites_[b.site].options.firewall.stateful;
+  if (at.ip.family() == Family::v6) return !sites_[b.site].options.firewall.stateful;
+  // What the other side once sent by itself, to that address or when its router had forgotten the session, has another
+  // mapping, which takes the answers away as long as there are any.
+  if (mapped && sites_[b.site].forgot) return false;
+  if (mapped && std::ranges::any_of(a.addresses, [&](const IpAddress& x) {
+        return x.family() == Family::v4 && reaches(to, from, SocketAddress{x, Host::kPort});
+      }))
+    return false;
   // Outwards from one network to the next, as routers do, until somebody owns the address.
   const std::size_t where = mapped ? sites_[b.site].parent : b.site;
   if (!within(a.site, where)) return false;
@@ -209,6 +230,11 @@ std::vector<HostPort> Topology::addresses(std::size_t host) const {
   if (p.mapped) out.push_back({p.mapped->ip.to_string(), p.mapped->port});
   out.push_back({p.name + ".example", p.mapped ? p.mapped->port : Host::kPort});
   return out;
+}
+
+void Topology::configure_anew(net::Router& router) {
+  for (Site& s : sites_) s.forgot |= s.router == &router;
+  configure(router);
 }
 
 void Topology::configure(net::Router& router) const {

@@ -16,16 +16,19 @@ class Topology {
   Topology(World& world, std::size_t hosts, Rng& rng);
 
   /// Whether packets from one host to that address (numeric or a name) get to the other's daemon, and answers back, while
-  /// nothing is wrong: addresses of its machine that routers lead to, and static mappings. Not what traversal could do.
+  /// nothing is wrong: addresses of its machine that routers lead to, and static mappings, for sure and not by luck. Not
+  /// what traversal could do.
   bool reaches(std::size_t from, std::size_t to, const HostPort& address) const;
   /// Some address of the other does.
   bool reaches(std::size_t from, std::size_t to) const;
+  /// One reaches the other, or they meet by chance: two firewalls that both let answers in, when both dial.
+  bool may_meet(std::size_t a, std::size_t b) const;
   /// By numbers and, last, by name: everything that somebody could write into a configuration for it.
   std::vector<HostPort> addresses(std::size_t host) const;
   const std::string& name(std::size_t host) const { return places_[host].name; }
 
-  /// What a router's owner has configured: after it forgot everything.
-  void configure(net::Router& router) const;
+  /// A router forgot everything: what its owner has configured is there again.
+  void configure_anew(net::Router& router);
   /// Routers with a NAT.
   const std::vector<net::Router*>& nats() const { return nats_; }
   std::string to_string() const;
@@ -42,6 +45,7 @@ class Topology {
     std::string lan;               // the first three bytes of its addresses
     std::string lan6;
     std::size_t hosts = 0;
+    bool forgot = false;
   };
   struct Place {
     std::string name;
@@ -54,8 +58,10 @@ class Topology {
   std::size_t add_blocked(Rng& rng);
   std::size_t add_site(Site site, const Link& access, std::vector<IpAddress> inner, std::vector<net::Prefix> behind);
   void place(std::size_t site, Rng& rng);
+  void configure(net::Router& router) const;
   void draw_distances(Rng& rng);
   bool reaches(std::size_t from, std::size_t to, const SocketAddress& at) const;
+  bool has_v6(std::size_t host) const;
   bool udp_passes(std::size_t site) const;
   bool within(std::size_t site, std::size_t outer) const;
 
