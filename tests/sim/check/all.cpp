@@ -1,8 +1,12 @@
 #include "sim/check/all.hpp"
 
+#include "sim/check/amplification.hpp"
 #include "sim/check/bounds.hpp"
+#include "sim/check/causes.hpp"
 #include "sim/check/deadlines.hpp"
 #include "sim/check/legality.hpp"
+#include "sim/check/storm.hpp"
+#include "sim/check/unsolicited.hpp"
 
 namespace pw::sim {
 
@@ -13,7 +17,11 @@ std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   rules.push_back(std::move(truth));
   rules.push_back(std::make_unique<Legality>());
   rules.push_back(std::make_unique<DeadlinesKept>(world, ground));
+  rules.push_back(std::make_unique<Causes>(world, ground));
   rules.push_back(std::make_unique<Bounds>(ground));
+  rules.push_back(std::make_unique<Storm>(world, ground));
+  rules.push_back(std::make_unique<Amplification>(world, ground));
+  rules.push_back(std::make_unique<Unsolicited>(world, ground));
   return rules;
 }
 

@@ -17,6 +17,13 @@ constexpr Duration kProbeInPause = Liveness::kMinTimeout;
 /// The two ends of a handshake that loses packets believe in their session that far apart.
 constexpr Duration kHandshakes = 30s;
 
+constexpr Duration kBacklog = 2min;
+/// After losses or a pause QUIC's window is down to two packets, and what waits goes out bit by bit.
+constexpr Duration kRecovery = 3s;
+
+constexpr Duration kOutageFelt = 15s;
+constexpr std::size_t kAfterOutage = 2;
+
 std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
 
 }  // namespace
@@ -60,9 +67,22 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
     complain(host.name() + at_text(at) + "a path was called dead before eight probes had their time (of " +
              e.peer.to_short() + ")");
   }
-  const std::size_t needed = e.to == PathHealth::dead ? Liveness::kDeadAfter : 1;
-  const Alarm alarm{at, &host, e.peer, e.to, p.last_proof, needed, ground_.relation(host, e.peer).flow};
+  std::size_t needed = e.to == PathHealth::dead ? Liveness::kDeadAfter : 1;
+  // Shortly after an outage QUIC holds probes back (its window is down, its timer backed off): they count as unanswered,
+  // but never went out.
+  if (needed > kAfterOutage && after_outage(at, host, e.peer, p)) needed = kAfterOutage;
+  if (e.to == PathHealth::dead) p.dead_at = at;
+  const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
+  const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.relation(host, e.peer).flow};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
+}
+
+bool Causes::after_outage(Instant at, const Host& host, const PeerId& peer, const Path& p) const {
+  const Instant from = at - kOutageFelt;
+  if (p.dead_at >= from || ground_.was_paused(host.machine().index(), from, at)) return true;
+  return std::ranges::any_of(ground_.hosts_of(peer), [&](const Host* other) {
+    return ground_.was_paused(other->machine().index(), from, at);
+  });
 }
 
 /// What needs no packet to go wrong.
@@ -91,6 +111,7 @@ void Causes::judge_until(Instant at) {
 
 /// For people: what the wire says about an alarm that it does not explain.
 std::string Causes::seen(const Alarm& alarm) const {
+  if (alarm.flow == Flow::kNone) return {};
   const Flow& there = ground_.flow(alarm.flow);
   std::string out = "; silent for " + std::to_string(to_seconds(alarm.at - alarm.since)) + " s; sent to " +
                     there.remote.to_string() + ": " + std::to_string(there.sent.packets) + ", lost " +
@@ -101,18 +122,15 @@ std::string Causes::seen(const Alarm& alarm) const {
 }
 
 bool Causes::explained(const Alarm& alarm) const {
-  if (alarm.flow == Flow::kNone) return true;
-  const Flow& there = ground_.flow(alarm.flow);
-  if (there.mishaps.forgot(alarm.since)) return true;  // it went on going wrong: what came after pushed them out
-  std::size_t wrong = there.mishaps.count(alarm.since, alarm.at);
-  if (there.back != Flow::kNone) {
-    const Mishaps& back = ground_.flow(there.back).mishaps;
-    if (back.forgot(alarm.since)) return true;
-    wrong += back.count(alarm.since, alarm.at);
-  }
-  for (const std::size_t machine : {alarm.host->machine().index(), ground_.hosts_of(alarm.peer).front()->machine().index()}) {
-    if (!ground_.was_paused(machine, alarm.since, alarm.at)) continue;
-    wrong += 1 + static_cast<std::size_t>(ground_.paused(machine, alarm.since, alarm.at) / kProbeInPause);
+  const std::size_t here = alarm.host->machine().index();
+  const std::size_t there = ground_.hosts_of(alarm.peer).front()->machine().index();
+  std::size_t wrong = 0;
+  for (const auto& [from, to] : {std::pair{here, there}, std::pair{there, here}}) {
+    const Mishaps& mishaps = ground_.passage(from, to).mishaps;
+    if (mishaps.forgot(alarm.since)) return true;  // it went on going wrong: what came after pushed them out
+    wrong += mishaps.count(alarm.since, alarm.at);
+    if (ground_.was_paused(from, alarm.since, alarm.at))
+      wrong += 1 + static_cast<std::size_t>(ground_.paused(from, alarm.since, alarm.at) / kProbeInPause);
   }
   return wrong >= alarm.needed;
 }
@@ -158,20 +176,23 @@ Duration Causes::detection(const Host& host, const Path& p) const {
 }
 
 /// When the wire last carried something each way.
-Instant Causes::heard_both_ways(const Relation& here) const {
-  const Flow& flow = ground_.flow(here.flow);
-  return std::min(flow.last_received.value_or(Instant::min()), flow.last_delivered.value_or(Instant::min()));
+Instant Causes::heard_both_ways(const Host& host, const Host& other) const {
+  const std::size_t a = host.machine().index();
+  const std::size_t b = other.machine().index();
+  return std::min(ground_.passage(a, b).last_arrival, ground_.passage(b, a).last_arrival);
 }
 
 void Causes::check_missed(const World& world, const Host& host, const Host& other) {
   const Relation& here = ground_.relation(host, other.id());
-  if (!here.connected_since || here.health == PathHealth::dead || here.flow == Flow::kNone) return;
+  if (!here.connected_since || here.health == PathHealth::dead) return;
   const std::size_t machine = host.machine().index();
   const Path& p = path(host, other.id());
   const Duration limit = detection(host, p);
   const Instant from = world.now() - limit - ground_.paused(machine, world.now() - 2 * limit, world.now());
   // A new connection, and one's own lateness, begin the wait anew.
-  const Instant proof = std::min(p.last_proof, heard_both_ways(here));
+  // A peer that was paused sends proofs of long ago when it runs again.
+  const bool honest = !ground_.was_paused(other.machine().index(), from - kBacklog, world.now());
+  const Instant proof = honest ? std::min(p.last_proof, heard_both_ways(host, other)) : p.last_proof;
   if (std::max({*here.connected_since, proof, ground_.said_late(host)}) >= from) return;
   if (ground_.slow(machine) || ground_.was_paused(machine, from, world.now())) return;
   complain(host.name() + at_text(world.now()) + "no probe to " + other.name() + " was answered for " +
@@ -197,7 +218,7 @@ void Causes::check_faults(const World& world) {
         if (world.now() - fault.start < limit || ground_.said_late(host) + limit > world.now()) continue;
         if (ground_.was_paused(host.machine().index(), fault.start, world.now())) continue;
         // Both ways something came through: the fault does not cut this path.
-        if (here.flow == Flow::kNone || heard_both_ways(here) > fault.start + kNoticed) continue;
+        if (heard_both_ways(host, world.host(j)) > fault.start + kNoticed) continue;
         complain(host.name() + at_text(world.now()) + "it did not notice: " + fault.to_string());
       }
   }

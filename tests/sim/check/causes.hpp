@@ -33,7 +33,7 @@ class Causes : public Checker {
     const Host* host = nullptr;
     PeerId peer;
     event::PathHealth to{};
-    Instant since{};         // the last proof
+    Instant since{};         // from then on something may explain it
     std::size_t needed = 1;  // mishaps
     std::size_t flow = 0;
   };
@@ -41,15 +41,17 @@ class Causes : public Checker {
     probe::RttEstimator rtt;
     Instant last_proof{};
     Instant suspect_at{};
+    Instant dead_at = Instant::min();
   };
   Path& path(const Host& host, const PeerId& peer);
   void judge_until(Instant at);
+  bool after_outage(Instant at, const Host& host, const PeerId& peer, const Path& p) const;
   std::string seen(const Alarm& alarm) const;
   bool explained(const Alarm& alarm) const;
   bool other_end_excuses(const Host& host, const PeerId& peer, Instant from) const;
   void session_ended(Instant at, const Host& host, const event::SessionEnded& e);
   void health_changed(Instant at, const Host& host, const event::PathHealthChanged& e);
-  Instant heard_both_ways(const Relation& here) const;
+  Instant heard_both_ways(const Host& host, const Host& other) const;
   void check_missed(const World& world, const Host& host, const Host& other);
   void check_faults(const World& world);
   Duration detection(const Host& host, const Path& path) const;

@@ -13,6 +13,8 @@ constexpr std::size_t kMaxUnderWay = 1 << 20;
 /// A bandwidth measurement lasts this long beyond its time both ways: requests, reports, what is still queued.
 constexpr Duration kMeasurementTail = 20s;
 
+constexpr Duration kPingTail = 3s;
+
 /// Tells whether bytes were bent on their way; every bit counts, order hardly.
 std::uint64_t digest(const Buffer& bytes) {
   std::uint64_t sum = bytes.size();
@@ -99,10 +101,12 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   now_.bent = way->digest != digest(packet.payload);
   flow.back = way->flow;
   Flow& sender = flows_[way->flow];
-  sender.last_delivered = at;
+  sender.to = machine.index();
   if (now_.bent) ++sender.bent;
   const bool late = sender.travel.any() && *now_.travelled > sender.travel.least() + kLate;
-  if (now_.bent || late) sender.mishaps.add(way->at);
+  Passage& passage = passage_of(sender);
+  passage.last_arrival = at;
+  if (now_.bent || late) passage.mishaps.add(way->at);
   sender.travel.add(at, *now_.travelled);
   settle(packet.id);
 }
@@ -115,8 +119,20 @@ void Ground::dropped(Instant, const net::Packet& packet, net::Drop, std::string_
   now_.sent_at = way->at;
   Flow& flow = flows_[way->flow];
   ++flow.lost;
-  flow.mishaps.add(way->at);
+  if (flow.to != Flow::kNone) passage_of(flow).mishaps.add(way->at);
   settle(packet.id);
+}
+
+Passage& Ground::passage_of(const Flow& flow) {
+  auto& passages = known(flow.machine).passages;
+  if (flow.to >= passages.size()) passages.resize(flow.to + 1);
+  return passages[flow.to];
+}
+
+const Passage& Ground::passage(std::size_t from, std::size_t to) const {
+  static const Passage kNothing;
+  const auto& passages = known(from).passages;
+  return to < passages.size() ? passages[to] : kNothing;
 }
 
 // ---- machines
@@ -230,15 +246,24 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
 }
 
 void Ground::commanded(Instant at, const Host& host, event::Ticket, const event::Command& command) {
-  const auto* measure = std::get_if<event::MeasureBandwidth>(&command);
-  if (!measure) return;
-  const Instant until = at + 2 * std::min(measure->duration, Duration{10s}) + kMeasurementTail;
+  Instant until = at;
+  PeerId peer;
+  if (const auto* measure = std::get_if<event::MeasureBandwidth>(&command)) {
+    until += 2 * std::min(measure->duration, Duration{10s}) + kMeasurementTail;
+    peer = measure->peer;
+  } else if (const auto* ping = std::get_if<event::Ping>(&command)) {
+    // A few dozen kilobytes at once are more than a congestion window: probes wait behind them.
+    until += kPingTail;
+    peer = ping->peer;
+  } else {
+    return;
+  }
   auto busy = [&](const Host& h) {
     Known& k = known(h.machine().index());
     k.busy_until = std::max(k.busy_until, until);
   };
   busy(host);
-  for (const Host* other : hosts_of(measure->peer)) busy(*other);
+  for (const Host* other : hosts_of(peer)) busy(*other);
 }
 
 }  // namespace pw::sim

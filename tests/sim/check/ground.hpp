@@ -31,12 +31,17 @@ struct Flow {
   std::optional<Instant> last_received;
   Instant last_long_header = Instant::min();  // either way: a handshake goes on
   std::size_t back = kNone;   // the flow whose packets came last: the way back
+  std::size_t to = kNone;     // the machine that its packets last reached
   // Of packets sent:
   std::uint64_t lost = 0;     // that never arrived
   std::uint64_t bent = 0;     // that arrived with other bytes
-  std::optional<Instant> last_delivered;
   Travel travel;
-  Mishaps mishaps;            // lost, bent or late, by when they were sent
+};
+
+/// What one machine's packets to another went through, over whatever addresses: a NAT that forgot gives another.
+struct Passage {
+  Instant last_arrival = Instant::min();
+  Mishaps mishaps;  // lost, bent or late, by when they were sent
 };
 
 /// What a daemon says about one peer, as far as several rules need it.
@@ -69,6 +74,7 @@ class Ground : public Checker {
   const Now& packet() const { return now_; }
   const Flow& flow(std::size_t index) const { return flows_[index]; }
   std::size_t flows() const { return flows_.size(); }
+  const Passage& passage(std::size_t from, std::size_t to) const;
   std::size_t find(std::size_t machine, const SocketAddress& remote) const;
   std::size_t under_way() const { return under_way_; }
 
@@ -136,8 +142,10 @@ class Ground : public Checker {
     Instant said_late = Instant::min();
     Instant busy_until = Instant::min();
     std::vector<Relation> relations;  // by index_of
+    std::vector<Passage> passages;    // by the machine that they lead to
   };
   Known& known(std::size_t machine) const;
+  Passage& passage_of(const Flow& flow);
   std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
   UnderWay* under_way(std::uint64_t id);
   void settle(std::uint64_t id);

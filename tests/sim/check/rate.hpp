@@ -40,12 +40,15 @@ class Rate {
   }
   /// Of the windows that ended with the last second in which there was something.
   const Sums& closed() const { return closed_; }
-  /// Of the last seconds, fewer than a minute, and the one under way; call advance() first.
+  /// Of the last seconds, at most a minute, and the one under way; call advance() first.
   std::uint64_t last(std::int64_t seconds) const {
     std::uint64_t sum = current_;
+    seconds = std::min(seconds, kSlots - 1);
     for (std::int64_t s = second_ - seconds; s < second_; ++s) sum += slots_[slot(s)];
     return sum;
   }
+  /// How long ago that was, in seconds.
+  std::int64_t since_closed() const { return second_ - closed_second_ - 1; }
   /// The windows that end now, the second under way included; call advance() first.
   Sums sums() const { return {current_, long_[0] + current_, long_[1] + current_}; }
 
@@ -62,6 +65,7 @@ class Rate {
   void close() {
     shift(second_, current_);
     closed_ = {current_, long_[0], long_[1]};
+    closed_second_ = second_;
   }
 
   std::array<std::uint32_t, static_cast<std::size_t>(kSlots)> slots_{};
@@ -69,6 +73,7 @@ class Rate {
   std::uint32_t current_ = 0;
   std::int64_t second_ = INT64_MIN / 2;
   Sums closed_{};
+  std::int64_t closed_second_ = 0;
 };
 
 }  // namespace pw::sim

@@ -53,7 +53,7 @@ void Storm::judge_flow(Instant at, std::size_t index) {
     const Instant from = at - std::chrono::seconds{kWindows[w] + 1};
     if (ground_.busy_until(host) >= from) continue;  // bulk: it has its own quota
     if (w == 0 && caught_up(at, host, other)) continue;
-    const double budget = kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w]));
+    const double budget = kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));
     if (static_cast<double>(m.packets.closed()[w]) > budget)
       complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " +
                std::to_string(m.packets.closed()[w]) + " packets to " + flow.remote.to_string() + " within " +
@@ -75,7 +75,7 @@ void Storm::judge_node(Instant at, const Host& host) {
     if (ground_.busy_until(host) >= at - std::chrono::seconds{kWindows[w] + 1}) continue;
     if (w == 0 && caught_up(at, host, nullptr)) continue;
     const double budget =
-        (1 + peers) * kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w]));
+        (1 + peers) * kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));
     if (static_cast<double>(m.packets.closed()[w]) > budget)
       complain(host.name() + ": " + std::to_string(m.packets.closed()[w]) + " packets in all within " + window_text(w) +
                ", where " + std::to_string(budget) + " explain themselves");

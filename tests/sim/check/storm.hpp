@@ -15,14 +15,14 @@ class Storm : public Checker {
   // ---- packets that one thing may cost, each way
   static constexpr std::uint32_t kOfHandshake = 30;  // flights with retransmissions, Hello, first measurements, close
   static constexpr std::uint32_t kOfSuspicion = 36;  // nine probes at PTO pace, a receipt each, QUIC's own probes
-  static constexpr std::uint32_t kOfMishap = 4;      // a retransmission, two PTO probes, an acknowledgement
+  static constexpr std::uint32_t kOfMishap = 6;      // retransmissions, PTO probes, acknowledgements of both
   static constexpr std::uint32_t kOfPing = 8;        // two datagrams there and back, acknowledged
   static constexpr std::uint32_t kOfForged = 2;      // a reset, a Retry, a repeated close
   static constexpr std::uint32_t kOfRejected = 2;    // a reset, which may be answered by a smaller one (RFC 9000 section 10.3)
   static constexpr std::uint32_t kOfEnd = 10;        // goodbye, close, and closes repeated to what still comes
   static constexpr double kPerProbe = 4;   // the probe or its receipt, acknowledgements, half as much again
   static constexpr double kPerEcho = 4;
-  static constexpr double kAtAnyTime = 20;  // what a window's edge may cut in two
+  static constexpr double kAtAnyTime = 30;  // what a window's edge may cut in two
   static constexpr Duration kCatchingUp = 3s;  // after a pause, seconds that are not judged by themselves
   // ---- dials of one peer in a window: with full jitter more than that are one in 10¹⁰ (base/backoff.hpp)
   static constexpr std::array<std::uint64_t, kWindows.size()> kMostDials{8, 14, 24};

@@ -1,0 +1,95 @@
+#include "sim/check/amplification.hpp"
+
+#include "sim/check/quic_header.hpp"
+#include "sim/world.hpp"
+
+namespace pw::sim {
+
+Amplification::Account& Amplification::of_flow(std::size_t flow) {
+  if (flow >= flows_.size()) flows_.resize(flow + 1);
+  return flows_[flow];
+}
+
+/// A new instance knows nobody, and nobody has proved anything to it.
+void Amplification::started(Instant, const Host& host) {
+  for (std::size_t i = 0; i < flows_.size(); ++i)
+    if (ground_.flow(i).machine == host.machine().index()) flows_[i] = {};
+  std::erase_if(connections_,
+                [&](const auto& c) { return ground_.flow(c.first.flow).machine == host.machine().index(); });
+}
+
+void Amplification::prove(Account& account) const {
+  const Now& packet = ground_.packet();
+  if (!packet.forged && account.answered && packet.sent_at > *account.answered) account.proved = true;
+}
+
+void Amplification::arrived(Instant at, const net::Machine&, const net::Packet& packet) {
+  const Now& now = ground_.packet();
+  if (now.flow == Flow::kNone) return;
+  Account& all = of_flow(now.flow);
+  all.received += packet.payload.size();
+  if (!all.proved) prove(all);
+  if (const auto ids = connection_ids(packet.payload)) {
+    if (connections_.size() >= kMaxConnections) connections_.clear(), ours_.clear();
+    const auto [entry, fresh] = connections_.try_emplace({now.flow, ids->source});
+    Account& one = entry->second;
+    // It answers what we began: that is no matter of amplification.
+    if (fresh && ours_.contains({now.flow, ids->destination})) one.proved = true;
+    one.received += packet.payload.size();
+    if (!one.proved) prove(one);
+  }
+  // What arrives here may be an answer of the machine at the other end: from now on we may know of it.
+  if (now.forged || !now.travelled) return;
+  const std::size_t back = ground_.flow(now.flow).back;
+  if (Account& theirs = of_flow(back); !theirs.answered) theirs.answered = at;
+  const auto ids = connection_ids(packet.payload);
+  if (!ids) return;
+  if (const auto theirs = connections_.find({back, ids->destination}); theirs != connections_.end())
+    if (!theirs->second.answered) theirs->second.answered = at;
+}
+
+void Amplification::sent(Instant at, const net::Machine& from, const net::Packet& packet) {
+  const std::size_t index = ground_.packet().flow;
+  const Host* host = ground_.host_on(from.index());
+  if (index == Flow::kNone || !host) return;
+  const Flow& flow = ground_.flow(index);
+  if (const auto ids = connection_ids(packet.payload)) {
+    ours_.insert({index, ids->source});
+    const auto one = connections_.find({index, ids->destination});
+    if (one != connections_.end() && !one->second.proved) {
+      one->second.sent += packet.payload.size();
+      judge(at, *host, flow, one->second, "a connection");
+    }
+  }
+  Account& all = of_flow(index);
+  if (all.proved || all.dialled) return;
+  all.sent += packet.payload.size();
+  if (all.sent <= kMost * all.received) return;
+  all.dialled = dials(*host, packet.destination);
+  if (!all.dialled) judge(at, *host, flow, all, "all");
+}
+
+void Amplification::judge(Instant at, const Host& host, const Flow& flow, const Account& account, const char* what) {
+  if (account.sent <= kMost * account.received) return;
+  complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " +
+           std::to_string(account.sent) + " bytes to " + flow.remote.to_string() + ", which proved nothing, for " +
+           std::to_string(account.received) + " (of " + what + ")");
+}
+
+/// What it dials is judged as unsolicited.
+bool Amplification::dials(const Host& host, const SocketAddress& address) const {
+  // Whoever is or was in somebody's configuration: reloads and commands change it too often to follow.
+  for (const event::PeerSpec& peer : host.membership.peers)
+    for (const HostPort& a : peer.addresses) {
+      const auto ip = IpAddress::parse(a.host);
+      if (a.port == address.port && (!ip || *ip == address.ip)) return true;
+    }
+  for (std::size_t i = 0; i < world_.size(); ++i)
+    for (const net::Interface* plug : world_.host(i).machine().interfaces())
+      if (plug->has(address.ip)) return true;
+  for (const auto& [name, addresses] : world_.names.known)
+    if (std::ranges::find(addresses, address.ip) != addresses.end()) return true;
+  return false;
+}
+
+}  // namespace pw::sim

@@ -1,0 +1,58 @@
+// Amplification: nobody gets more than three times what came from his address before he has proved that it is his
+// (RFC 9000 section 8.1). By the truth of the net: an address has proved itself to a node when its real owner sent
+// something to the node after it had received something from there.
+//
+// Two accounts. Of a connection that somebody begins, by the ID that he chose for himself, which every answer in a
+// handshake carries: exact, also for victims that talk to the node anyway. And of an address that the node does not dial
+// itself, all together: it catches what carries no such ID (resets), and what is answered with more than it brought.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "sim/check/ground.hpp"
+
+namespace pw::sim {
+
+class Amplification : public Checker {
+ public:
+  static constexpr std::uint64_t kMost = 3;  // RFC 9000 section 8.1
+  static constexpr std::size_t kMaxConnections = 1 << 16;  // remembered; then they are forgotten all together
+
+  Amplification(const World& world, const Ground& ground)
+      : Checker{"amplification"}, world_{world}, ground_{ground} {}
+  void started(Instant at, const Host& host) override;
+  void sent(Instant at, const net::Machine& from, const net::Packet& packet) override;
+  void arrived(Instant at, const net::Machine& machine, const net::Packet& packet) override;
+
+ private:
+  struct Account {
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    bool proved = false;
+    bool dialled = false;  // of a flow: it is or was in this daemon's configuration
+    std::optional<Instant> answered;  // since when the real owner may know of us
+  };
+  struct Key {
+    std::size_t flow;
+    std::uint64_t id;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& k) const noexcept { return k.flow * 0x9e3779b97f4a7c15ULL ^ k.id; }
+  };
+  Account& of_flow(std::size_t flow);
+  bool dials(const Host& host, const SocketAddress& address) const;
+  /// Real owners prove what they answer; the packet being told is theirs.
+  void prove(Account& account) const;
+  void judge(Instant at, const Host& host, const Flow& flow, const Account& account, const char* what);
+
+  const World& world_;
+  const Ground& ground_;
+  std::vector<Account> flows_;
+  std::unordered_map<Key, Account, KeyHash> connections_;  // by the ID of the other end
+  std::unordered_set<Key, KeyHash> ours_;                  // IDs that this end chose
+};
+
+}  // namespace pw::sim
