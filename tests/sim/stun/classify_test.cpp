@@ -162,6 +162,7 @@ TEST_CASE("time-outs are found within three seconds, and whether packets from ou
         CHECK(*found.alive_after <= timeout);
         CHECK(*found.dead_after > timeout);
         CHECK(*found.dead_after - *found.alive_after <= 3s);
+        CHECK(found.outbound_refreshes == true);
         CHECK(found.inbound_refreshes == inbound);
         CHECK(differences(declared(options, 1), found).empty());
       }

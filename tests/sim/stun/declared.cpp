@@ -69,6 +69,7 @@ Behaviour declared(const NatOptions& options, std::size_t pool) {
   b.pooling = pool > 1 ? options.pooling : Pooling::paired;
   b.hairpin = hairpin_passes(b) ? options.hairpin : Hairpin::none;
   b.alive_after = options.timeout;
+  b.outbound_refreshes = true;  // REQ-6; no NatBox breaks it
   b.inbound_refreshes = options.inbound_refreshes;
   return b;
 }
@@ -81,7 +82,7 @@ Behaviour declared(const FirewallOptions& options) {
   } else if (options.stateful) {
     b.filtering = Dependence::address_and_port_dependent;
     b.alive_after = options.timeout;
-    b.inbound_refreshes = true;
+    b.outbound_refreshes = b.inbound_refreshes = true;
   }
   return b;
 }
@@ -106,6 +107,7 @@ Behaviour behind(const Behaviour& inner, const Behaviour& outer) {
   b.alive_after = inner.alive_after && outer.alive_after ? std::min(inner.alive_after, outer.alive_after)
                   : inner.alive_after                    ? inner.alive_after
                                                          : outer.alive_after;
+  if (inner.outbound_refreshes == outer.outbound_refreshes) b.outbound_refreshes = inner.outbound_refreshes;
   if (inner.inbound_refreshes == outer.inbound_refreshes) b.inbound_refreshes = inner.inbound_refreshes;
   return b;
 }
@@ -125,6 +127,7 @@ std::vector<std::string> differences(const Behaviour& declared, const Behaviour&
     if (*declared.alive_after < *found.alive_after || dead_by_then)
       c.add("time-out", text(*declared.alive_after),
             text(*found.alive_after) + " to " + (found.dead_after ? text(*found.dead_after) : "more"));
+    if (found.dead_after) c.axis("outbound refreshes", declared.outbound_refreshes, found.outbound_refreshes);
     if (found.dead_after) c.axis("inbound refreshes", declared.inbound_refreshes, found.inbound_refreshes);
   }
   return c.take();

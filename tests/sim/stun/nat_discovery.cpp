@@ -113,6 +113,7 @@ std::string Behaviour::to_string() const {
   if (hairpin) add("hairpin", name(*hairpin));
   if (alive_after) add("alive after", std::to_string(to_seconds(*alive_after)) + " s");
   if (dead_after) add("dead after", std::to_string(to_seconds(*dead_after)) + " s");
+  if (outbound_refreshes) add("outbound refreshes", *outbound_refreshes ? "yes" : "no");
   if (inbound_refreshes) add("inbound refreshes", *inbound_refreshes ? "yes" : "no");
   return out;
 }

@@ -39,14 +39,15 @@ struct Behaviour {
   std::optional<Dependence> mapping;    // section 4.3; none: the server has no second address
   std::optional<Dependence> filtering;  // section 4.4
   std::optional<Hairpin> hairpin;       // section 4.5
-  std::optional<PortAllocation> ports;
+  std::optional<PortAllocation> ports;  // none: ports near one another without a rule
   std::optional<int> step;              // of sequential allocation
   std::optional<Pooling> pooling;
   /// Mappings live at least so long without traffic, and less than that; without `dead_after` it was still alive at the
   /// longest time that was tried.
   std::optional<Duration> alive_after;
   std::optional<Duration> dead_after;
-  std::optional<bool> inbound_refreshes;  // REQ-6
+  std::optional<bool> outbound_refreshes;  // REQ-6
+  std::optional<bool> inbound_refreshes;
 
   std::string to_string() const;
 };
@@ -82,8 +83,9 @@ class NatDiscovery : public Program {
     lifetime_idle,    // … leaves it alone …
     lifetime_helper,  // … another one from the same outer address …
     lifetime_ask,     // … has an answer sent to it
-    refresh_bind,     // the same with a packet from outside on the way
+    refresh_bind,     // the same with a packet on the way, the first time from inside, then from outside
     refresh_idle,
+    refresh_outbound,
     refresh_helper,
     refresh_inbound,
     refresh_idle_again,
