@@ -29,9 +29,11 @@ Plan Plan::whole(const Scenario& scenario) {
 
 Result<Plan> Plan::around(const Scenario& scenario, const std::set<std::pair<std::string, std::string>>& plugs) {
   const auto declared = all_plugs(scenario);
-  for (const auto& plug : plugs)
-    if (std::ranges::find(declared, plug) == declared.end())
-      return fail(plug.first + " is not plugged into " + plug.second + " in this file");
+  for (const auto& plug : plugs) {
+    const auto times = std::ranges::count(declared, plug);
+    if (times == 0) return fail(plug.first + " is not plugged into " + plug.second + " in this file");
+    if (times > 1) return fail(plug.first + " is plugged into " + plug.second + " twice: which is meant can't be said");
+  }
 
   Plan out = whole(scenario);
   for (const auto& plug : plugs) out.routers.erase(plug.first);  // real ones

@@ -156,6 +156,9 @@ TEST_CASE("what is carried is what all of its devices are plugged into") {
   REQUIRE_FALSE(half);
   CHECK(half.error().detail.find("cgn") != std::string::npos);
   CHECK_FALSE(Plan::around(scenario, Plugs{{"a", "internet"}}));
+  Scenario twice = scenario;
+  twice.hosts[0].attach.push_back({"lan", {IpAddress::v4({192, 168, 1, 11})}, {}});
+  CHECK_FALSE(Plan::around(twice, Plugs{{"a", "lan"}, {"s", "internet"}}));
 }
 
 TEST_CASE("a router of the caller's own is its segment's gateway and has its prefixes") {
