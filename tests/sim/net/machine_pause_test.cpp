@@ -253,3 +253,25 @@ TEST_CASE("observers are told until when a machine does not get to run, and when
   m.thaw();
   CHECK(pauses.until == std::vector<Duration>{10s, 30s, 50s, 41s});
 }
+
+TEST_CASE("what arrives at the very instant at which a stop or a sleep ends is handled behind the gap") {
+  const bool stopped = GENERATE(false, true);
+  Lan l;
+  if (stopped)
+    l.bob.machine().stop(10ms);
+  else
+    l.bob.machine().suspend(10ms);
+  l.run(9ms);
+  l.alice.send(l.bob.address(), "x");
+  l.run(10ms);
+  // A machine that wakes at that instant was asleep when the packet came.
+  CHECK(l.bob.order == (stopped ? Strings{"gap", "got x"} : Strings{"gap"}));
+}
+
+TEST_CASE("what arrives at the instant at which a timer is due is handled first") {
+  Lan l;
+  l.bob.set_timer(l.net.now() + 1ms);
+  l.alice.send(l.bob.address(), "x");
+  l.run(1ms);
+  CHECK(l.bob.order == Strings{"got x", "timer"});
+}

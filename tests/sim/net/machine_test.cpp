@@ -224,8 +224,10 @@ TEST_CASE("without a source address, the way out is the own segment, then the fi
   REQUIRE(neighbour.got.size() == 1);
   CHECK(neighbour.got[0].from.ip == ip("10.1.0.1"));
 
+  log.keep_trace = true;
   send("198.51.100.1");  // both have a gateway: which is no router, and has not that address
   CHECK(log.count(Drop::no_route) == 1);
+  CHECK(log.trace.find(" 10.0.0.1:7 198.51.100.1:7 ") != std::string::npos);
   send("203.0.113.9");
   REQUIRE(gateway1.got.size() == 1);
   CHECK(gateway1.got[0].from.ip == ip("10.0.0.1"));

@@ -285,6 +285,27 @@ TEST_CASE("the router answers for port mapping on its inner address, and on no o
   CHECK(h.net.packets_sent() + h.net.packets_duplicated() == h.net.packets_arrived() + h.net.packets_dropped());
 }
 
+TEST_CASE("a port mapper answers inside only, and after a reboot its epoch begins again") {
+  RouterOptions o;
+  o.port_mapper.nat_pmp = true;
+  HomeV4 h{o};
+  const std::string request(2, '\0');
+  h.server.send({ip("192.0.2.1"), kPortMappingPort}, request);
+  h.run(1h);
+  CHECK(h.server.got.empty());
+  const auto epoch = [&] {
+    h.alice.send({ip("192.168.1.1"), kPortMappingPort}, request);
+    h.run();
+    ByteReader r{as_bytes(h.alice.got.back().text)};
+    r.bytes(4);
+    return r.u32();
+  };
+  CHECK(epoch() >= 3600);
+  h.router.reboot(10s);
+  h.run(15s);
+  CHECK(epoch() <= 5);
+}
+
 TEST_CASE("without a port mapper a request is dropped as to a closed port") {
   HomeV4 h{nat()};
   h.alice.send({ip("192.168.1.1"), kPortMappingPort}, std::string(2, '\0'));

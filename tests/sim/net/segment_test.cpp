@@ -187,3 +187,13 @@ TEST_CASE("plugs have labels by which a person and a generator know them") {
   CHECK(l.plug(l.alice).label == "lan/alice");
   CHECK(l.alice.machine().attach(l.lan, {ip("10.0.0.77")}).label == "lan/alice#2");
 }
+
+TEST_CASE("a segment that does nothing else to packets still has an MTU") {
+  Lan l;
+  l.lan.default_link = Link{.mtu = 1300};
+  l.alice.send(l.bob.address(), std::string(1300 - 28, 'x'));
+  l.alice.send(l.bob.address(), std::string(1301 - 28, 'x'));
+  l.net.run_until(l.net.now());
+  CHECK(l.bob.got.size() == 1);
+  CHECK(l.log.count(Drop::too_big) == 1);
+}

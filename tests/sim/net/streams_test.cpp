@@ -120,6 +120,7 @@ TEST_CASE("one side may close and go on reading") {
   p.alice.streams->close(id);
   p.run(1s);
   CHECK(p.bob.told(p.bob.accepted, E::ended));
+  CHECK(p.alice.streams->find(id)->sender().done());  // its end was acknowledged, although nothing was said to it
   p.bob.say(p.bob.accepted, "answer");
   p.run(1s);
   CHECK(as_text(p.alice.heard[id]) == "answer");
