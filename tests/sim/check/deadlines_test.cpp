@@ -1,0 +1,112 @@
+#include "sim/check/deadlines.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/check/tampered.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+using event::PathHealth;
+
+namespace {
+
+std::unique_ptr<Checker> deadlines(const World& w, const Ground& g) { return std::make_unique<DeadlinesKept>(w, g); }
+
+}  // namespace
+
+TEST_CASE("deadlines are kept in a life with a death, a freeze and a goodbye") {
+  TamperedPair p{deadlines};
+  p.run(5s);
+  p.w.freeze(p.a, 40s);
+  p.run(60s);
+  p.b.kill();
+  p.run(2min);
+  p.b.start();
+  p.run(2min);
+  p.a.shutdown();
+  p.run(3s);
+  CHECK(p.tales.complaint().empty());
+  CHECK(p.w.verdict().empty());
+}
+
+TEST_CASE("a dial that never ends is complained of") {
+  TamperedPair p{deadlines};
+  p.hide<event::DialEnded>();
+  p.run(5s);
+  CHECK(p.tales.complaint().empty());
+  p.run(30s);
+  CHECK(p.complains_of("a dial is under way"));
+}
+
+TEST_CASE("a path that stays suspect is complained of") {
+  TamperedPair p{deadlines};
+  p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+    const auto* e = std::get_if<event::PathHealthChanged>(&r.event);
+    if (!e || e->to != PathHealth::dead) p.tales.tell(at, h, r);
+  };
+  p.run(5s);
+  p.b.kill();
+  p.run(10s);
+  CHECK(p.complains_of("a path is suspect"));
+}
+
+TEST_CASE("a session that outlives its paths is complained of") {
+  TamperedPair p{deadlines};
+  p.hide<event::StateChanged>();
+  p.run(5s);
+  p.b.kill();
+  p.run(60s);
+  CHECK(p.complains_of("no live path"));
+}
+
+TEST_CASE("disconnecting that does not end is complained of") {
+  TamperedPair p{deadlines};
+  p.run(5s);
+  p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+    const auto* e = std::get_if<event::StateChanged>(&r.event);
+    if (!e || e->to != event::SessionState::disconnected) p.tales.tell(at, h, r);
+  };
+  p.a.command(event::Disconnect{p.b.id()});
+  p.run(5s);
+  CHECK(p.complains_of("disconnecting"));
+}
+
+TEST_CASE("a command without an answer is complained of") {
+  TamperedPair p{deadlines};
+  p.run(5s);
+  p.tales.keeps_answer = [](event::Ticket) { return false; };
+  p.a.command(event::Ping{p.b.id()});
+  p.run(9s);
+  CHECK(p.tales.complaint().empty());
+  p.run(3s);
+  CHECK(p.complains_of("a command is unanswered"));
+}
+
+TEST_CASE("a daemon that does not stop is complained of") {
+  TamperedPair p{deadlines};
+  p.run(5s);
+  p.tales.tell(p.w.now(), p.a, {p.w.now(), event::NodeStopping{}});  // it never heard of it
+  p.run(3s);
+  CHECK(p.complains_of("stopping"));
+}
+
+TEST_CASE("a dial further away than the longest back-off is complained of") {
+  TamperedPair p{deadlines};
+  p.w.start_all();
+  p.b.kill();
+  p.run(5min);
+  CHECK(p.tales.complaint().empty());
+  p.a.options.peer.retry_max = 0s;  // the daemon has what it was started with
+  for (int i = 0; i < 20 && p.tales.complaint().empty(); ++i) p.run(5s);
+  CHECK(p.complains_of("further away"));
+}
+
+TEST_CASE("time in which a machine could not run does not count") {
+  TamperedPair p{deadlines};
+  p.run(5s);
+  p.hide<event::DialEnded>();
+  p.b.kill();
+  p.a.machine().suspend(10min);
+  p.run(9min);
+  CHECK(p.tales.complaint().empty());
+}
