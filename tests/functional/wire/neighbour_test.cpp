@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 
 #include "functional/wire/checksum.hpp"
@@ -46,6 +48,19 @@ TEST_CASE("questions for the host's own addresses and for those that it is about
   CHECK(answer(kArpQuestion, [](const IpAddress& a) { return a == IpAddress::v4({192, 0, 2, 1}); }));
   CHECK_FALSE(answer(kSolicitation, [](const IpAddress& a) { return a == IpAddress::parse("2001:db8::2").value(); }));
   CHECK_FALSE(answer(kDuplicateDetection));
+  Buffer detection = kSolicitation;  // the same for a global address
+  std::fill_n(detection.begin() + 22, 16, std::uint8_t{0});
+  detection[56] = detection[57] = 0;
+  std::array<std::uint8_t, 16> group{};
+  std::copy_n(detection.begin() + 38, group.size(), group.begin());
+  const ByteView message = ByteView{detection}.subspan(54);
+  const std::uint16_t sum = Checksum{}
+                                .add_pseudo_header(IpAddress::any(Family::v6), IpAddress::v6(group), kIpIcmp6, message.size())
+                                .add(message)
+                                .value();
+  detection[56] = static_cast<std::uint8_t>(sum >> 8);
+  detection[57] = static_cast<std::uint8_t>(sum);
+  CHECK_FALSE(answer(detection));
   Buffer probe = kArpQuestion;
   std::fill_n(probe.begin() + 28, 4, std::uint8_t{0});  // the sender's address
   CHECK_FALSE(answer(probe));
