@@ -79,8 +79,9 @@ class Refusal(unittest.TestCase):
         self.refused('"11.0.0.1", "11.0.0.2"', '"11.0.0.1"', "needs two addresses")
 
     def test_what_an_engine_cannot_do_is_said_in_words(self):
-        mapped = load.parse(HOME.replace('nat = {mapping', 'port_mapper = {pcp = true}\nnat = {mapping', 1))
-        self.assertIn("router home: port_mapper", engines.against(mapped, engines.KERNEL))
+        mapped = load.parse(HOME.replace('nat = {mapping', 'port_mapper = {pcp = true, lie = "forgets"}\nnat = {mapping', 1))
+        self.assertIn("both of NAT-PMP and PCP", engines.against(mapped, engines.KERNEL))
+        self.assertIn("does not lie", engines.against(mapped, engines.KERNEL))
         self.assertIsNone(engines.against(mapped, engines.USERSPACE))
         self.assertIsNone(engines.against(load.parse(HOME), engines.KERNEL))
 

@@ -1,13 +1,14 @@
 """What befalls the laboratory's routers, and what their firewalls do, is what was declared, as plain sockets see it."""
 import lab
-lab.enter("nft", "conntrack")
+lab.enter("nft", "conntrack", "miniupnpd")
 
 import select
 import socket
+import struct
 import time
 import unittest
 
-from lab import load, plain, sketch
+from lab import load, mapper, plain, sketch
 from lab.internet import Internet
 from lab.scenario import MAPPINGS
 
@@ -175,6 +176,69 @@ class Wall(Routed):
 
         arrives(1.0)  # the kernel lets a second's worth through at once
         self.assertAlmostEqual(arrives(1.0), rate, delta=0.05 * rate)
+
+
+class PortMapping(Routed):
+    """NAT-PMP (RFC 6886), PCP (RFC 6887) and UPnP, asked with plain bytes."""
+    OUTER, INNER = 7777, 6000
+
+    def ask(self, n: int, question: bytes, patience: int = 1) -> bytes | None:
+        asking = self.inside(n)
+        asking.settimeout(plain.ARRIVES)
+        for _ in range(patience):  # it may be about to start
+            asking.sendto(question, (f"192.168.{n}.1", mapper.PORT))
+            try:
+                return asking.recv(1100)
+            except (TimeoutError, ConnectionError):
+                time.sleep(0.1)
+        return None
+
+    def nat_pmp(self, n: int, patience: int = 20) -> tuple[int, int, int] | None:
+        """Result code, outer port, lifetime."""
+        answer = self.ask(n, struct.pack("!BBHHHI", 0, 1, 0, self.INNER, self.OUTER, 60), patience)
+        return answer and (*struct.unpack_from("!H", answer, 2), *struct.unpack_from("!HI", answer, 10))
+
+    def pcp(self, n: int, port: int) -> tuple[int, int]:
+        """Result code, outer port."""
+        mapped = socket.inet_pton(socket.AF_INET6, f"::ffff:{sketch.inner(n)}")
+        answer = self.ask(n, struct.pack("!BBHI16s12sB3xHH16s", 2, 1, 0, 60, mapped, bytes(12), socket.IPPROTO_UDP, port, port,
+                                         socket.inet_pton(socket.AF_INET6, "::ffff:0.0.0.0")), 20)
+        return answer[3], struct.unpack_from("!H", answer, 42)[0]
+
+    def test_lets_strangers_in_until_the_router_forgets(self):
+        self.build({"nat": {}, "port_mapper": {"nat_pmp": True, "pcp": True}})
+        mine, with_pcp, outer = self.inside(0, self.INNER), self.inside(0, self.INNER + 1), (sketch.outer(0), self.OUTER)
+        self.assertFalse(plain.reaches(self.outside, outer, mine))
+        self.assertEqual(self.nat_pmp(0), (0, self.OUTER, 60))
+        self.assertEqual(self.pcp(0, self.INNER + 1), (0, self.INNER + 1))
+        for stranger in (self.outside, self.public(sketch.OTHER)):
+            self.assertTrue(plain.reaches(stranger, outer, mine))
+            self.assertTrue(plain.reaches(stranger, (sketch.outer(0), self.INNER + 1), with_pcp))
+        self.net.routers["r0"].start()
+        self.assertFalse(plain.reaches(self.outside, outer, mine))
+        self.assertEqual(self.nat_pmp(0), (0, self.OUTER, 60), "it may be asked again")
+
+    def test_is_silent_where_none_is_declared(self):
+        self.build({"nat": {}}, {"nat": {}, "port_mapper": {"upnp": True}})
+        for silent in (0, 1):
+            self.assertIsNone(self.nat_pmp(silent, patience=2))
+
+    def test_upnp_describes_itself(self):
+        self.build({"nat": {}, "port_mapper": {"upnp": True}})
+        deadline = time.monotonic() + 5
+        while True:
+            with self.net.hosts["h0"].inside():
+                asking = socket.socket()
+            with asking:
+                try:
+                    asking.connect(("192.168.0.1", mapper.HTTP_PORT))
+                    asking.sendall(b"GET /rootDesc.xml HTTP/1.0\r\n\r\n")
+                    said = b"".join(iter(lambda: asking.recv(65536), b""))
+                    break
+                except ConnectionRefusedError:
+                    self.assertLess(time.monotonic(), deadline)
+                    time.sleep(0.05)
+        self.assertIn(b"urn:schemas-upnp-org:service:WANIPConnection", said)
 
 
 class DualStack(unittest.TestCase):

@@ -1,6 +1,7 @@
 """What engines of real daemons can't express, in words, and which segments are a kernel's own."""
 import dataclasses
 
+from .mapper import speaks
 from .scenario import Link, Scenario
 
 KERNEL, USERSPACE = "kernel", "userspace"
@@ -28,8 +29,14 @@ def _kernel(scenario: Scenario) -> list[str]:
     reasons = []
     for router in scenario.routers.values():
         mapper, nat = router.port_mapper, router.nat
-        if mapper.nat_pmp or mapper.pcp or mapper.upnp:
-            reasons.append(f"router {router.name}: port_mapper: routers of the kernel run none")
+        if mapper.nat_pmp != mapper.pcp:
+            reasons.append(f"router {router.name}: port_mapper: miniupnpd speaks both of NAT-PMP and PCP or neither")
+        if mapper.refuses:
+            reasons.append(f"router {router.name}: port_mapper: miniupnpd refuses only after it has tried every port")
+        if mapper.lie != "none":
+            reasons.append(f"router {router.name}: port_mapper: miniupnpd does not lie")
+        if speaks(mapper) and not nat:
+            reasons.append(f"router {router.name}: port_mapper: miniupnpd has nothing to do without a NAT")
         if nat and nat.hairpin == "internal-source" and nat.filtering != "endpoint-independent":
             reasons.append(f"router {router.name}: hairpin internal-source: what is not translated can't be filtered by it")
         if nat and nat.input_accepts and nat.ports != "preserving":

@@ -47,8 +47,8 @@ def new_mapping(nat: Nat, n: int, outer: str, most: int) -> list[str]:
             return [anywhere]
 
 
-def ruleset(nat: Nat, pool: list[str], seed: int) -> str:
-    """`seed`: which of a pool's addresses whom falls to."""
+def ruleset(nat: Nat, pool: list[str], seed: int, mapped: bool = False) -> str:
+    """`seed`: which of a pool's addresses whom falls to; `mapped`: a port mapper has mappings of its own beside these."""
     life = f"flags dynamic,timeout; timeout {round(nat.timeout * 1000)}ms;"
     mine = "ip daddr { " + ", ".join(pool) + " }"
     looks_at_port = nat.filtering == ADDRESS_AND_PORT
@@ -75,13 +75,14 @@ def ruleset(nat: Nat, pool: list[str], seed: int) -> str:
     elif nat.filtering == ADDRESS:
         inwards.append(f"{IN} {mine} ip daddr . udp dport . ip saddr @sent dnat ip to ip daddr . udp dport map @mappings")
     # Tracking is refreshed from both sides. Where only what leaves refreshes a mapping, the dead ones are told by "alive":
-    # before tracking, unless early probes are to be tracked.
+    # before tracking, unless early probes are to be tracked or others may have a use for what is dead to us.
     dead = "ip daddr . udp dport != @alive drop"
-    if not nat.inbound_refreshes and not nat.input_accepts:
+    tracked_first = nat.input_accepts or mapped
+    if not nat.inbound_refreshes and not tracked_first:
         early.append(f"{IN} {mine} {dead}")
     chain("early", "filter hook prerouting priority raw", early)
     chain("tracked", "filter hook prerouting priority mangle",
-          [f"{IN} {mine} ct direction reply {dead}"] if nat.input_accepts and not nat.inbound_refreshes else [])
+          [f"{IN} {mine} ct direction reply {dead}"] if tracked_first and not nat.inbound_refreshes else [])
     chain("inwards", "nat hook prerouting priority dstnat", inwards)
 
     # ---- outwards

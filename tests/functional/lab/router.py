@@ -2,7 +2,7 @@
 import math
 import zlib
 
-from . import nat
+from . import mapper, nat
 from .scenario import Firewall, Router
 from .space import Space, run
 
@@ -52,6 +52,7 @@ class RouterSpace(Space):
         super().__init__(router.name)
         self.router = router
         self.starts = 0
+        self.mapper: mapper.Mapper | None = None
         self.sysctl(ipv4__conf__all__rp_filter=0, ipv4__conf__default__rp_filter=0, ipv4__conf__all__send_redirects=0,
                     ipv4__conf__default__send_redirects=0, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1,
                     ipv6__conf__default__accept_dad=0)
@@ -62,19 +63,34 @@ class RouterSpace(Space):
 
     def start(self) -> None:
         """Its rules anew, with nothing in them."""
+        self.stop_mapper()
         seed = zlib.crc32(f"{self.name} {self.starts}".encode())
         self.starts += 1
         behaviour = self.router.nat
         rules = "flush ruleset\n" + guard(self.router)
         if behaviour:
-            rules += nat.ruleset(behaviour, self.router.outer.of_family(4), seed)
+            rules += nat.ruleset(behaviour, self.router.outer.of_family(4), seed, mapper.speaks(self.router.port_mapper))
+        if mapper.speaks(self.router.port_mapper):
+            rules += mapper.RULES
         self.nft(rules)
         if behaviour:
             timeout = math.ceil(behaviour.timeout)
             self.sysctl(netfilter__nf_conntrack_udp_timeout=timeout, netfilter__nf_conntrack_udp_timeout_stream=timeout)
             with self.inside():
                 run("conntrack", "-F")
+        if mapper.speaks(self.router.port_mapper):
+            self.mapper = mapper.Mapper(self, self.router.port_mapper, self.router.inner.of_family(4)[0])
+
+    def stop_mapper(self) -> None:
+        if self.mapper:
+            self.mapper.stop()
+            self.mapper = None
 
     def power_off(self) -> None:
+        self.stop_mapper()
         self.nft("flush ruleset\ntable inet off {\nchain everything {\ntype filter hook prerouting priority -400;\n"
                  "policy drop;\n}\n}\n")
+
+    def delete(self) -> None:
+        self.stop_mapper()
+        super().delete()
