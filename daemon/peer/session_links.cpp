@@ -326,7 +326,8 @@ void Session::attempt_closed(Instant now, bool ours, const SocketAddress& remote
     error = ErrorType::refused;
     detail = "the peer is stopping";
   }
-  if (ours && error == ErrorType::tls && dial_->go_on_without(now, e.remote)) return failed(now, error, detail, e.remote);
+  if (ours && error == ErrorType::tls && dial_->go_on_without(now, e.remote))
+    return failed(now, error, detail, e.remote);
   if (ours) return dial_failed(now, error, std::move(detail), remote);
   failed(now, error, detail, remote);
   link_gone(now);

@@ -7,7 +7,7 @@
 namespace pw::sim {
 namespace {
 
-constexpr double kBurstEnds = 0.2;           // probability a packet: bursts of five
+constexpr double kBurstEnds = 0.2;            // probability a packet: bursts of five
 constexpr std::size_t kShortQueue = 8 << 10;  // of a throttled link: a few packets, so that it drops and not only waits
 constexpr std::size_t kLargestNoise = 1400;
 
@@ -128,15 +128,15 @@ struct Faults::Active {
   std::vector<std::pair<net::Interface*, std::vector<IpAddress>>> addresses;  // as they were
   std::vector<IpAddress> pool;                                                // of a router, as it was
   Duration cost{};                                                            // of an arrival, as it was
-
 };
 
 Faults::Faults(World& world) : world_{world}, rng_{world.net.rng_for("faults")} {}
 Faults::~Faults() = default;
 
 bool Faults::is_free(const Host& host) const {
-  return std::ranges::none_of(
-      active_, [&](const auto& a) { return is_of_a_machine(a.second.plan.kind) && a.second.plan.host == host.index(); });
+  return std::ranges::none_of(active_, [&](const auto& a) {
+    return is_of_a_machine(a.second.plan.kind) && a.second.plan.host == host.index();
+  });
 }
 
 bool Faults::is_free(const net::Router& router) const {

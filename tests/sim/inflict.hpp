@@ -1,5 +1,5 @@
-// Faults: makes them happen to a world, with ground truth, and takes them back. Faults of one wire or one machine add up
-// and end each by itself: what is left is always what the topology had, changed by those that are still active.
+// Faults: makes them happen to a world, with ground truth, and takes them back. Faults of one wire or one machine add
+// up and end each by itself: what is left is always what the topology had, changed by those that are still active.
 #pragma once
 
 #include <functional>
@@ -25,15 +25,15 @@ class Faults {
   ~Faults();
 
   /// What `amount` is, a kind: slow: seconds a packet; large_lost: the largest IP packet; loss, reorder, duplicate,
-  /// corrupt: probability; bursts: probability a packet that one of five begins; delay, jitter: seconds; throttled: bytes a
-  /// second; noise: packets a second. Others have none.
+  /// corrupt: probability; bursts: probability a packet that one of five begins; delay, jitter: seconds; throttled:
+  /// bytes a second; noise: packets a second. Others have none.
   struct Plan {
     FaultKind kind = FaultKind::noise;
-    std::size_t host = 0;               // except names_down and those of a router
-    std::optional<std::size_t> other;   // of a pair
-    net::Router* router = nullptr;      // nat_reboot, nat_addresses
+    std::size_t host = 0;              // except names_down and those of a router
+    std::optional<std::size_t> other;  // of a pair
+    net::Router* router = nullptr;     // nat_reboot, nat_addresses
     double amount = 0;
-    std::optional<Duration> lasts;      // none: until end(); stopped, suspended, frozen and nat_reboot need it
+    std::optional<Duration> lasts;  // none: until end(); stopped, suspended, frozen and nat_reboot need it
   };
   using Id = std::size_t;
   /// From now on. One fault of a machine's own at a time: is_free() first; link_down to noise mix as they like.

@@ -19,8 +19,8 @@ net::Link default_conditions() {
 /// The machines of `add(name)`: 11.0.0.1 and on, which stands for addresses that anybody reaches.
 IpAddress internet_address(std::size_t index) {
   const std::size_t n = index + 1;
-  return IpAddress::v4({11, static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
-                        static_cast<std::uint8_t>(n)});
+  return IpAddress::v4(
+      {11, static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)});
 }
 
 }  // namespace

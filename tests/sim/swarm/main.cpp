@@ -18,7 +18,8 @@ constexpr int kFailed = 1;
 constexpr int kMistaken = 2;
 constexpr std::uint64_t kRepeatEvery = 10;  // seeds: one of so many runs twice, and must do the same
 
-constexpr std::string_view kHelp = R"(sim_swarm: daemons in random simulated networks under random faults, a world for each seed.
+constexpr std::string_view kHelp =
+    R"(sim_swarm: daemons in random simulated networks under random faults, a world for each seed.
 
   --seeds N        how many seeds (PEERWATCH_SIM_SEEDS in the environment, else 1000)
   --first-seed S   the first of them (1)
@@ -61,13 +62,20 @@ std::string parse(int argc, char** argv, Arguments& a) {
     }
     const std::string_view value = i + 1 < argc ? argv[++i] : "";
     bool good = false;
-    if (option == "--seeds") good = read<std::uint64_t>(value, a.seeds, 1, kMost);
-    else if (option == "--first-seed") good = read<std::uint64_t>(value, a.first, 0, kMost);
-    else if (option == "--seed") good = read<std::uint64_t>(value, a.only.emplace(), 0, kMost);
-    else if (option == "--nodes") good = read<std::uint64_t>(value, a.nodes, 2, 1000);
-    else if (option == "--jobs") good = read<std::uint64_t>(value, a.jobs, 1, 1024);
-    else if (option == "--hours") good = read(value, a.hours, 0.001, 10'000.0);
-    else return "unknown option " + std::string{option};
+    if (option == "--seeds")
+      good = read<std::uint64_t>(value, a.seeds, 1, kMost);
+    else if (option == "--first-seed")
+      good = read<std::uint64_t>(value, a.first, 0, kMost);
+    else if (option == "--seed")
+      good = read<std::uint64_t>(value, a.only.emplace(), 0, kMost);
+    else if (option == "--nodes")
+      good = read<std::uint64_t>(value, a.nodes, 2, 1000);
+    else if (option == "--jobs")
+      good = read<std::uint64_t>(value, a.jobs, 1, 1024);
+    else if (option == "--hours")
+      good = read(value, a.hours, 0.001, 10'000.0);
+    else
+      return "unknown option " + std::string{option};
     if (!good) return std::string{option} + " needs a number in its range, not “" + std::string{value} + "”";
   }
   return {};
@@ -116,8 +124,7 @@ int main(int argc, char** argv) {
   std::uint64_t clean = 0;
   std::uint64_t failed = 0;
   run_in_workers(
-      {a.first, a.seeds}, static_cast<unsigned>(a.jobs),
-      [&](std::uint64_t seed) { return run(seed, options_of(a)); },
+      {a.first, a.seeds}, static_cast<unsigned>(a.jobs), [&](std::uint64_t seed) { return run(seed, options_of(a)); },
       [&](std::uint64_t seed, const std::string& wrong) {
         ++(wrong.empty() ? clean : failed);
         if (!wrong.empty()) std::cout << "seed " << seed << ": " << wrong << std::endl;

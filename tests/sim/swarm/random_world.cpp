@@ -282,7 +282,8 @@ RandomWorld::View RandomWorld::view(std::size_t a, std::size_t b) const {
   v.held = p.held;
   v.listed = p.id == host(b).id() && p.method != event::DiscoveryMethod::inbound;
   v.dials = v.listed && !v.held && !v.denied && !p.addresses.empty();
-  v.reaches = v.listed && std::ranges::any_of(p.addresses, [&](const HostPort& x) { return topology_.reaches(a, b, x); });
+  v.reaches =
+      v.listed && std::ranges::any_of(p.addresses, [&](const HostPort& x) { return topology_.reaches(a, b, x); });
   return v;
 }
 

@@ -94,7 +94,8 @@ std::size_t Topology::add_home(std::size_t parent, Rng& rng) {
   site.options.nat = draw_nat(rng);
   // Addresses of different homes are the same, as they are.
   site.lan = std::vector<std::string>{"192.168.0", "192.168.1", "10.0.0"}[rng.below(3)];
-  site.outer = {ip((parent == 0 ? "11.0.1." : sites_[parent].lan + ".") + std::to_string(parent == 0 ? sites_.size() : 200 - sites_.size()))};
+  site.outer = {ip((parent == 0 ? "11.0.1." : sites_[parent].lan + ".") +
+                   std::to_string(parent == 0 ? sites_.size() : 200 - sites_.size()))};
   std::vector<IpAddress> inner{ip(site.lan + ".1")};
   std::vector<net::Prefix> behind;
   if (parent == 0 && rng.chance(0.4)) {
@@ -212,7 +213,8 @@ bool Topology::reaches(std::size_t from, std::size_t to, const SocketAddress& at
 }
 
 bool Topology::reaches(std::size_t from, std::size_t to, const HostPort& address) const {
-  if (const auto numeric = IpAddress::parse(address.host)) return reaches(from, to, SocketAddress{*numeric, address.port});
+  if (const auto numeric = IpAddress::parse(address.host))
+    return reaches(from, to, SocketAddress{*numeric, address.port});
   const auto found = world_.names.known.find(address.host);
   return found != world_.names.known.end() && std::ranges::any_of(found->second, [&](const IpAddress& x) {
            return reaches(from, to, SocketAddress{x, address.port});
