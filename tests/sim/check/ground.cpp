@@ -66,7 +66,7 @@ void Ground::settle(std::uint64_t id) {
 
 void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packet) {
   now_ = {};
-  if (packet.protocol != net::Protocol::udp) return;
+  if (packet.protocol != net::Protocol::udp || packet.source.port != Host::kPort) return;  // another program's
   now_.flow = flow_of(from.index(), packet.destination);
   now_.sent_at = at;
   Flow& flow = flows_[now_.flow];
@@ -82,7 +82,7 @@ void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packe
 
 void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {
   now_ = {};
-  if (packet.protocol != net::Protocol::udp) return;
+  if (packet.protocol != net::Protocol::udp || packet.destination.port != Host::kPort) return;
   now_.flow = flow_of(machine.index(), packet.source);
   now_.forged = packet.origin == net::kNoMachine;
   Known& here = known(machine.index());

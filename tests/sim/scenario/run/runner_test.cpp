@@ -50,7 +50,7 @@ Report run_with(const std::string& script, std::uint64_t seed = 1) {
   const auto loaded = load("test.toml", kNetwork + script);
   for (const auto& problem : loaded.problems) FAIL(problem.to_string());
   const Report report = run(loaded.scenario, seed);
-  CHECK(report.broken_rule.empty());
+  CHECK(report.broken_rule == "");
   return report;
 }
 
