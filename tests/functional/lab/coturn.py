@@ -36,12 +36,10 @@ class Server:
         self.process.wait()
 
 
-def mapped_address(asking: socket.socket, server: tuple[str, int], change: int = 0) -> tuple[str, int] | None:
-    """One question of RFC 5389: from where the server sees this socket. None: no answer within the socket's time-out.
-    `change`: CHANGE-REQUEST of RFC 5780, 2: from another port, 4: from another address."""
+def mapped_address(asking: socket.socket, server: tuple[str, int]) -> tuple[str, int] | None:
+    """One question of RFC 5389: from where the server sees this socket. None: no answer within the socket's time-out."""
     transaction = os.urandom(12)
-    attributes = struct.pack("!HHI", 0x0003, 4, change) if change else b""
-    asking.sendto(struct.pack("!HHI", 0x0001, len(attributes), 0x2112A442) + transaction + attributes, server)
+    asking.sendto(struct.pack("!HHI", 0x0001, 0, 0x2112A442) + transaction, server)
     deadline = time.monotonic() + asking.gettimeout()
     while time.monotonic() < deadline:
         try:

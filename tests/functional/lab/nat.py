@@ -47,89 +47,110 @@ def new_mapping(nat: Nat, n: int, outer: str, most: int) -> list[str]:
             return [anywhere]
 
 
-def ruleset(nat: Nat, pool: list[str], seed: int, mapped: bool = False) -> str:
-    """`seed`: which of a pool's addresses whom falls to; `mapped`: a port mapper has mappings of its own beside these."""
-    life = f"flags dynamic,timeout; timeout {round(nat.timeout * 1000)}ms;"
-    mine = "ip daddr { " + ", ".join(pool) + " }"
-    looks_at_port = nat.filtering == ADDRESS_AND_PORT
-    remote_type = "ipv4_addr . inet_service" if looks_at_port else "ipv4_addr"
-    out = [f"map numbers {{ type {MAPPING_TYPES[nat.mapping]} : ipv4_addr . inet_service; size {nat.max_mappings}; {life} }}",
-           f"map mappings {{ type ipv4_addr . inet_service : ipv4_addr . inet_service; size {nat.max_mappings}; {life} }}",
-           f"set alive {{ type ipv4_addr . inet_service; size {nat.max_mappings}; {life} }}",
-           f"set sent {{ type ipv4_addr . inet_service . {remote_type}; size {SENT}; {life} }}"]
-    for n in range(len(pool)):
-        out += [f"set taken{n} {{ type inet_service; size 65536; {life} }}",
-                f"set kept{n} {{ type {MAPPING_TYPES[nat.mapping]}; size {nat.max_mappings}; {life} }}"]
+class Translation:
+    def __init__(self, nat: Nat, pool: list[str], seed: int, mapped: bool):
+        self.nat, self.pool, self.seed = nat, pool, seed
+        self.key = MAPPING_KEYS[nat.mapping]
+        self.mine = "ip daddr { " + ", ".join(pool) + " }"
+        self.looks_at_port = nat.filtering == ADDRESS_AND_PORT
+        # Whether early probes are to be tracked, or others may have a use for what belongs to no mapping of ours.
+        self.tracked_first = nat.input_accepts or mapped
+        self.out: list[str] = []
 
-    def chain(name: str, hook: str, rules: list[str]) -> None:
-        out.append("\n  ".join([f"chain {name} {{", *([f"type {hook};"] if hook else []), *rules]) + "\n}")
+    def chain(self, name: str, hook: str, rules: list[str]) -> None:
+        self.out.append("\n  ".join([f"chain {name} {{", *([f"type {hook};"] if hook else []), *rules]) + "\n}")
 
-    # ---- inwards
-    early, inwards = [], []
-    if nat.hairpin == "none":
-        early.append(f'iifname "lan" meta l4proto udp {mine} drop')
-    else:
-        inwards.append(f'iifname "lan" {mine} dnat ip to ip daddr . udp dport map @mappings')
-    if nat.filtering == INDEPENDENT:
-        inwards.append(f"{IN} {mine} dnat ip to ip daddr . udp dport map @mappings")
-    elif nat.filtering == ADDRESS:
-        inwards.append(f"{IN} {mine} ip daddr . udp dport . ip saddr @sent dnat ip to ip daddr . udp dport map @mappings")
-    # Tracking is refreshed from both sides. Where only what leaves refreshes a mapping, the dead ones are told by "alive":
-    # before tracking, unless early probes are to be tracked or others may have a use for what is dead to us.
-    dead = "ip daddr . udp dport != @alive drop"
-    tracked_first = nat.input_accepts or mapped
-    if not nat.inbound_refreshes and not tracked_first:
-        early.append(f"{IN} {mine} {dead}")
-    chain("early", "filter hook prerouting priority raw", early)
-    chain("tracked", "filter hook prerouting priority mangle",
-          [f"{IN} {mine} ct direction reply {dead}"] if tracked_first and not nat.inbound_refreshes else [])
-    chain("inwards", "nat hook prerouting priority dstnat", inwards)
+    def sets(self) -> None:
+        nat, life = self.nat, f"flags dynamic,timeout; timeout {round(self.nat.timeout * 1000)}ms;"
+        key, outer = MAPPING_TYPES[nat.mapping], "ipv4_addr . inet_service"
+        remote = "ipv4_addr . inet_service" if self.looks_at_port else "ipv4_addr"
+        self.out += [f"map numbers {{ type {key} : {outer}; size {nat.max_mappings}; {life} }}",
+                     f"map mappings {{ type {outer} : ipv4_addr . inet_service; size {nat.max_mappings}; {life} }}",
+                     f"set alive {{ type {outer}; size {nat.max_mappings}; {life} }}",
+                     f"set sent {{ type {outer} . {remote}; size {SENT}; {life} }}"]
+        for n in range(len(self.pool)):
+            self.out += [f"set taken{n} {{ type inet_service; size 65536; {life} }}",
+                         f"set kept{n} {{ type {key}; size {nat.max_mappings}; {life} }}"]
 
-    # ---- outwards
-    pick = []
-    if len(pool) > 1:  # an address for a new mapping, as a mark that is read below
-        by = "ip saddr" if nat.pooling == "paired" else MAPPING_KEYS[nat.mapping]
-        pick.append(f"meta l4proto udp meta mark set jhash {by} mod {len(pool)} seed {seed & 0xffffffff}")
-    chain("pick", "filter hook postrouting priority 90", pick)
-    for n, outer in enumerate(pool):
-        chain(f"fresh{n}", "", new_mapping(nat, n, outer, MOST_LISTED_PORTS // len(pool)))
-    key = MAPPING_KEYS[nat.mapping]
-    kept = [f"meta l4proto udp {key} @kept{n} snat ip to {outer}" for n, outer in enumerate(pool)]
-    chain("translate", "", kept + [f"meta l4proto udp snat ip to {key} map @numbers"] +
-          [(f"meta mark {n} " if len(pool) > 1 else "") + f"jump fresh{n}" for n in range(len(pool))])
-    outwards = [f"{OUT} jump translate", f'iifname "lan" oifname "wan" meta l4proto != udp snat ip to {pool[0]}']
-    if nat.hairpin == "external-source":
-        outwards.append(f"{ACROSS} jump translate")
-    chain("outwards", "nat hook postrouting priority srcnat", outwards)
+    def inwards(self) -> None:
+        nat, arrives, dnat = self.nat, f"{IN} {self.mine}", "dnat ip to ip daddr . udp dport map @mappings"
+        early, tracked, inwards = [], [], []
+        if nat.hairpin == "none":
+            early.append(f'iifname "lan" meta l4proto udp {self.mine} drop')
+        else:
+            inwards.append(f'iifname "lan" {self.mine} {dnat}')
+        if nat.filtering == INDEPENDENT:
+            inwards.append(f"{arrives} {dnat}")
+        elif nat.filtering == ADDRESS:
+            inwards.append(f"{arrives} ip daddr . udp dport . ip saddr @sent {dnat}")
+        # Tracking is refreshed from both sides. Where only what leaves refreshes a mapping, "alive" tells the dead ones.
+        if not nat.inbound_refreshes:
+            dead = "ip daddr . udp dport != @alive drop"
+            if self.tracked_first:
+                tracked.append(f"{arrives} ct direction reply {dead}")
+            else:
+                early.append(f"{arrives} {dead}")
+        self.chain("early", "filter hook prerouting priority raw", early)
+        self.chain("tracked", "filter hook prerouting priority mangle", tracked)
+        self.chain("inwards", "nat hook prerouting priority dstnat", inwards)
+
+    def outwards(self) -> None:
+        nat, pool, pick = self.nat, self.pool, []
+        if len(pool) > 1:  # an address for a new mapping, as a mark that is read below
+            by = "ip saddr" if nat.pooling == "paired" else self.key
+            pick.append(f"meta l4proto udp meta mark set jhash {by} mod {len(pool)} seed {self.seed & 0xffffffff}")
+        self.chain("pick", "filter hook postrouting priority 90", pick)
+        for n, outer in enumerate(pool):
+            self.chain(f"fresh{n}", "", new_mapping(nat, n, outer, MOST_LISTED_PORTS // len(pool)))
+        self.chain("translate", "",
+                   [f"meta l4proto udp {self.key} @kept{n} snat ip to {outer}" for n, outer in enumerate(pool)] +
+                   [f"meta l4proto udp snat ip to {self.key} map @numbers"] +
+                   [(f"meta mark {n} " if len(pool) > 1 else "") + f"jump fresh{n}" for n in range(len(pool))])
+        self.chain("outwards", "nat hook postrouting priority srcnat", [
+            f"{OUT} jump translate", f'iifname "lan" oifname "wan" meta l4proto != udp snat ip to {pool[0]}',
+            *([f"{ACROSS} jump translate"] if nat.hairpin == "external-source" else [])])
 
     # ---- what there is to learn
+    @staticmethod
     def learn(where: str, outer: str, inner: str) -> list[str]:
         return [f"{where} update @mappings {{ {outer} : {inner} }}", f"{where} update @alive {{ {outer} }}"]
 
-    def learn_new(where: str, remote: str) -> list[str]:
-        taken = [f"{where} ip saddr {outer} update @taken{n} {{ udp sport }}" for n, outer in enumerate(pool)]
-        kept = [f"{where} {key} @kept{n} update @kept{n} {{ {key} }}" for n in range(len(pool))]
-        return [f"{where} update @numbers {{ {key} : {OUTER} }}", *kept, *learn(where, OUTER, FROM), *taken,
+    def learn_new(self, where: str, remote: str) -> list[str]:
+        """Of a flow that began inside."""
+        pool = list(enumerate(self.pool))
+        return [f"{where} update @numbers {{ {self.key} : {OUTER} }}",
+                *(f"{where} {self.key} @kept{n} update @kept{n} {{ {self.key} }}" for n, _ in pool),
+                *self.learn(where, OUTER, FROM),
+                *(f"{where} ip saddr {outer} update @taken{n} {{ udp sport }}" for n, outer in pool),
                 f"{where} update @sent {{ {OUTER} . {remote} }}"]
 
-    remote = "ip daddr . udp dport" if looks_at_port else "ip daddr"
-    answered = f"{OUT} ct direction reply"  # flows that began outside; the inner end is the one that answers
-    rules = learn_new(f"{OUT} ct direction original", remote)
-    rules += learn(answered, OUTER, "ct reply ip saddr . ct reply proto-src")
-    rules.append(f"{answered} update @sent {{ {OUTER} . {remote} }}")
-    rules.append(f"{OUT} {OUTER} != @alive drop")  # the table is full
-    if nat.inbound_refreshes:
-        inbound = 'iifname "wan" oifname "lan" meta l4proto udp'
-        rules += learn(f"{inbound} ct direction reply", "ct reply ip daddr . ct reply proto-dst", FROM)
-        rules += learn(f"{inbound} ct direction original", ASKED, "ct reply ip saddr . ct reply proto-src")
-        if nat.filtering != INDEPENDENT:  # who got in had been sent to
-            sender = "ip saddr . udp sport" if looks_at_port else "ip saddr"
-            rules += [f"{inbound} ct direction reply update @sent {{ ct reply ip daddr . ct reply proto-dst . {sender} }}",
-                      f"{inbound} ct direction original update @sent {{ {ASKED} . {sender} }}"]
-    if nat.hairpin == "external-source":
-        rules += learn_new(f"{ACROSS} ct direction original", ASKED if looks_at_port else "ct original ip daddr")
-        if nat.filtering != INDEPENDENT:
-            source = OUTER if looks_at_port else "ip saddr"
-            rules.append(f"{ACROSS} ct state new {ASKED} . {source} != @sent drop")
-    chain("learn", "filter hook postrouting priority 300", rules)
-    return "table ip translation {\n" + "\n".join(out) + "\n}\n"
+    def learning(self) -> None:
+        nat, remote = self.nat, "ip daddr . udp dport" if self.looks_at_port else "ip daddr"
+        answered, answerer = f"{OUT} ct direction reply", "ct reply ip saddr . ct reply proto-src"  # flows that began outside
+        rules = self.learn_new(f"{OUT} ct direction original", remote)
+        rules += self.learn(answered, OUTER, answerer)
+        rules.append(f"{answered} update @sent {{ {OUTER} . {remote} }}")
+        rules.append(f"{OUT} {OUTER} != @alive drop")  # the table is full
+        if nat.inbound_refreshes:
+            back, anew = (f'iifname "wan" oifname "lan" meta l4proto udp ct direction {way}' for way in ("reply", "original"))
+            at = "ct reply ip daddr . ct reply proto-dst"
+            rules += self.learn(back, at, FROM) + self.learn(anew, ASKED, answerer)
+            if nat.filtering != INDEPENDENT:  # who got in had been sent to
+                sender = "ip saddr . udp sport" if self.looks_at_port else "ip saddr"
+                rules += [f"{back} update @sent {{ {at} . {sender} }}", f"{anew} update @sent {{ {ASKED} . {sender} }}"]
+        if nat.hairpin == "external-source":
+            asked, source = (ASKED, OUTER) if self.looks_at_port else ("ct original ip daddr", "ip saddr")
+            rules += self.learn_new(f"{ACROSS} ct direction original", asked)
+            if nat.filtering != INDEPENDENT:
+                rules.append(f"{ACROSS} ct state new {ASKED} . {source} != @sent drop")
+        self.chain("learn", "filter hook postrouting priority 300", rules)
+
+
+def ruleset(nat: Nat, pool: list[str], seed: int, mapped: bool = False) -> str:
+    """`seed`: which of a pool's addresses whom falls to; `mapped`: a port mapper has mappings of its own beside these."""
+    made = Translation(nat, pool, seed, mapped)
+    made.sets()
+    made.inwards()
+    made.outwards()
+    made.learning()
+    return "table ip translation {\n" + "\n".join(made.out) + "\n}\n"

@@ -14,8 +14,9 @@ ENDS_WITHIN = 20  # seconds; sanitizers are slow
 
 def program() -> pathlib.Path | None:
     """None: this build has none."""
-    named = os.environ.get("PEERWATCH_LAB_WIRE")
-    return pathlib.Path(named) if named and pathlib.Path(named).exists() else None
+    found = pathlib.Path(os.environ.get("PEERWATCH_LAB_WIRE") or
+                         pathlib.Path(__file__).resolve().parents[3] / "build/release/tests/functional/wire/lab_wire")
+    return found if found.is_file() else None
 
 
 class Wire:
