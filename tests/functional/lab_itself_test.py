@@ -124,6 +124,13 @@ class Run(unittest.TestCase):
     def test_in_a_user_namespace_it_is_the_same(self):
         self.passed(self.begin("unshare", "--user", "--map-root-user")[0])
 
+    def test_where_there_are_no_namespaces_it_says_so_and_counts_as_skipped(self):
+        forbid = 'echo 0 > /proc/sys/user/max_net_namespaces; exec "$@"'
+        done = subprocess.run(["unshare", "--user", "--map-root-user", "sh", "-c", forbid, "sh", sys.executable, "-B", RUN,
+                               self.file], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, lab.SKIPPED, done)
+        self.assertIn("skipped: no namespaces here", done.stderr)
+
     def test_of_a_killed_one_nothing_is_left(self):
         left_in_tmp = set(pathlib.Path("/tmp").iterdir())
         mounts = pathlib.Path("/proc/self/mountinfo").read_text()
