@@ -108,6 +108,39 @@ TEST_CASE("a daemon that is stopped says goodbye, one that is killed says nothin
   CHECK_FALSE(verdict(act("10s", "what = \"kill\"\nhost = \"c\"") + gone).ok);
 }
 
+TEST_CASE("both ends must say so") {
+  // Killed a second ago: c says nothing any more, b does not know yet.
+  const std::string kill = act("10s", "what = \"kill\"\nhost = \"c\"");
+  for (const char* pair : {"[\"b\", \"c\"]", "[\"c\", \"b\"]"})
+    for (const char* what : {"connected", "disconnected"})
+      CHECK_FALSE(verdict(kill + expect(std::string{what} + " = " + pair + "\nat = \"11s\"")).ok);
+}
+
+TEST_CASE("a daemon that has said goodbye is gone") {
+  const Verdict v = verdict(act("10s", "what = \"stop\"\nhost = \"c\"") + expect("connected = [\"c\", \"b\"]\nat = \"20s\""));
+  CHECK(v.why.starts_with("c says not running"));
+}
+
+TEST_CASE("a frozen process is missed, and found again") {
+  const std::string freeze = act("10s", "what = \"freeze\"\nhost = \"c\"\nfor = \"2m\"");
+  const Verdict during = verdict(freeze + expect("disconnected = [\"b\", \"c\"]\nat = \"1m30s\""));
+  CHECK(during.why.find("b says connected") == std::string::npos);
+  CHECK(during.why.ends_with("c says connected"));  // it had no chance to notice
+  CHECK(verdict(freeze + expect("connected = [\"b\", \"c\"]\nat = \"5m\"")).ok);
+}
+
+TEST_CASE("who is hidden from one another is not reached") {
+  std::string file = kNetwork + expect("connected = [\"b\", \"c\"]\nby = \"30s\"");
+  const std::string hides = "hidden = [\"a\"]";
+  file.replace(file.find(hides), hides.size(), "hidden = [\"a\", \"c\"]");
+  const std::string of_c = "\"11.0.0.2\"]}\npeers = [\"b\"]";
+  CHECK(run(load("x.toml", file).scenario, 1).passed());  // c still knows where b is
+  file.replace(file.find(of_c), of_c.size(), of_c + "\nhidden = [\"b\"]");
+  const auto loaded = load("x.toml", file);
+  REQUIRE(loaded.ok());
+  CHECK_FALSE(run(loaded.scenario, 1).passed());
+}
+
 TEST_CASE("the round trip is that of segment and access together, and another one is told") {
   const Verdict v = verdict(expect("rtt = \"50ms\"\npair = [\"b\", \"c\"]\nat = \"20s\"\nwithin = 0.02"));
   CHECK(v.ok);
