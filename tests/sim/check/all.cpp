@@ -6,6 +6,7 @@
 #include "sim/check/deadlines.hpp"
 #include "sim/check/legality.hpp"
 #include "sim/check/storm.hpp"
+#include "sim/check/truth.hpp"
 #include "sim/check/unsolicited.hpp"
 
 namespace pw::sim {
@@ -22,6 +23,7 @@ std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   rules.push_back(std::make_unique<Storm>(world, ground));
   rules.push_back(std::make_unique<Amplification>(world, ground));
   rules.push_back(std::make_unique<Unsolicited>(world, ground));
+  rules.push_back(std::make_unique<Truth>(world, ground));
   return rules;
 }
 

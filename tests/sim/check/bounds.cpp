@@ -96,7 +96,9 @@ void Bounds::check(const World& world, const Host& host, Daemon& daemon) {
   if (listed > host.membership.peers.size() + daemon.invited + ending + sessions)
     wrong(std::to_string(listed) + " peers are known that nobody listed");
 
-  const bool explained = s.connections <= sessions + daemon.dials + s.half_open + ending;
+  const bool explained =
+      static_cast<std::ptrdiff_t>(s.connections) <=
+      static_cast<std::ptrdiff_t>(sessions + s.half_open + ending) + daemon.dials;
   if (explained)
     daemon.unexplained_since.reset();
   else if (!daemon.unexplained_since)

@@ -41,7 +41,7 @@ class Bounds : public Checker {
     std::uint64_t allowed = 0;
     std::size_t peers = 0;    // known
     std::size_t invited = 0;  // by an operator
-    std::size_t dials = 0;    // open
+    std::ptrdiff_t dials = 0;  // open
     std::optional<Instant> unexplained_since;
   };
   void turn(Daemon& daemon, Instant at);

@@ -86,25 +86,37 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   now_.flow = flow_of(machine.index(), packet.source);
   now_.forged = packet.origin == net::kNoMachine;
   Known& here = known(machine.index());
-  here.slow = machine.cost_of_arrival > Duration{};
+  clock_ = at;
+  if (machine.cost_of_arrival > Duration{}) here.slow_at = at;
   here.busy += machine.cost_of_arrival;
   Flow& flow = flows_[now_.flow];
   ++flow.received.packets;
   flow.received.bytes += packet.payload.size();
   if (long_header(packet)) flow.last_long_header = at;
-  if (now_.forged) return;
+  arrival_ = now_;
+  if (now_.forged) {
+    ++here.tainted;
+    return;
+  }
   flow.last_received = at;
   const UnderWay* way = under_way(packet.id);
+  // Where it came from is known of copies too.
+  Passage& from = passage_between(packet.origin, machine.index());
+  ++from.arrived.packets;
+  from.arrived.bytes += packet.payload.size();
+  if (long_header(packet)) from.last_long_header = at;
   if (!way) return;  // a copy
   now_.travelled = at - way->at;
   now_.sent_at = way->at;
   now_.bent = way->digest != digest(packet.payload);
+  here.tainted += now_.bent;
+  arrival_ = now_;
   flow.back = way->flow;
   Flow& sender = flows_[way->flow];
   sender.to = machine.index();
   if (now_.bent) ++sender.bent;
   const bool late = sender.travel.any() && *now_.travelled > sender.travel.least() + kLate;
-  Passage& passage = passage_of(sender);
+  Passage& passage = passage_between(sender.machine, sender.to);
   passage.last_arrival = at;
   if (now_.bent || late) passage.mishaps.add(way->at);
   sender.travel.add(at, *now_.travelled);
@@ -119,14 +131,14 @@ void Ground::dropped(Instant, const net::Packet& packet, net::Drop, std::string_
   now_.sent_at = way->at;
   Flow& flow = flows_[way->flow];
   ++flow.lost;
-  if (flow.to != Flow::kNone) passage_of(flow).mishaps.add(way->at);
+  if (flow.to != Flow::kNone) passage_between(flow.machine, flow.to).mishaps.add(way->at);
   settle(packet.id);
 }
 
-Passage& Ground::passage_of(const Flow& flow) {
-  auto& passages = known(flow.machine).passages;
-  if (flow.to >= passages.size()) passages.resize(flow.to + 1);
-  return passages[flow.to];
+Passage& Ground::passage_between(std::size_t from, std::size_t to) {
+  auto& passages = known(from).passages;
+  if (to >= passages.size()) passages.resize(to + 1);
+  return passages[to];
 }
 
 const Passage& Ground::passage(std::size_t from, std::size_t to) const {
@@ -168,7 +180,7 @@ Duration Ground::paused(std::size_t machine, Instant from, Instant to) const {
 
 bool Ground::was_paused(std::size_t machine, Instant from, Instant to) const {
   const Known& here = known(machine);
-  if (here.slow) return true;
+  if (slow(machine)) return true;
   return std::ranges::any_of(here.pauses, [&](const Pause& p) { return p.from <= to && p.to >= from; });
 }
 

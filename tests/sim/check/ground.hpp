@@ -42,6 +42,8 @@ struct Flow {
 struct Passage {
   Instant last_arrival = Instant::min();
   Mishaps mishaps;  // lost, bent or late, by when they were sent
+  Count arrived;    // copies too
+  Instant last_long_header = Instant::min();  // of those
 };
 
 /// What a daemon says about one peer, as far as several rules need it.
@@ -67,11 +69,14 @@ class Ground : public Checker {
  public:
   /// Beyond the shortest way of late, a packet counts as late from here on: less than Liveness' granularity, both ways.
   static constexpr Duration kLate = 20ms;
+  static constexpr Duration kSlowFelt = 15s;  // samples and what waits of a time when a machine was slow
 
   Ground() : Checker{"ground"} {}
 
   // ---- packets
   const Now& packet() const { return now_; }
+  /// The one that arrived last, anywhere.
+  const Now& arrival() const { return arrival_; }
   const Flow& flow(std::size_t index) const { return flows_[index]; }
   std::size_t flows() const { return flows_.size(); }
   const Passage& passage(std::size_t from, std::size_t to) const;
@@ -84,7 +89,10 @@ class Ground : public Checker {
   Duration paused(std::size_t machine, Instant from, Instant to) const;
   /// Whether it could not run at some time of [from, to]; machines that are slow never could quite.
   bool was_paused(std::size_t machine, Instant from, Instant to) const;
-  bool slow(std::size_t machine) const { return machine < machines_.size() && machines_[machine].slow; }
+  /// Packets that came there and were not what a machine had sent: forged or bent.
+  std::uint64_t tainted(std::size_t machine) const { return known(machine).tainted; }
+  /// Every arrival costs it time, or did shortly before.
+  bool slow(std::size_t machine) const { return known(machine).slow_at + kSlowFelt >= clock_; }
 
   // ---- daemons
   std::size_t index_of(const PeerId& peer) const;  // dense; unknown ids get a new one
@@ -133,7 +141,8 @@ class Ground : public Checker {
   };
   struct Known {
     const Host* host = nullptr;
-    bool slow = false;
+    Instant slow_at = Instant{} - kSlowFelt;
+    std::uint64_t tainted = 0;
     Duration busy{};           // by the cost of arrivals
     Duration before{};         // of pauses that are no longer listed
     std::deque<Pause> pauses;  // the latest
@@ -145,18 +154,20 @@ class Ground : public Checker {
     std::vector<Passage> passages;    // by the machine that they lead to
   };
   Known& known(std::size_t machine) const;
-  Passage& passage_of(const Flow& flow);
+  Passage& passage_between(std::size_t from, std::size_t to);
   std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
   UnderWay* under_way(std::uint64_t id);
   void settle(std::uint64_t id);
 
   Now now_;
+  Now arrival_;
+  Instant clock_{};
   std::vector<Flow> flows_;
   std::unordered_map<FlowKey, std::size_t, FlowHash> flow_index_;
   std::deque<UnderWay> packets_;  // by id, from first_id_ on
   std::uint64_t first_id_ = 0;
   std::size_t under_way_ = 0;
-  mutable std::vector<Known> machines_;
+  mutable std::deque<Known> machines_;  // references last
   mutable std::unordered_map<PeerId, std::size_t> peers_;
   mutable std::vector<std::vector<const Host*>> hosts_;  // by index_of
 };

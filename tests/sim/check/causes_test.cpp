@@ -1,0 +1,105 @@
+#include "sim/check/causes.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/check/tampered.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+using event::PathHealth;
+using event::PathHealthChanged;
+
+namespace {
+
+std::unique_ptr<Checker> causes(const World& w, const Ground& g) { return std::make_unique<Causes>(w, g); }
+
+void tell_health(TamperedPair& p, PathHealth from, PathHealth to) {
+  p.tales.tell(p.w.now(), p.a,
+               {p.w.now(), PathHealthChanged{p.b.id(), event::PathKind::direct_v4, p.b.address(), from, to, 1s}});
+}
+
+}  // namespace
+
+TEST_CASE("a death by the truth is no false alarm") {
+  TamperedPair p{causes};
+  p.run(5s);
+  p.b.kill();
+  p.run(60s);
+  p.b.start();
+  p.run(10s);
+  p.w.link(p.a, p.b).up = false;
+  p.run(2min);
+  CHECK(p.tales.complaint().empty());
+  CHECK(p.w.verdict().empty());
+}
+
+TEST_CASE("a path that is suspected although it answers is a false alarm") {
+  TamperedPair p{causes};
+  p.run(20s);
+  p.w.run_for(500ms);
+  tell_health(p, PathHealth::proved, PathHealth::suspect);
+  p.run(10s);
+  CHECK(p.complains_of("nothing was wrong"));
+}
+
+TEST_CASE("a path that is suspected right after its proof is a false alarm") {
+  TamperedPair p{causes};
+  bool told = false;
+  p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+    p.tales.tell(at, h, r);
+    if (at < net::Net::kStart + 10s || !std::holds_alternative<event::ProbeMeasured>(r.event) || &h != &p.a || told) return;
+    told = true;
+    tell_health(p, PathHealth::proved, PathHealth::suspect);
+  };
+  p.run(20s);
+  CHECK(p.complains_of("before its time"));
+}
+
+TEST_CASE("a path that is called dead after one silent probe is a false alarm") {
+  TamperedPair p{causes};
+  p.run(20s);
+  p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+    p.tales.tell(at, h, r);
+    const auto* e = std::get_if<PathHealthChanged>(&r.event);
+    if (e && &h == &p.a && e->to == PathHealth::suspect) tell_health(p, PathHealth::suspect, PathHealth::dead);
+  };
+  p.b.kill();
+  p.run(3s);
+  CHECK(p.complains_of("before eight probes"));
+}
+
+TEST_CASE("a silent path that is never called dead is a missed alarm") {
+  for (const bool one_way : {false, true}) {
+    TamperedPair p{causes};
+    p.run(20s);
+    p.hide<PathHealthChanged>();
+    p.w.link(p.a, p.b).up = false;
+    if (!one_way) p.w.link(p.b, p.a).up = false;
+    p.run(15s);
+    CHECK(p.complains_of("no probe"));
+  }
+}
+
+TEST_CASE("proofs that nothing on the wire can have brought do not hide a silent path") {
+  TamperedPair p{causes};
+  p.run(20s);
+  p.hide<PathHealthChanged>();
+  p.w.link(p.b, p.a).up = false;
+  for (int i = 0; i < 15; ++i) {
+    p.tales.tell(p.w.now(), p.a,
+                 {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false}});
+    p.run(1s);
+  }
+  CHECK(p.complains_of("no probe"));
+}
+
+TEST_CASE("a session that breaks while the other end holds it needs a cause") {
+  using event::CloseReason;
+  for (const auto reason : {CloseReason::reset, CloseReason::timeout, CloseReason::error, CloseReason::replaced,
+                            CloseReason::peer_shutdown, CloseReason::protocol}) {
+    TamperedPair p{causes};
+    p.run(60s);
+    p.tales.tell(p.w.now(), p.a, {p.w.now(), event::SessionEnded{p.b.id(), reason, 59s, {}}});
+    CHECK_FALSE(p.tales.complaint().empty());
+  }
+}

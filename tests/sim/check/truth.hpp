@@ -1,0 +1,76 @@
+// Truth: what a daemon tells equals what happened. Its records and snapshots go through the real metrics, as in the
+// program; the exposition is compared with counts made here, and both with the packets themselves.
+//
+// What encryption hides is held to bounds that are always true:
+// - bytes and packets of a peer are compared while its connection is the only one on its path, which is when no handshake
+//   was seen there for a while; then exactly, forged and bent packets apart;
+// - a round trip is at least the shortest way there plus the way that the answer took, and at most the longest there
+//   plus that, where nothing went wrong that makes QUIC hold packets back;
+// - probes are lost only where packets were lost, bent or late, in the same direction.
+// Only the first hosts of a world are held to it: folding costs as much as the program's own.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "observe/metrics.hpp"
+#include "probe/rtt_estimator.hpp"
+#include "sim/check/ground.hpp"
+
+namespace pw::sim {
+
+class Truth : public Checker {
+ public:
+  static constexpr std::size_t kHosts = 3;
+  static constexpr Duration kEvery = 5s;     // scrapes, at most
+  static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
+  static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
+  static constexpr Duration kSlack = 2ms;    // pacing, about half a percent of the RTT (docs/rfc-deviations.md)
+  static constexpr Duration kHeldBack = 10s;  // by a window that is down, or a machine that is slow
+
+  Truth(const World& world, const Ground& ground) : Checker{"truth"}, world_{world}, ground_{ground} {}
+  void started(Instant at, const Host& host) override;
+  void died(Instant at, const Host& host) override;
+  void recorded(Instant at, const Host& host, const event::Record& record) override;
+  void arrived(Instant at, const net::Machine& machine, const net::Packet& packet) override;
+  void look(const World& world) override;
+
+ private:
+  struct Peer {
+    std::array<std::uint64_t, 2> expected{};  // by ProbeDirection
+    std::array<std::uint64_t, 2> lost{};
+    probe::RttEstimator probes;  // of the connection
+    probe::RttEstimator echoes;
+    std::array<std::uint64_t, 2> mishaps{};  // of the wire each way when it began
+    // What was counted at the last look, of snapshot and wire:
+    bool steady = false;
+    Instant since{};
+    std::size_t flow = Flow::kNone;
+    std::uint64_t tainted = 0;
+    std::array<Count, 2> told{};  // by Direction
+    std::array<Count, 2> wire{};
+  };
+  struct Daemon {
+    std::unique_ptr<observe::Metrics> metrics;
+    std::map<std::string, std::uint64_t> counts;  // by the sample's name and labels
+    std::map<PeerId, Peer> peers;
+    std::array<std::uint64_t, 5> arrived{};  // by wire::DatagramKind
+    std::array<std::uint64_t, 5> refused{};
+    std::optional<Instant> queue_dropped;
+    std::map<SocketAddress, Instant> rejected;  // the last of a source
+    Instant looked = Instant::min();
+  };
+  void count(Daemon& daemon, const event::Event& event);
+  void check_rtt(Instant at, const Host& host, const event::ProbeMeasured& e);
+  void check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e);
+  void check_metrics(const Host& host, Daemon& daemon, const event::NodeSnapshot& snapshot);
+  void check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p);
+  void check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p);
+  std::size_t other_machine(const PeerId& peer) const;
+
+  const World& world_;
+  const Ground& ground_;
+  std::map<std::size_t, Daemon> daemons_;
+};
+
+}  // namespace pw::sim

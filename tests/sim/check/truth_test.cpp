@@ -1,0 +1,101 @@
+#include "sim/check/truth.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/check/tampered.hpp"
+#include "sim/checks.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+
+namespace {
+
+std::unique_ptr<Checker> truth(const World& w, const Ground& g) { return std::make_unique<Truth>(w, g); }
+
+template <class Tamper>
+std::string complaint(Tamper tamper) {
+  TamperedPair p{truth};
+  p.run(30s);
+  CHECK(p.tales.complaint().empty());
+  tamper(p);
+  for (int i = 0; i < 4; ++i) p.run(10s);
+  CHECK(p.w.verdict().empty());
+  return p.tales.complaint();
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("the truth is told of a quiet session") {
+  CHECK(complaint([](TamperedPair&) {}).empty());
+}
+
+TEST_CASE("a packet that is counted wrongly is complained of") {
+  CHECK(has(complaint([](TamperedPair& p) {
+          p.tales.on_sent = [&p](Instant at, const net::Machine& from, const net::Packet& packet) {
+            if (packet.id % 10 != 0) p.tales.tell_sent(at, from, packet);  // as if the daemon counted some that never were
+          };
+        }),
+        "are told of"));
+}
+
+TEST_CASE("a round trip shorter or longer than the way is complained of") {
+  CHECK(has(complaint([](auto& p) {
+          p.template bend<event::ProbeMeasured>([](auto& e) { e.rtt = 19ms; });
+        }),
+        "though the way there takes"));
+  CHECK(has(complaint([](auto& p) {
+          p.template bend<event::ProbeMeasured>([](auto& e) { e.rtt = 27ms; });
+        }),
+        "at most"));
+}
+
+TEST_CASE("a smoothed value that is not that of its samples is complained of") {
+  CHECK(has(complaint([](auto& p) {
+          p.template bend<event::ProbeMeasured>([](auto& e) { e.rtt += 1us; });
+        }),
+        "the path's RTT is not that of its samples"));
+  CHECK(has(complaint([](auto& p) {
+          p.template bend<event::EchoMeasured>([](auto& e) { e.rtt += 1us; });
+        }),
+        "the echo's RTT is not that of its samples"));
+}
+
+TEST_CASE("a probe that is called lost though every packet arrived is complained of") {
+  CHECK(has(complaint([](auto& p) {
+          p.template bend<event::ProbesAccounted>([](auto& e) { e.lost = e.expected; });
+        }),
+        "but no packet was"));
+}
+
+TEST_CASE("a packet that was refused and not told is complained of") {
+  CHECK(has(complaint([](TamperedPair& p) {
+          p.hide<event::PacketRejected>();
+          p.w.inject(p.b.address(), p.a, Buffer(40, 0x21));
+        }),
+        "of a kind that is refused"));
+}
+
+TEST_CASE("small worlds with loss, jitter and deaths break no rule over many seeds") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    if (seed > 100) return {};
+    World w{seed};
+    Rng rng = w.net.rng_for("test");
+    for (int i = 0; i < 3; ++i) w.add("h" + std::to_string(i));
+    w.default_link.loss = 0.2 * rng.unit();
+    w.default_link.jitter = rng.up_to(30ms);
+    w.introduce_all();
+    w.start_all();
+    for (int i = 0; i < 8; ++i) {
+      w.run_for(rng.up_to(20s));
+      Host& h = w.host(rng.below(3));
+      if (h.running())
+        h.kill();
+      else
+        h.start();
+      if (auto wrong = w.verdict(); !wrong.empty()) return wrong;
+    }
+    return {};
+  });
+}
