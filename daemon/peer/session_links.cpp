@@ -236,7 +236,8 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   next_dial_.reset();
   active_ = std::move(link);
   last_seen_ = now;
-  const bool path_was_lost = measurements_ && measurements_->dead_since();
+  const auto path_before =
+      measurements_ && !measurements_->dead_since() ? measurements_->kind() : event::PathKind::none;
   drop_measurements();
   measurements_.emplace(context_, spec_.id, *active_, now);
   if (!state_.is(SessionState::connected)) {
@@ -244,9 +245,10 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
     state_.move(now, SessionState::connected);
     context_.out.emit(now, event::SessionEstablished{spec_.id, active_->dialled(), now - since, measurements_->kind(),
                                                      active_->path().remote});
-  } else if (path_was_lost) {
-    context_.out.emit(now, event::PathChanged{spec_.id, event::PathKind::none, measurements_->kind(),
-                                              event::PathChangeReason::upgraded});
+  } else if (path_before != measurements_->kind()) {
+    const auto why = path_before == event::PathKind::none ? event::PathChangeReason::upgraded
+                                                          : event::PathChangeReason::network_change;
+    context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why});
   }
   contact_since_.reset();
   for (const quic::DatagramReceived& early : active_->take_early()) measurements_->handle_datagram(now, early);

@@ -69,6 +69,46 @@ TEST_CASE("a dead path that a new connection replaces is told as found again") {
   CHECK(path == p.upper().peer(p.lower()).path);
 }
 
+TEST_CASE("a session that goes on over another connection of another family is told to have changed its path") {
+  World w{5};
+  const auto add = [&](const std::string& name, std::uint8_t number) -> Host& {
+    net::Machine& machine = w.net.add_machine(name);
+    machine.attach(w.internet, {IpAddress::v4({11, 0, 9, number}), IpAddress::parse("2001:db8::" + name).value()});
+    return w.add(name, machine);
+  };
+  Host& a = add("a", 1);
+  Host& b = add("b", 2);
+  Host& lower = a.id() < b.id() ? a : b;
+  Host& upper = a.id() < b.id() ? b : a;
+  const auto via = [&](Family family) {
+    lower.membership.peers = {upper.spec()};
+    lower.membership.peers[0].addresses = {HostPort{upper.address(family).ip.to_string(), Host::kPort}};
+  };
+  via(Family::v6);
+  w.default_link.delay = 400ms;  // so that it takes longer to call a path dead than to forget a connection
+  upper.membership.peers = {{lower.id(), "lower", false, {}}};
+  w.start_all();
+  REQUIRE(w.run_until([&] { return a.connected(b) && b.connected(a); }, 20s));
+  w.run_for(2s);
+  w.link(a, b).up = w.link(b, a).up = false;
+  lower.command(event::Disconnect{upper.id()});  // unheard
+  w.run_for(3s);
+  via(Family::v4);
+  lower.configure();
+  w.both_ways(a, b, {.delay = 10ms});
+  lower.command(event::Connect{upper.id(), {}});
+  REQUIRE(w.run_until([&] { return a.connected(b) && b.connected(a); }, 3s));
+  w.run_for(1s);
+  REQUIRE(upper.count<event::SessionEnded>() == 0);
+  CHECK(upper.peer(lower).path == event::PathKind::direct_v4);
+  const auto changes = upper.all<event::PathChanged>();
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].from == event::PathKind::direct_v6);
+  CHECK(changes[0].to == event::PathKind::direct_v4);
+  CHECK(changes[0].reason == event::PathChangeReason::network_change);
+  CHECK(broken_rule(w) == "");
+}
+
 TEST_CASE("the time to connected is told from the first attempt since the session was last wanted") {
   Pair p{3};
   REQUIRE(p.w.run_until([&] { return p.up(); }, 20s));
