@@ -93,7 +93,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
   } else if (std::holds_alternative<event::QueueDropped>(record.event)) {
     daemon.queue_dropped = at;
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&record.event)) {
-    daemon.rejected[rejected->from] = at;
+    daemon.rejected = at;
     if (rejected->reason == event::RejectReason::empty) ++daemon.refused[index(wire::DatagramKind::empty)];
     if (rejected->reason == event::RejectReason::oversized) ++daemon.refused[index(wire::DatagramKind::oversized)];
     if (rejected->reason == event::RejectReason::stun) ++daemon.refused[index(wire::DatagramKind::stun)];
@@ -118,7 +118,7 @@ void Truth::check_rtt(Instant at, const Host& host, const event::ProbeMeasured& 
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
   if (answer.sent_at + *answer.travelled != at) return;
   const Flow& way = ground_.flow(answer.flow);
-  if (way.to != there || !way.travel.any() || e.rtt > Travel::kSpan) return;
+  if (answer.flow != ground_.relation(host, e.peer).flow || way.to != there || !way.travel.any() || e.rtt > Travel::kSpan) return;
   if (e.rtt < way.travel.least() + *answer.travelled)
     complain(host.name() + ": a round trip of " + std::to_string(to_milliseconds(e.rtt)) + " ms, though the way there takes " +
              std::to_string(to_milliseconds(way.travel.least())) + " ms and the answer took " +
@@ -236,9 +236,8 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   const Flow& flow = ground_.flow(index_of_flow);
   if (flow.last_long_header + kSettled > world.now() || ground_.slow(machine)) return;
   if (ground_.was_paused(machine, world.now() - 1s, world.now())) return;
-  const auto rejected = daemon.rejected.find(flow.remote);
-  // A reset that it sent belongs to no peer.
-  const bool resets = rejected != daemon.rejected.end() && rejected->second + kSettled > peer.since;
+  // Resets that it sent belong to no peer, nor do packets that it refused.
+  const bool resets = daemon.rejected + kSettled > peer.since;
   std::array<Count, 2> told{};
   for (const auto& kind : p.traffic)
     for (std::size_t d = 0; d < 2; ++d) {

@@ -25,8 +25,8 @@ class Truth : public Checker {
   static constexpr Duration kEvery = 5s;     // scrapes, at most
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
-  static constexpr Duration kSlack = 2ms;    // pacing, about half a percent of the RTT (docs/rfc-deviations.md)
-  static constexpr Duration kHeldBack = 10s;  // by a window that is down, or a machine that is slow
+  static constexpr Duration kSlack = 5ms;    // pacing, about half a percent of the RTT (docs/rfc-deviations.md)
+  static constexpr Duration kHeldBack = 30s;  // by a window that is down, or a machine that is slow
 
   Truth(const World& world, const Ground& ground) : Checker{"truth"}, world_{world}, ground_{ground} {}
   void started(Instant at, const Host& host) override;
@@ -57,7 +57,7 @@ class Truth : public Checker {
     std::array<std::uint64_t, 5> arrived{};  // by wire::DatagramKind
     std::array<std::uint64_t, 5> refused{};
     std::optional<Instant> queue_dropped;
-    std::map<SocketAddress, Instant> rejected;  // the last of a source
+    Instant rejected{};  // the last packet that was
     Instant looked = Instant::min();
   };
   void count(Daemon& daemon, const event::Event& event);
