@@ -36,6 +36,7 @@ RandomWorld::RandomWorld(std::uint64_t seed, const RandomWorldOptions& options)
   faults_.forgotten = [this](net::Router& router) { topology_.configure_anew(router); };
   chaos_ = options.chaos > Duration{} ? options.chaos : 60s + rng_.up_to(60s);
   secret_ = rng_.chance(0.4);
+  routers_fail_ = rng_.chance(0.5);
   for (std::size_t i = 0; i < world_.size(); ++i) {
     host(i).keep_events = false;
     draw_membership(i, 0.8);
@@ -147,7 +148,7 @@ std::optional<Faults::Plan> RandomWorld::draw_fault() {
       break;
     case FaultKind::nat_reboot:
     case FaultKind::nat_addresses:
-      if (topology_.nats().empty()) return std::nullopt;
+      if (!routers_fail_ || topology_.nats().empty()) return std::nullopt;
       plan.router = topology_.nats()[rng_.below(topology_.nats().size())];
       if (!faults_.is_free(*plan.router)) return std::nullopt;
       break;

@@ -178,6 +178,13 @@ bool Topology::udp_passes(std::size_t site) const {
   return true;
 }
 
+/// A router between a site and the internet did.
+bool Topology::forgot(std::size_t site) const {
+  for (; site != 0; site = sites_[site].parent)
+    if (sites_[site].forgot) return true;
+  return false;
+}
+
 bool Topology::has_v6(std::size_t host) const {
   return std::ranges::any_of(places_[host].addresses, [](const IpAddress& x) { return x.family() == Family::v6; });
 }
@@ -196,9 +203,9 @@ bool Topology::reaches(std::size_t from, std::size_t to, const SocketAddress& at
   if (a.site == b.site) return own || sites_[b.site].options.nat->hairpin != net::Hairpin::none;
   if (!udp_passes(a.site) || !udp_passes(b.site)) return false;
   if (at.ip.family() == Family::v6) return !sites_[b.site].options.firewall.stateful;
-  // What the other side once sent by itself, to that address or when its router had forgotten the session, has another
+  // What the other side once sent by itself, to that address or when a router had forgotten the session, has another
   // mapping, which takes the answers away as long as there are any.
-  if (mapped && sites_[b.site].forgot) return false;
+  if (mapped && (forgot(a.site) || forgot(b.site))) return false;
   if (mapped && std::ranges::any_of(a.addresses, [&](const IpAddress& x) {
         return x.family() == Family::v4 && reaches(to, from, SocketAddress{x, Host::kPort});
       }))
