@@ -72,7 +72,6 @@ class RandomWorld {
   Digest* digest_ = nullptr;
   Duration chaos_;
   bool secret_ = false;
-  bool routers_fail_ = false;  // where none does, static mappings are sure to work
   std::vector<std::optional<Instant>> stop_by_;   // a graceful end is under way
   std::vector<std::optional<Instant>> start_at_;  // a daemon that was stopped comes back
 };

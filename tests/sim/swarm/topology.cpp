@@ -178,13 +178,6 @@ bool Topology::udp_passes(std::size_t site) const {
   return true;
 }
 
-/// A router between a site and the internet did.
-bool Topology::forgot(std::size_t site) const {
-  for (; site != 0; site = sites_[site].parent)
-    if (sites_[site].forgot) return true;
-  return false;
-}
-
 bool Topology::has_v6(std::size_t host) const {
   return std::ranges::any_of(places_[host].addresses, [](const IpAddress& x) { return x.family() == Family::v6; });
 }
@@ -203,9 +196,7 @@ bool Topology::reaches(std::size_t from, std::size_t to, const SocketAddress& at
   if (a.site == b.site) return own || sites_[b.site].options.nat->hairpin != net::Hairpin::none;
   if (!udp_passes(a.site) || !udp_passes(b.site)) return false;
   if (at.ip.family() == Family::v6) return !sites_[b.site].options.firewall.stateful;
-  // What the other side once sent by itself, to that address or when a router had forgotten the session, has another
-  // mapping, which takes the answers away as long as there are any.
-  if (mapped && (forgot(a.site) || forgot(b.site))) return false;
+  // What the other side sent by itself to the same address still has another mapping, which takes the answers away.
   if (mapped && std::ranges::any_of(a.addresses, [&](const IpAddress& x) {
         return x.family() == Family::v4 && reaches(to, from, SocketAddress{x, Host::kPort});
       }))
@@ -241,16 +232,18 @@ std::vector<HostPort> Topology::addresses(std::size_t host) const {
   return out;
 }
 
-void Topology::configure_anew(net::Router& router) {
-  for (Site& s : sites_) s.forgot |= s.router == &router;
-  configure(router);
-}
-
 void Topology::configure(net::Router& router) const {
   for (const Place& p : places_)
     if (p.mapped && sites_[p.site].router == &router)
       PW_CHECK(router.nat()->map(world_.now(), {p.addresses.front(), Host::kPort}, net::Protocol::udp, p.mapped->port,
                                  kNever));
+}
+
+std::vector<std::size_t> Topology::mapped_behind(const net::Router& router) const {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (places_[i].mapped && sites_[places_[i].site].router == &router) out.push_back(i);
+  return out;
 }
 
 std::string Topology::to_string() const {

@@ -28,7 +28,9 @@ class Topology {
   const std::string& name(std::size_t host) const { return places_[host].name; }
 
   /// A router forgot everything: what its owner has configured is there again.
-  void configure_anew(net::Router& router);
+  void configure(net::Router& router) const;
+  /// Hosts that it has static mappings for.
+  std::vector<std::size_t> mapped_behind(const net::Router& router) const;
   /// Routers with a NAT.
   const std::vector<net::Router*>& nats() const { return nats_; }
   std::string to_string() const;
@@ -45,7 +47,6 @@ class Topology {
     std::string lan;               // the first three bytes of its addresses
     std::string lan6;
     std::size_t hosts = 0;
-    bool forgot = false;
   };
   struct Place {
     std::string name;
@@ -58,10 +59,8 @@ class Topology {
   std::size_t add_blocked(Rng& rng);
   std::size_t add_site(Site site, const Link& access, std::vector<IpAddress> inner, std::vector<net::Prefix> behind);
   void place(std::size_t site, Rng& rng);
-  void configure(net::Router& router) const;
   void draw_distances(Rng& rng);
   bool reaches(std::size_t from, std::size_t to, const SocketAddress& at) const;
-  bool forgot(std::size_t site) const;
   bool has_v6(std::size_t host) const;
   bool udp_passes(std::size_t site) const;
   bool within(std::size_t site, std::size_t outer) const;
