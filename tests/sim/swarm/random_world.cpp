@@ -6,6 +6,8 @@ namespace pw::sim {
 namespace {
 
 constexpr Duration kRecovery = 90s;  // after the last fault: a back-off of a minute, a dial of ten seconds, and room
+// A session that only one side still has: its path is dead within ten seconds, and it ends 30 s later.
+constexpr Duration kOneSided = 45s;
 constexpr Duration kStopLimit = 2050ms;  // a goodbye waits 2 s at most
 constexpr Duration kGlance = 500ms;      // how often rest is looked for: a look costs as much as many packets
 constexpr std::size_t kOverheard = 64;
@@ -64,7 +66,7 @@ std::string RandomWorld::run() {
   // What is well stays well, and nobody is left waiting for an answer.
   world_.run_for(20s);
   if (auto wrong = check_answers(); !wrong.empty()) return wrong;
-  if (!comes_to_rest(15s)) return "later: " + at_rest();
+  if (!comes_to_rest(kOneSided)) return "later: " + at_rest();
   const auto seconds = static_cast<std::uint64_t>(to_seconds(world_.now() - begin));
   const auto pairs = world_.size() * world_.size();
   if (world_.timers_fired() > kTimersAPacket * world_.packets_sent() + kTimersASecond * pairs * seconds)
