@@ -71,12 +71,15 @@ void Router::arrive(Interface& at, Packet packet) {
   const IpAddress& to = packet.destination.ip;
   const bool translated = nat_ && to.family() == Family::v4 && outer_->has(to);
   if (!translated && owns(to)) return for_itself(at, packet);
-  if (packet.ttl <= 1) return drop(packet, Drop::ttl);
+  if (&at == outer_) return inbound(std::move(packet));
+  if (!lower_ttl(packet)) return drop(packet, Drop::ttl);
+  outbound(at, std::move(packet));
+}
+
+bool Router::lower_ttl(Packet& packet) {
+  if (packet.ttl <= 1) return false;
   --packet.ttl;
-  if (&at == outer_)
-    inbound(std::move(packet));
-  else
-    outbound(at, std::move(packet));
+  return true;
 }
 
 void Router::for_itself(Interface& at, const Packet& packet) {
@@ -115,6 +118,9 @@ void Router::inbound(Packet packet) {
     const NatBox::Verdict verdict = nat_->from_outside(net_.now_, packet);
     if (verdict.way == NatBox::Way::drop) return drop(packet, verdict.reason);
   }
+  // Only now is it known to be for somebody else: what comes to an address of the router itself needs no TTL, and the NAT
+  // has seen it.
+  if (!lower_ttl(packet)) return drop(packet, Drop::ttl);
   if (const auto refused = firewall_.from_outside(net_.now_, packet)) return drop(packet, *refused);
   deliver_inside(std::move(packet));
 }

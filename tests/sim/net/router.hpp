@@ -44,6 +44,7 @@ class Router : public Device {
 
  private:
   bool owns(const IpAddress& address) const;
+  static bool lower_ttl(Packet& packet);
   void for_itself(Interface& at, const Packet& packet);
   void outbound(Interface& at, Packet packet);
   void inbound(Packet packet);
