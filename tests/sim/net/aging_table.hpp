@@ -46,12 +46,6 @@ class AgingTable {
     return found != at_.end() && found->second->lives(now) ? &*found->second : nullptr;
   }
   const Entry* find(Instant now, const Key& key) const { return const_cast<AgingTable*>(this)->find(now, key); }
-  /// Also one that has expired and was not swept yet.
-  Entry* find_any(const Key& key) {
-    const auto found = at_.find(key);
-    return found != at_.end() ? &*found->second : nullptr;
-  }
-
   bool contains(const Key& key) const { return at_.contains(key); }
 
   /// New, or in place of what is there.

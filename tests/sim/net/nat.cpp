@@ -21,17 +21,17 @@ constexpr std::size_t kSweep = 64;
 constexpr std::size_t kMaxFlows = std::size_t{4} * 65536;
 // Tracked tuples of both protocols: as many as the connection table of a common router. What comes beyond leaves no trace.
 constexpr std::size_t kMaxTracked = 65536;
-// Ports tried for a flow whose remote holds tracked tuples, as the kernel's search gives up: its sprays of probes could
+// Mappings, and ports, tried for a flow whose remote holds tracked tuples, as the kernel's search gives up: its sprays of probes could
 // otherwise make one packet walk through all ports.
-constexpr int kMaxAttempts = 128;
+constexpr std::size_t kMaxAttempts = 128;
 
 struct Mapping {
   std::uint64_t id = 0;  // never used again, so that what points to a mapping that is gone points to nothing
   SocketAddress inner;
-  SocketAddress outer;
-  bool fixed = false;  // made by map()
+  SocketAddress scope;  // the remotes that it is for
+  bool fixed = false;   // made by map()
 };
-using Mappings = AgingTable<Ends, Mapping, EndsHash>;  // by inner endpoint and the remotes that it is for
+using Mappings = AgingTable<SocketAddress, Mapping>;  // by outer endpoint
 using Entry = Mappings::Entry;
 
 struct Carrier {
@@ -55,6 +55,7 @@ struct PermissionHash {
 struct Side {
   Duration timeout{};
   Mappings mappings;                                           // dynamic
+  std::unordered_map<Ends, std::vector<Entry*>, EndsHash> of;  // these by inner endpoint and scope, the newest last
   std::unordered_map<SocketAddress, Entry> fixed;              // static, by inner endpoint
   Deadlines<SocketAddress> fixed_until;
   std::unordered_map<SocketAddress, Entry*> at;                // both, by outer endpoint
@@ -123,15 +124,18 @@ struct NatBox::Impl {
     side.ports[*index_of(at.ip)].release(at.port);
   }
   void remove(Side& side, Entry& entry) {
-    release(side, entry.value.outer);
+    const SocketAddress outer_end = entry.key;
+    const SocketAddress inner = entry.value.inner;
+    release(side, outer_end);
     if (entry.value.fixed) {
-      const SocketAddress inner = entry.value.inner;
       side.fixed_until.clear(inner);
       side.fixed.erase(inner);
-    } else {
-      const Ends key = entry.key;
-      side.mappings.erase(key);
+      return;
     }
+    const auto same = side.of.find({inner, entry.value.scope});
+    std::erase(same->second, &entry);
+    if (same->second.empty()) side.of.erase(same);
+    side.mappings.erase(outer_end);
   }
   /// Also those of the other protocol: they take room in the same table.
   void sweep(Instant now) {
@@ -151,11 +155,7 @@ struct NatBox::Impl {
       side.tracked.sweep(now, kSweep);
     }
   }
-  /// An expired mapping that waits to be swept must not be in the way of one that wants its key or its port.
-  void reclaim(Instant now, Side& side, const Ends& key) {
-    Entry* entry = side.mappings.find_any(key);
-    if (entry != nullptr && !entry->lives(now)) remove(side, *entry);
-  }
+  /// An expired mapping that waits to be swept must not be in the way of one that wants its port.
   void reclaim(Instant now, Side& side, const SocketAddress& at) {
     const auto found = side.at.find(at);
     if (found != side.at.end() && !found->second->lives(now)) remove(side, *found->second);
@@ -166,44 +166,53 @@ struct NatBox::Impl {
     return options.input_accepts && side.tracked.find(now, {remote, at}) != nullptr;
   }
 
-  /// The mapping that carries packets from `inner` to `remote`, if there is one.
-  const Entry* outbound(Instant now, const Side& side, const SocketAddress& inner, const SocketAddress& remote) const {
+  /// Where a new flow goes: as a kernel, which follows what its source did last. Older ones serve remotes that probed the
+  /// newer ones first.
+  const Entry* newest(Instant now, const Side& side, const SocketAddress& inner, const SocketAddress& remote,
+                      bool& stolen) const {
+    const auto same = side.of.find({inner, scope(remote)});
+    if (same == side.of.end()) return nullptr;
+    const auto& entries = same->second;
+    const std::size_t end = entries.size() > kMaxAttempts ? entries.size() - kMaxAttempts : 0;
+    for (std::size_t i = entries.size(); i > end; --i) {
+      if (!entries[i - 1]->lives(now)) continue;
+      if (!tracked(now, side, remote, entries[i - 1]->key)) return entries[i - 1];
+      stolen = true;
+    }
+    return nullptr;
+  }
+
+  /// The mapping that carries packets from `inner` to `remote`, if there is one. `stolen`: there would be, if probes of
+  /// that remote had not come first.
+  const Entry* outbound(Instant now, const Side& side, const SocketAddress& inner, const SocketAddress& remote,
+                        bool& stolen) const {
     if (const auto* flow = side.flows.find(now, {inner, remote}))
       if (const Entry* entry = side.carrier(now, flow->value)) return entry;
-    // A mapping for this very remote comes first: with input_accepts there may be one beside that for all.
-    if (const Entry* entry = side.mappings.find(now, {inner, remote})) return entry;
-    const Entry* entry = side.mappings.find(now, {inner, scope(remote)});
-    return entry != nullptr && !tracked(now, side, remote, entry->value.outer) ? entry : nullptr;
+    return newest(now, side, inner, remote, stolen);
   }
 
   std::optional<SocketAddress> free_endpoint(Instant now, Side& side, std::size_t address, const SocketAddress& inner,
-                                             const SocketAddress& remote, bool& stolen) {
+                                             const SocketAddress& remote, bool stolen) {
     reclaim(now, side, SocketAddress{outer[address], inner.port});
-    std::optional<std::uint16_t> refused;
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    bool refused = stolen && !side.ports[address].is_free(inner.port);
+    for (std::size_t attempt = 0; attempt < kMaxAttempts; ++attempt) {
       const auto port = side.ports[address].offer(options, inner.port, refused, rng);
       if (!port) break;
       const SocketAddress at{outer[address], *port};
       if (!tracked(now, side, remote, at)) return at;
-      stolen = true;
-      refused = port;
+      refused = true;
     }
     return std::nullopt;
   }
 
-  /// A new mapping: for the remotes that share one, or for this remote alone if the outer endpoint that the others have,
-  /// or would have got, is tracked for it.
-  Entry* create(Instant now, Side& side, const SocketAddress& inner, const SocketAddress& remote, Drop& reason) {
-    const Ends shared{inner, scope(remote)};
-    reclaim(now, side, shared);
-    reclaim(now, side, Ends{inner, remote});
+  Entry* create(Instant now, Side& side, const SocketAddress& inner, const SocketAddress& remote, bool stolen,
+                Drop& reason) {
     if (table_size() >= options.max_mappings) {
       reason = Drop::table_full;
       return nullptr;
     }
     const bool pairs = options.pooling == Pooling::paired;
     const std::size_t first = pairs ? paired(inner.ip) : rng.below(outer.size());
-    bool stolen = side.mappings.find(now, shared) != nullptr;
     std::optional<SocketAddress> at;
     for (std::size_t i = 0; !at && i < (pairs ? 1 : outer.size()); ++i)
       at = free_endpoint(now, side, (first + i) % outer.size(), inner, remote, stolen);
@@ -212,16 +221,16 @@ struct NatBox::Impl {
       return nullptr;
     }
     side.ports[*index_of(at->ip)].take(at->port);
-    Entry& entry = side.mappings.put(stolen ? Ends{inner, remote} : shared, {++last_id, inner, *at, false},
-                                     saturating_add(now, side.timeout));
+    Entry& entry = side.mappings.put(*at, {++last_id, inner, scope(remote), false}, saturating_add(now, side.timeout));
     side.at[*at] = &entry;
+    side.of[{inner, entry.value.scope}].push_back(&entry);
     return &entry;
   }
 
   void refresh(Instant now, Side& side, const Entry& entry, const SocketAddress& remote) {
     const Instant expires = saturating_add(now, side.timeout);
     if (!entry.value.fixed) side.mappings.refresh(entry.key, expires);
-    side.flows.put({entry.value.inner, remote}, {entry.value.id, entry.value.outer}, expires);
+    side.flows.put({entry.value.inner, remote}, {entry.value.id, entry.key}, expires);
     if (options.filtering == Dependence::address_dependent)
       side.sent_to.put({entry.value.id, remote.ip}, {}, expires);
   }
@@ -238,11 +247,12 @@ struct NatBox::Impl {
     if (to_self && options.hairpin == Hairpin::none) return {Way::drop, Drop::no_hairpin};  // breaks REQ-9
     Drop reason = Drop::table_full;
     if (!room_for_flow(side, {inner, remote})) return {Way::drop, reason};
-    const Entry* entry = outbound(now, side, inner, remote);
-    if (entry == nullptr) entry = create(now, side, inner, remote, reason);
+    bool stolen = false;
+    const Entry* entry = outbound(now, side, inner, remote, stolen);
+    if (entry == nullptr) entry = create(now, side, inner, remote, stolen, reason);
     if (entry == nullptr) return {Way::drop, reason};
     refresh(now, side, *entry, remote);  // REQ-6: "Outbound refresh behavior" of "True"
-    packet.source = entry->value.outer;
+    packet.source = entry->key;
     if (!to_self) return {Way::out};
     const Verdict verdict = inward(now, side, packet);
     // REQ-9a: the receiver sees "External source IP address and port".
@@ -334,7 +344,7 @@ Result<SocketAddress> NatBox::map(Instant now, const SocketAddress& inner, Proto
     if (found->second.lives(now)) {
       found->second.expires = expires;
       side.fixed_until.set(inner, expires);
-      return found->second.value.outer;
+      return found->second.key;
     }
     impl_->remove(side, found->second);
   }
@@ -348,7 +358,7 @@ Result<SocketAddress> NatBox::map(Instant now, const SocketAddress& inner, Proto
   }
   side.ports[0].take(at.port);
   Entry& entry = side.fixed[inner];
-  entry = {{inner, {}}, {++impl_->last_id, inner, at, true}, expires};
+  entry = {at, {++impl_->last_id, inner, {}, true}, expires};
   side.fixed_until.set(inner, expires);
   side.at[at] = &entry;
   return at;
@@ -380,8 +390,9 @@ std::size_t NatBox::mappings(Instant now) const {
 
 std::optional<SocketAddress> NatBox::outer_of(Instant now, const SocketAddress& inner,
                                               const SocketAddress& remote) const {
-  const Entry* entry = impl_->outbound(now, impl_->side_of(Protocol::udp), inner, remote);
-  return entry != nullptr ? std::optional{entry->value.outer} : std::nullopt;
+  bool stolen = false;
+  const Entry* entry = impl_->outbound(now, impl_->side_of(Protocol::udp), inner, remote, stolen);
+  return entry != nullptr ? std::optional{entry->key} : std::nullopt;
 }
 
 }  // namespace pw::net

@@ -9,8 +9,9 @@
 //             this remote (or address) within the last `timeout`, not ever: as a kernel that tracks connections, where
 //             each path must be kept alive by its own packets even though the mapping lives on others.
 //   tracked   remote and outer endpoint that belong to the router itself (input_accepts). While it lasts, packets of
-//             that tuple reach nobody inside, and packets from inside to that remote leave by another port, for that
-//             remote only.
+//             that tuple reach nobody inside, and a flow from inside to that remote begins on another mapping, an older
+//             one or a new one of another port. Flows that begin later, to whatever remote, follow the newest mapping;
+//             those under way stay where they are.
 //   static    what map() made. Its outer address is the first of the pool. Open to everybody (EIF). It carries packets
 //             outward only to a remote that sent through it before, within `timeout` (refreshed both ways) and if no
 //             flow to that remote was under way on another mapping. What the inner endpoint sends first leaves by a
@@ -77,7 +78,8 @@ struct NatOptions {
   Duration tcp_timeout = 2h + 4min;                                  // RFC 5382 REQ-5
   std::size_t max_mappings = 65536;                                  // of both protocols, static ones included
   /// As a Linux router whose INPUT chain accepts: an inbound packet that belongs to nothing is tracked (udp 30 s), and
-  /// an inside packet to that very remote cannot have the port it aimed at: it gets another one.
+  /// an inside flow to that very remote cannot have the port it aimed at: it gets another one, a random one where ports
+  /// are preserved, and what begins later has that one too. So it was seen on Linux 6.
   bool input_accepts = false;
   Duration input_tracking = 30s;
 };

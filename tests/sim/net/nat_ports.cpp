@@ -65,13 +65,13 @@ PortAllocator::PortAllocator(const NatOptions& options, Rng& rng)
 }
 
 std::optional<std::uint16_t> PortAllocator::offer(const NatOptions& options, std::uint16_t inner_port,
-                                                  std::optional<std::uint16_t> refused, Rng& rng) {
+                                                  bool refused, Rng& rng) {
   if (free_.size() == 0) return std::nullopt;
   switch (options.ports) {
-    case PortAllocation::preserving: {
-      const std::uint16_t from = refused ? static_cast<std::uint16_t>(*refused + 1) : inner_port;
-      return free_.next(from);
-    }
+    case PortAllocation::preserving:
+      if (!refused) return free_.next(inner_port);
+      [[fallthrough]];
+    case PortAllocation::random: return free_.nth(rng.below(free_.size()));
     case PortAllocation::sequential: {
       const int size = last_ - first_ + 1;
       const int step = options.step % size;  // either sign
@@ -80,7 +80,6 @@ std::optional<std::uint16_t> PortAllocator::offer(const NatOptions& options, std
       cursor_ = *(options.step > 0 ? free_.next(wanted) : free_.previous(wanted));
       return cursor_;
     }
-    case PortAllocation::random: return free_.nth(rng.below(free_.size()));
   }
   return std::nullopt;
 }

@@ -38,14 +38,15 @@ class PortAllocator {
   /// A sequential one starts where the generator says.
   PortAllocator(const NatOptions& options, Rng& rng);
 
-  /// A free port for a packet from `inner_port`; nothing if none is left. It is free until take(): asked again with the
-  /// last answer as `refused`, it goes on from there, and may come around to the same port.
-  ///   preserving: the inner port, else the next free one above it, around the end of the range
+  /// A free port for a packet from `inner_port`; nothing if none is left. It is free until take(): asked again with
+  /// `refused`, it may come around to the same port.
+  ///   preserving: the inner port, else the next free one above it, around the end of the range; after a refusal any free
+  ///               one, as a Linux kernel that finds the tuple in use (nf_nat_l4proto_unique_tuple)
   ///   sequential: `step` from the last one offered, inside the range; if that is taken, the next free one in the
   ///               direction of the step
   ///   random:     any free one, all equally likely
   std::optional<std::uint16_t> offer(const NatOptions& options, std::uint16_t inner_port,
-                                     std::optional<std::uint16_t> refused, Rng& rng);
+                                     bool refused, Rng& rng);
   bool is_free(std::uint16_t port) const { return free_.contains(port); }
   /// The first free one from `from` on; leaves a sequential allocator where it is.
   std::optional<std::uint16_t> next_free(std::uint16_t from) const { return free_.next(from); }

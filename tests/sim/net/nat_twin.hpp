@@ -161,18 +161,16 @@ class NatTwin {
       if (t.protocol == p && t.remote == remote && t.outer == outer) return &t;
     return nullptr;
   }
-  Row* row_for(Protocol p, const SocketAddress& inner, const SocketAddress& scope) {
-    for (Row& row : rows_)
-      if (!row.fixed && row.protocol == p && row.inner == inner && row.scope == scope) return &row;
-    return nullptr;
+  bool is_for(const Row& row, Protocol p, const SocketAddress& inner, const SocketAddress& remote) const {
+    return !row.fixed && row.protocol == p && row.inner == inner && row.scope == scope(remote);
   }
 
   Row* carrier(Protocol p, const SocketAddress& inner, const SocketAddress& remote) {
     for (Row& row : rows_)
       if (row.protocol == p && row.inner == inner && has(row.remotes, remote)) return &row;
-    if (Row* row = row_for(p, inner, remote)) return row;
-    Row* row = row_for(p, inner, scope(remote));
-    return row != nullptr && tracked(p, remote, row->outer) == nullptr ? row : nullptr;
+    for (auto row = rows_.rbegin(); row != rows_.rend(); ++row)  // made in this order
+      if (is_for(*row, p, inner, remote) && tracked(p, remote, row->outer) == nullptr) return &*row;
+    return nullptr;
   }
   void sent(Instant now, Row& row, const SocketAddress& remote) {
     const Instant until = now + timeout(row.protocol);
@@ -204,11 +202,11 @@ class NatTwin {
       if (port <= from) below = port;
     return below || ports.empty() ? below : std::optional{ports.back()};
   }
-  std::optional<std::uint16_t> offer(Protocol p, const IpAddress& address, int inner_port, int refused) {
+  std::optional<std::uint16_t> offer(Protocol p, const IpAddress& address, int inner_port, bool refused) {
     const auto ports = free_ports(p, address);
     if (ports.empty()) return std::nullopt;
-    if (o_.ports == PortAllocation::preserving) return upwards(p, address, refused >= 0 ? refused + 1 : inner_port);
-    if (o_.ports == PortAllocation::random) return ports[rng_.below(ports.size())];
+    if (o_.ports == PortAllocation::preserving && !refused) return upwards(p, address, inner_port);
+    if (o_.ports != PortAllocation::sequential) return ports[rng_.below(ports.size())];
     const auto cursor = std::ranges::find_if(cursors_, [&](const Cursor& c) {
       return c.protocol == p && c.address == address;
     });
@@ -227,19 +225,18 @@ class NatTwin {
     if (rows_.size() >= o_.max_mappings) return nullptr;
     const bool paired = o_.pooling == Pooling::paired;
     const std::size_t start = paired ? std::hash<IpAddress>{}(inner.ip) % pool_.size() : rng_.below(pool_.size());
-    bool alone = row_for(p, inner, scope(remote)) != nullptr;
+    const bool stolen = std::ranges::any_of(rows_, [&](const Row& r) { return is_for(r, p, inner, remote); });
     for (std::size_t i = 0; i < (paired ? 1 : pool_.size()); ++i) {
       const IpAddress& address = pool_[(start + i) % pool_.size()];
-      int refused = -1;
+      bool refused = stolen && !std::ranges::count(free_ports(p, address), inner.port);
       for (int attempt = 0; attempt < 128; ++attempt) {
         const auto port = offer(p, address, inner.port, refused);
         if (!port) break;
         if (tracked(p, remote, {address, *port}) == nullptr) {
-          rows_.push_back({p, inner, alone ? remote : scope(remote), {address, *port}, false, now, {}, {}});
+          rows_.push_back({p, inner, scope(remote), {address, *port}, false, now, {}, {}});
           return &rows_.back();
         }
-        alone = true;
-        refused = *port;
+        refused = true;
       }
     }
     reason = Drop::ports_exhausted;
