@@ -68,4 +68,4 @@ class MeshTest(unittest.TestCase):
 
 
 def main() -> None:
-    unittest.main(verbosity=2)
+    lab.main()

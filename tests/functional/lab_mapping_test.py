@@ -181,4 +181,4 @@ class Room(Mapped):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    lab.main()

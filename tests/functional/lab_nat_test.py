@@ -94,4 +94,4 @@ class BehindACarrier(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    lab.main()

@@ -40,17 +40,12 @@ A, B = "11.0.0.1", "11.0.0.2"
 ACCESS = 3.0  # milliseconds, each way at a
 
 
-def needs_wire() -> None:
-    if wire.program() is None:
-        raise unittest.SkipTest("this build has no lab_wire")
-
-
 class OfPair(unittest.TestCase):
     """Two hosts, conditions from a to b set by each test."""
 
     @classmethod
     def setUpClass(cls):
-        needs_wire()
+        wire.needed()
         cleanup = contextlib.ExitStack()
         cls.addClassCleanup(cleanup.close)
         cls.carried = Carried(cleanup, PAIR)
@@ -220,4 +215,4 @@ class Commands(OfPair):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    lab.main()

@@ -34,6 +34,13 @@ def run(*command: str, given: str | None = None) -> str:
     return done.stdout
 
 
+def built(program: str) -> pathlib.Path | None:
+    """A program of the tests: where PEERWATCH_NAME says, else in the release build. None: it was not built."""
+    told = os.environ.get(f"PEERWATCH_{pathlib.Path(program).name.upper()}")
+    found = pathlib.Path(told or pathlib.Path(__file__).resolve().parents[3] / "build/release/tests" / program)
+    return found if found.is_file() else None
+
+
 def skip(why: str) -> typing.NoReturn:
     print(f"skipped: {why}", file=sys.stderr)
     sys.exit(SKIPPED)

@@ -2,21 +2,25 @@
 the simulator's own network in real time. Its --help says how it is told what.
 """
 import json
-import os
 import pathlib
 import subprocess
+import unittest
 
 from .internet import Internet
-from .space import die_with_parent
+from .space import built, die_with_parent
 
 ENDS_WITHIN = 20  # seconds; sanitizers are slow
 
 
 def program() -> pathlib.Path | None:
     """None: this build has none."""
-    found = pathlib.Path(os.environ.get("PEERWATCH_LAB_WIRE") or
-                         pathlib.Path(__file__).resolve().parents[3] / "build/release/tests/functional/wire/lab_wire")
-    return found if found.is_file() else None
+    return built("functional/wire/lab_wire")
+
+
+def needed() -> None:
+    """By a test: without it there is nothing to see."""
+    if program() is None:
+        raise unittest.SkipTest("this build has no lab_wire")
 
 
 class Wire:
@@ -47,11 +51,13 @@ class Wire:
     def close(self) -> str:
         """What it counted, as a line of JSON."""
         self.process.stdin.close()
-        try:
-            status = self.process.wait(ENDS_WITHIN)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        if status != 0:
-            raise RuntimeError(f"lab_wire ended with {status}")
-        return self.process.stdout.read()
+        with self.process.stdout:
+            try:
+                status = self.process.wait(ENDS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise
+            if status != 0:
+                raise RuntimeError(f"lab_wire ended with {status}")
+            return self.process.stdout.read()
