@@ -50,33 +50,90 @@ behind = "a"
 server = "judge"
 at = "0s"
 '''
+SIMULATOR = "sim/sim_scenario"
+ROUTER, DO, EXPECT = "[[router]]\nname = \"home\"", "[[expect]]\nconnected", "by = \"5s\""  # where something is put in
+MISTAKES = [
+    ('ports = "random"', 'port = "random"', "router home: nat: unknown key port"),
+    ('ports = "random"', 'ports = "rnd"', "ports: expected one of preserving, sequential, random"),
+    ('ports = "random"', 'timeout = "0s"', "timeout: must not be 0"),
+    ('nat = {', 'firewall = {timeout = "0s"}\nnat = {', "timeout: must not be 0"),
+    ('ports = "random"', "step = 0", "step must not be 0"),
+    ('by = "5s"', 'by = "5 s"', 'by: expected a duration like "250ms", found'),
+    ('by = "5s"', 'by = "5s1m"', "expected a duration"),
+    ('by = "5s"', "within = 1", "needs at"),
+    ('by = "5s"', 'by = "5s"\nat = "5s"', "unknown key at"),
+    ('by = "5s"', 'by = "5s"\nafter = "6s"', "after is later than by"),
+    ('hidden = ["a"]', 'hidden = ["judge"]', "names one that is not in peers"),
+    ('hidden = ["a"]', 'hidden = ["a"]\nserves = "stun"', "exclude each other"),
+    ('serves = "stun"', 'serves = "stun"\nstart = false', "runs no daemon"),
+    ('peers = ["b"]', 'peers = ["judge"]', "judge runs no daemon"),
+    ('peers = ["b"]', 'peers = ["c"]', "unknown name 'c'"),
+    ('peers = ["b"]', 'peers = ["a", "b"]', "its own peer"),
+    ('peers = ["b"]', 'peers = ["b", "b"]', "none twice"),
+    ('segment = "lan"', 'segment = "lane"', "unknown name 'lane'"),
+    ('segment = "lan"', 'segment = "internet"', "one segment"),
+    ('"11.0.0.3"', '"11.0.0.2"', "11.0.0.2 is both"),
+    ('"11.0.0.3"', '"11.0.0.3", "11.0.0.3"', "none twice"),
+    ('"11.0.0.3"', '"11.0.0"', "is no address"),
+    ('"11.0.0.3"', "", "at least one"),
+    ('"11.0.0.3"]}', '"11.0.0.3"], link = {loss = 2}}', "loss: expected a number from 0 to 1"),
+    ('"11.0.0.3"]}', '"11.0.0.3"], link = {mtu = 10}}', "mtu: expected a whole number from 68"),
+    ('"11.0.1.1"', '"2001:db8::1"', "IPv4 address outside"),
+    ('server = "judge"', 'server = "b"', "b serves no STUN"),
+    ('name = "b"', 'name = "lan"', "the name 'lan' is taken"),
+    ("[[host]]", "[[hosts]]", "unknown key hosts"),
+    ('about = "A host', '# "', "needs about"),
+    ('"11.0.0.1", "11.0.0.2"', '"11.0.0.1"', "needs two addresses"),
+    (ROUTER, '[[router]]\nname = "twin"\nouter = {segment = "internet", addresses = ["11.0.1.2"]}\n'
+             'inner = {segment = "lan", addresses = ["192.168.1.2"]}\n' + ROUTER, "another router in front"),
+    (ROUTER, '[[router]]\nname = "back"\nouter = {segment = "lan", addresses = ["192.168.1.2"]}\n'
+             'inner = {segment = "internet", addresses = ["11.0.1.2"]}\n' + ROUTER, "circle"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "start"\nhost = "a"\n' + DO, "runs already"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "kill"\nhost = "judge"\n' + DO, "runs no daemon"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "stop"\nhost = "a"\n[[do]]\nat = "2s"\nwhat = "freeze"\nhost = "a"\nfor = "1s"\n' + DO,
+     "does not run"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "reboot"\nrouter = "a"\n' + DO, "unknown name 'a'"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "addresses"\nhost = "a"\naddresses = []\n' + DO, "at least one"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "addresses"\nhost = "home"\nrouter = "home"\naddresses = ["11.0.1.2"]\n' + DO, "unknown key"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "link"\nfrom = "a"\nto = "a"\nset = {}\n' + DO, "the same"),
+    (DO, '[[do]]\nat = "1s"\nwhat = "link"\nfrom = "a"\nto = "b"\nset = {}\n' + DO, "no one segment in common"),
+    ('connected = ["a", "b"]', 'connected = ["a", "judge"]', "judge runs no daemon"),
+    ('connected = ["a", "b"]', 'connected = ["a", "a"]', "none twice"),
+    ('connected = ["a", "b"]', 'connected = ["a"]', "expected two names"),
+    ('nat = {mapping = "address-dependent", filtering = "address-dependent"}\nbehind', "nat = {}\nbehind", "needs mapping"),
+    (HOME[HOME.index("[[expect]]"):], "", "no [[expect]]"),
+]
 
 
 class Refusal(unittest.TestCase):
-    def refused(self, old: str, new: str, why: str) -> None:
-        self.assertIn(old, HOME)
-        with self.subTest(new=new), self.assertRaises(load.Bad) as caught:
-            load.parse(HOME.replace(old, new, 1))
-        self.assertIn(why, str(caught.exception))
+    """Two programs read scenario files: what one refuses, the other does."""
 
-    def test_every_mistake_in_a_file_is_named(self):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name, "home.toml")
+
+    def refused(self, old: str, new: str, why: str) -> None:
+        """`why`: as the laboratory says it."""
+        self.assertIn(old, HOME)
+        text = HOME.replace(old, new, 1)
+        with self.subTest(new=new):
+            with self.assertRaises(load.Bad) as caught:
+                load.parse(text)
+            self.assertIn(why, str(caught.exception))
+            if lab.built(SIMULATOR):
+                self.assertEqual(self.simulated(text), 2)
+
+    def simulated(self, text: str) -> int:
+        self.file.write_text(text)
+        return subprocess.run([lab.built(SIMULATOR), self.file], capture_output=True, check=False).returncode
+
+    def test_every_mistake_in_a_file_is_named_and_the_simulator_refuses_it_too(self):
         load.parse(HOME)
-        self.refused('ports = "random"', 'port = "random"', "router home: nat: unknown key port")
-        self.refused('ports = "random"', 'ports = "rnd"', "ports: expected one of preserving, sequential, random")
-        self.refused('by = "5s"', 'by = "5 s"', 'by: expected a duration like "250ms", found')
-        self.refused('by = "5s"', 'by = "5s1m"', "expected a duration")
-        self.refused('by = "5s"', 'within = 1', "needs at")
-        self.refused('hidden = ["a"]', 'hidden = ["judge"]', "names one that is not in peers")
-        self.refused('peers = ["b"]', 'peers = ["judge"]', "judge runs no daemon")
-        self.refused('peers = ["b"]', 'peers = ["c"]', "unknown name 'c'")
-        self.refused('segment = "lan"', 'segment = "lane"', "unknown name 'lane'")
-        self.refused('"11.0.0.3"', '"11.0.0.2"', "11.0.0.2 is both")
-        self.refused('"11.0.0.3"', '"11.0.0"', "is no address")
-        self.refused('server = "judge"', 'server = "b"', "b serves no STUN")
-        self.refused('name = "b"', 'name = "lan"', "the name 'lan' is taken")
-        self.refused("[[host]]", "[[hosts]]", "unknown key hosts")
-        self.refused('about = "A host', '# "', "needs about")
-        self.refused('"11.0.0.1", "11.0.0.2"', '"11.0.0.1"', "needs two addresses")
+        if lab.built(SIMULATOR):
+            self.assertEqual(self.simulated(HOME), 0)
+        for mistake in MISTAKES:
+            self.refused(*mistake)
 
     def test_what_an_engine_cannot_do_is_said_in_words(self):
         mapped = load.parse(HOME.replace('nat = {mapping', 'port_mapper = {pcp = true, lie = "forgets"}\nnat = {mapping', 1))
@@ -163,4 +220,4 @@ class Run(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    lab.main()

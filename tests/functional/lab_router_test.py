@@ -243,7 +243,8 @@ class PortMapping(Routed):
 
 class DualStack(unittest.TestCase):
     SCENARIO = "\n".join([
-        'about = "IPv6 is routed beside IPv4 that is translated"', sketch.table("segment", name="internet"),
+        'about = "IPv6 is routed beside IPv4 that is translated"', "expect = []",
+        sketch.table("segment", name="internet"),
         sketch.table("segment", name="lan"),
         sketch.table("router", name="home", outer={"segment": "internet", "addresses": ["11.0.1.1", "2001:db8::1:1"]},
                      inner={"segment": "lan", "addresses": ["192.168.1.1", "2001:db8:1::1"]}, behind=["2001:db8:1::/48"],
@@ -300,4 +301,4 @@ class Carrier(Routed):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    lab.main()

@@ -5,6 +5,7 @@ import pathlib
 import re
 import tomllib
 
+from .check import check
 from .scenario import (Action, Expectation, Firewall, HAIRPIN, Host, LIES, Link, MAPPINGS, Nat, NO_NAT, Plug, POOLING, PORTS,
                        PortMapper, Router, Scenario, Segment)
 from .tables import Bad, Table
@@ -40,7 +41,9 @@ def link_values(table: Table) -> dict:
                                          (("enter", 0.0), ("leave", 1.0), ("loss", 1.0)))
                 bursts.done()
             case "mtu":
-                values["mtu"] = table.integer("mtu", low=68, high=9000)
+                values["mtu"] = table.integer("mtu", low=68, high=65535)
+            case "queue_kib":
+                values["queue_kib"] = table.integer("queue_kib", low=1)
             case _:
                 values[field.name] = table.number(field.name, low=0)
     table.done()
@@ -48,12 +51,16 @@ def link_values(table: Table) -> dict:
 
 
 def read_plug(table: Table) -> Plug:
+    plug = Plug(table.text("segment"), _addresses(table), read_link(table.table("link", optional=True)))
+    table.done()
+    return plug
+
+
+def _addresses(table: Table) -> list[str]:
     addresses = [_address(table, a) for a in table.texts("addresses")]
     if not addresses:
         table.bad("addresses: needs at least one")
-    plug = Plug(table.text("segment"), addresses, read_link(table.table("link", optional=True)))
-    table.done()
-    return plug
+    return addresses
 
 
 def _address(table: Table, text: str) -> str:
@@ -75,11 +82,11 @@ def read_nat(table: Table | None) -> Nat | None:
         return None
     nat = Nat(mapping=table.word("mapping", MAPPINGS, "endpoint-independent"),
               filtering=table.word("filtering", MAPPINGS, "address-and-port-dependent"),
-              ports=table.word("ports", PORTS, "preserving"), step=table.integer("step", 1, low=-1000, high=1000),
+              ports=table.word("ports", PORTS, "preserving"), step=table.integer("step", 1, low=-65535, high=65535),
               first_port=table.integer("first_port", 1024, low=1, high=65535),
               last_port=table.integer("last_port", 65535, low=1, high=65535),
               pooling=table.word("pooling", POOLING, "paired"), hairpin=table.word("hairpin", HAIRPIN, "external-source"),
-              timeout=table.duration("timeout", 120.0), inbound_refreshes=table.flag("inbound_refreshes", False),
+              timeout=table.duration("timeout", 120.0, zero=False), inbound_refreshes=table.flag("inbound_refreshes", False),
               max_mappings=table.integer("max_mappings", 65536, low=1, high=1 << 20),
               input_accepts=table.flag("input_accepts", False))
     if nat.step == 0 or nat.first_port > nat.last_port:
@@ -90,7 +97,7 @@ def read_nat(table: Table | None) -> Nat | None:
 
 def read_firewall(table: Table | None) -> Firewall:
     table = table or Table("", {})
-    made = Firewall(table.flag("stateful", False), table.duration("timeout", 30.0), table.flag("udp_blocked", False),
+    made = Firewall(table.flag("stateful", False), table.duration("timeout", 30.0, zero=False), table.flag("udp_blocked", False),
                     table.flag("tcp_blocked", False), table.integers("udp_ports"),
                     table.number("udp_rate_mbit", 0.0, low=0))
     table.done()
@@ -100,7 +107,7 @@ def read_firewall(table: Table | None) -> Firewall:
 def read_port_mapper(table: Table | None) -> PortMapper:
     table = table or Table("", {})
     made = PortMapper(table.flag("nat_pmp", False), table.flag("pcp", False), table.flag("upnp", False),
-                      table.flag("refuses", False), table.word("lie", LIES, "none"), table.duration("max_lifetime", 7200.0))
+                      table.flag("refuses", False), table.word("lie", LIES, "none"), table.duration("max_lifetime", 7200.0, zero=False))
     table.done()
     return made
 
@@ -124,6 +131,10 @@ def read_host(table: Table) -> Host:
                 table.texts("hidden", []), table.flag("start", True), table.word("serves", ("stun",), None))
     if made.serves and made.peers is not None:
         table.bad("serves and peers exclude each other")
+    if made.peers is None and (made.hidden or not made.start):
+        table.bad("hidden and start are about a daemon, and without peers it runs no daemon")
+    if made.name in (made.peers or []):
+        table.bad("is its own peer")
     if made.serves and not made.stun_addresses:
         table.bad("a STUN server for RFC 5780 needs two addresses of one family")
     if not set(made.hidden) <= set(made.peers or []):
@@ -144,7 +155,7 @@ def read_action(table: Table) -> Action:
             made.target, made.lasts = table.text("router"), table.duration("for", 0.0)
         case "addresses":
             made.target = table.text("router" if "router" in table else "host")
-            made.addresses = [_address(table, a) for a in table.texts("addresses")]
+            made.addresses = _addresses(table)
         case "freeze":
             made.target, made.lasts = table.text("host"), table.duration("for")
         case _:
@@ -168,9 +179,9 @@ def read_expectation(table: Table, default_after) -> Expectation:
         case "connected" | "disconnected":
             made.pair = table.pair(kind)
         case "rtt":
-            made.value, made.pair, made.within = table.duration("rtt"), table.pair("pair"), table.number("within", 0.1, low=0)
+            made.value, made.pair, made.within = table.duration("rtt"), table.pair("pair"), table.share("within", 0.1)
         case "loss":
-            made.value, made.pair, made.within = table.share("loss"), table.pair("pair"), table.number("within", 0.03, low=0)
+            made.value, made.pair, made.within = table.share("loss"), table.pair("pair"), table.share("within", 0.03)
         case "nat":
             made.pair = (table.text("behind"), table.text("server"))
             if isinstance(table.raw("nat"), str):
@@ -179,6 +190,8 @@ def read_expectation(table: Table, default_after) -> Expectation:
                 nat = table.table("nat")
                 made.nat = {key: nat.word(key, MAPPINGS) for key in ("mapping", "filtering") if key in nat}
                 nat.done()
+                if not made.nat:
+                    nat.bad("needs mapping, filtering or both")
     table.done()
     return made
 
@@ -196,6 +209,8 @@ def parse(text: str, file: pathlib.Path = pathlib.Path("scenario.toml")) -> Scen
     except tomllib.TOMLDecodeError as error:
         raise Bad(f"{file.name}: {error}") from error
     table = Table(file.name, data)
+    if "expect" not in table:
+        table.bad("has no [[expect]]: it shows nothing")
     made = Scenario(file, table.text("about"), {}, {}, {}, [], [])
     taken: set[str] = set()
 
@@ -222,41 +237,5 @@ def parse(text: str, file: pathlib.Path = pathlib.Path("scenario.toml")) -> Scen
 
     made.expectations = [read_expectation(t, last_action_before) for t in table.tables("expect")]
     table.done()
-    _check_names(made)
+    check(made)
     return made
-
-
-def _check_names(made: Scenario) -> None:
-    def known(name: str, among: dict, where: str) -> None:
-        if name not in among:
-            raise Bad(f"{made.file.name}: {where}: unknown name {name!r}")
-
-    for name, plug in made.plugs():
-        known(plug.segment, made.segments, name)
-    for host in made.hosts.values():
-        for peer in host.peers or []:
-            known(peer, made.hosts, f"peers of {host.name}")
-            if made.hosts[peer].peers is None:
-                raise Bad(f"{made.file.name}: peers of {host.name}: {peer} runs no daemon")
-    for action in made.actions:
-        devices = {**made.routers, **made.hosts}
-        among = made.routers if action.what == "reboot" else devices if action.what in ("link", "addresses") else made.hosts
-        known(action.target, among, f"do {action.what}")
-        if action.what == "link":
-            known(action.to, devices, "do link")
-            plugged = {name: {p.segment for n, p in made.plugs() if n == name} for name in (action.target, action.to)}
-            shared = plugged[action.target] & plugged[action.to]
-            if len(shared) != 1:
-                raise Bad(f"{made.file.name}: do link: {action.target} and {action.to} have no one segment in common")
-            action.link = dataclasses.replace(made.segments[shared.pop()].link, **action.set)
-    for expectation in made.expectations:
-        for name in expectation.pair:
-            known(name, made.hosts, f"expect {expectation.what}")
-        if expectation.what == "nat" and made.hosts[expectation.pair[1]].serves != "stun":
-            raise Bad(f"{made.file.name}: expect nat: {expectation.pair[1]} serves no STUN")
-    owners: dict[tuple[str, str], str] = {}  # private addresses may be used again elsewhere
-    for name, plug in made.plugs():
-        for address in plug.addresses:
-            if (plug.segment, address) in owners:
-                raise Bad(f"{made.file.name}: {address} is both {owners[plug.segment, address]}'s and {name}'s")
-            owners[plug.segment, address] = name

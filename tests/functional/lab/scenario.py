@@ -24,7 +24,7 @@ class Link:
     duplicate: float = 0
     corrupt: float = 0
     rate_mbit: float = 0
-    queue_kib: float = 64
+    queue_kib: int = 64
     mtu: int = 1500
     up: bool = True
 

@@ -28,7 +28,7 @@ def behind(routers: list[dict], carrier: dict | None = None, link: dict | None =
     """`routers`: of each its further keys (nat, firewall); `carrier`: a router that all of them are behind. rN has hN and gN
     behind it; the carrier's is "cgn" at 11.0.1.1."""
     street = "street" if carrier else "internet"
-    parts = ['about = "sketch"', table("segment", name="internet", link=link or {}),
+    parts = ['about = "sketch"', "expect = []", table("segment", name="internet", link=link or {}),
              table("host", name="public", serves="stun", attach={"segment": "internet", "addresses": [PUBLIC, OTHER]})]
     if carrier:
         parts += [table("segment", name="street"),

@@ -75,16 +75,19 @@ class Table:
             return v if isinstance(v, int) and not isinstance(v, bool) and low <= v <= high else None
         return self._take(key, default, f"a whole number from {low} to {high}", accept)
 
-    def duration(self, key: str, default=REQUIRED) -> float:
-        return self._take(key, default, 'a duration like "250ms"', duration)
+    def duration(self, key: str, default=REQUIRED, zero: bool = True) -> float:
+        found = self._take(key, default, 'a duration like "250ms"', duration)
+        if found == 0 and not zero:
+            self.bad(f"{key}: must not be 0")
+        return found
 
     def word(self, key: str, words: tuple[str, ...], default=REQUIRED) -> str:
         return self._take(key, default, f"one of {', '.join(words)}", lambda v: v if v in words else None)
 
     def texts(self, key: str, default=REQUIRED) -> list[str]:
         def accept(v):
-            return v if isinstance(v, list) and all(isinstance(x, str) and x for x in v) else None
-        return self._take(key, default, "a list of texts", accept)
+            return v if isinstance(v, list) and all(isinstance(x, str) and x for x in v) and len(set(v)) == len(v) else None
+        return self._take(key, default, "a list of texts, none twice", accept)
 
     def integers(self, key: str) -> list[int]:
         def accept(v):
