@@ -21,8 +21,8 @@ constexpr std::size_t kSweep = 64;
 constexpr std::size_t kMaxFlows = std::size_t{4} * 65536;
 // Tracked tuples of both protocols: as many as the connection table of a common router. What comes beyond leaves no trace.
 constexpr std::size_t kMaxTracked = 65536;
-// Mappings, and ports, tried for a flow whose remote holds tracked tuples, as the kernel's search gives up: its sprays of probes could
-// otherwise make one packet walk through all ports.
+// Mappings, and then ports, tried for a flow whose remote holds tracked tuples, as the kernel's search gives up: its sprays
+// of probes could otherwise make one packet walk through all of them.
 constexpr std::size_t kMaxAttempts = 128;
 
 struct Mapping {

@@ -67,7 +67,7 @@ TEST_CASE("a first packet from inside keeps its endpoint: the same probe then be
   CHECK(nat.out("10.0.0.2:5000", kPeer) == "100.0.0.1:5000");
 }
 
-TEST_CASE("an early probe to a port that nothing has yet takes it from the flow to its sender, and what shares its mapping") {
+TEST_CASE("an early probe to a port that nothing has yet takes it from the flow to its sender and its mapping") {
   for (const Dependence mapping : {Dependence::endpoint_independent, Dependence::address_dependent,
                                    Dependence::address_and_port_dependent}) {
     INFO(name(mapping));

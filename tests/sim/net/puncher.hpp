@@ -78,7 +78,10 @@ class Puncher {
   static constexpr std::size_t kMaxTargets = 64;
 
   Puncher(Net& net, Segment& segment, std::size_t number, std::string_view address, Method m, std::uint8_t hops = 0)
-      : method{m}, opener_ttl{hops}, number_{number}, program{net, segment, "puncher " + std::to_string(number), address} {
+      : method{m},
+        opener_ttl{hops},
+        number_{number},
+        program{net, segment, "puncher " + std::to_string(number), address} {
     program.on_arrival = [this](Instant now, const Arrival& a) { hear(now, a); };
     program.on_timeout = [this](Instant now) { probe(now); };
   }
