@@ -49,6 +49,13 @@ std::size_t Ground::flow_of(std::size_t machine, const SocketAddress& remote) {
   return found->second;
 }
 
+std::size_t Ground::session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote) {
+  const std::size_t flow = flow_of(host.machine().index(), remote);
+  const auto& others = hosts_of(peer);
+  flows_[flow].meant = others.size() == 1 ? others.front()->machine().index() : Flow::kNone;
+  return flow;
+}
+
 Ground::UnderWay* Ground::under_way(std::uint64_t id) {
   if (id < first_id_ || id - first_id_ >= packets_.size()) return nullptr;
   UnderWay& packet = packets_[id - first_id_];
@@ -118,6 +125,9 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   const bool late = sender.travel.any() && *now_.travelled > sender.travel.least() + kLate;
   Passage& passage = passage_between(sender.machine, sender.to);
   passage.last_arrival = at;
+  // A NAT gave the address to somebody else meanwhile: for the peer that it was meant for, it is lost.
+  if (sender.meant != Flow::kNone && sender.meant != sender.to)
+    passage_between(sender.machine, sender.meant).mishaps.add(way->at);
   if (now_.bent || late) passage.mishaps.add(way->at);
   sender.travel.add(at, *now_.travelled);
   settle(packet.id);
@@ -131,7 +141,8 @@ void Ground::dropped(Instant, const net::Packet& packet, net::Drop, std::string_
   now_.sent_at = way->at;
   Flow& flow = flows_[way->flow];
   ++flow.lost;
-  if (flow.to != Flow::kNone) passage_between(flow.machine, flow.to).mishaps.add(way->at);
+  const std::size_t lost_for = flow.meant != Flow::kNone ? flow.meant : flow.to;
+  if (lost_for != Flow::kNone) passage_between(flow.machine, lost_for).mishaps.add(way->at);
   settle(packet.id);
 }
 
@@ -241,7 +252,7 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     r.connected_since = at;
     r.health = event::PathHealth::proved;
     r.health_since = at;
-    r.flow = flow_of(host.machine().index(), up->remote);
+    r.flow = session_flow(host, up->peer, up->remote);
     ++r.sessions;
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     Relation& r = relation(host, who->peer);  // a newer connection of the same session: its path is proved anew
@@ -251,7 +262,7 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     Relation& r = relation(host, health->peer);
     r.health = health->to;
     r.health_since = at;
-    r.flow = flow_of(host.machine().index(), health->remote);
+    r.flow = session_flow(host, health->peer, health->remote);
   } else if (const auto* gone = std::get_if<event::PeerRemoved>(&record.event)) {
     relation(host, gone->peer) = {};
   }

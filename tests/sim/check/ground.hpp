@@ -32,6 +32,7 @@ struct Flow {
   Instant last_long_header = Instant::min();  // either way: a handshake goes on
   std::size_t back = kNone;   // the flow whose packets came last: the way back
   std::size_t to = kNone;     // the machine that its packets last reached
+  std::size_t meant = kNone;  // the machine of the peer whose session uses it, or used it last
   // Of packets sent:
   std::uint64_t lost = 0;     // that never arrived
   std::uint64_t bent = 0;     // that arrived with other bytes
@@ -156,6 +157,7 @@ class Ground : public Checker {
   Known& known(std::size_t machine) const;
   Passage& passage_between(std::size_t from, std::size_t to);
   std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
+  std::size_t session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote);
   UnderWay* under_way(std::uint64_t id);
   void settle(std::uint64_t id);
 
