@@ -113,6 +113,14 @@ struct NatBox::Impl {
     return remote;
   }
 
+  /// Whether this is the outer endpoint that all flows of the inner one have or would get. A static mapping there is
+  /// theirs, too: a kernel that preserves ports has no reason to choose another.
+  bool is_natural(const SocketAddress& inner, const SocketAddress& at) const {
+    return options.mapping == Dependence::endpoint_independent && options.ports == PortAllocation::preserving &&
+           (options.pooling == Pooling::paired || outer.size() == 1) &&
+           at == SocketAddress{outer[paired(inner.ip)], inner.port};
+  }
+
   // ---- mappings come and go
   std::size_t table_size() const {
     std::size_t n = 0;
@@ -161,6 +169,18 @@ struct NatBox::Impl {
     if (found != side.at.end() && !found->second->lives(now)) remove(side, *found->second);
   }
 
+  /// The id of the inner endpoint's dynamic mapping in its natural place, which goes: a static one comes instead, and
+  /// has its flows.
+  std::optional<std::uint64_t> take_over(Side& side, const SocketAddress& inner, const SocketAddress& at) {
+    const auto found = side.at.find(at);
+    if (found == side.at.end() || found->second->value.fixed || found->second->value.inner != inner ||
+        !is_natural(inner, at))
+      return std::nullopt;
+    const std::uint64_t id = found->second->value.id;
+    remove(side, *found->second);
+    return id;
+  }
+
   // ---- outward
   bool tracked(Instant now, const Side& side, const SocketAddress& remote, const SocketAddress& at) const {
     return options.input_accepts && side.tracked.find(now, {remote, at}) != nullptr;
@@ -170,6 +190,11 @@ struct NatBox::Impl {
   /// newer ones first.
   const Entry* newest(Instant now, const Side& side, const SocketAddress& inner, const SocketAddress& remote,
                       bool& stolen) const {
+    const auto fixed = side.fixed.find(inner);
+    if (fixed != side.fixed.end() && fixed->second.lives(now) && is_natural(inner, fixed->second.key)) {
+      if (!tracked(now, side, remote, fixed->second.key)) return &fixed->second;
+      stolen = true;
+    }
     const auto same = side.of.find({inner, scope(remote)});
     if (same == side.of.end()) return nullptr;
     const auto& entries = same->second;
@@ -351,6 +376,7 @@ Result<SocketAddress> NatBox::map(Instant now, const SocketAddress& inner, Proto
   if (impl_->table_size() >= options().max_mappings) return fail("no room for another mapping");
   SocketAddress at{impl_->outer[0], wanted != 0 ? wanted : inner.port};
   impl_->reclaim(now, side, at);
+  const auto id = impl_->take_over(side, inner, at);
   if (at.port == 0 || side.at.contains(at) || (wanted == 0 && !side.ports[0].is_free(at.port))) {
     const auto port = side.ports[0].next_free(at.port);
     if (!port) return fail("no outer port is free");
@@ -358,7 +384,7 @@ Result<SocketAddress> NatBox::map(Instant now, const SocketAddress& inner, Proto
   }
   side.ports[0].take(at.port);
   Entry& entry = side.fixed[inner];
-  entry = {at, {++impl_->last_id, inner, {}, true}, expires};
+  entry = {at, {id ? *id : ++impl_->last_id, inner, {}, true}, expires};
   side.fixed_until.set(inner, expires);
   side.at[at] = &entry;
   return at;

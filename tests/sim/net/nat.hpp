@@ -15,7 +15,8 @@
 //   static    what map() made. Its outer address is the first of the pool. Open to everybody (EIF). It carries packets
 //             outward only to a remote that sent through it before, within `timeout` (refreshed both ways) and if no
 //             flow to that remote was under way on another mapping. What the inner endpoint sends first leaves by a
-//             dynamic mapping, that is from another port.
+//             dynamic mapping, that is from another port. Except in its natural place, the inner port preserved by
+//             an endpoint-independent NAT: there it takes over what the dynamic mapping had, and carries everything.
 #pragma once
 
 #include <cstdint>

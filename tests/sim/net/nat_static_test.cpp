@@ -27,32 +27,55 @@ TEST_CASE("what its host sends first leaves from another port; an answer leaves 
     NatOptions o;
     o.mapping = mapping;
     NatProbe nat{o};
-    REQUIRE(nat.box.map(nat.now, at("10.0.0.2:5000"), Protocol::udp, 5000, kNever));
-    CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5001");
-    nat.in("9.0.0.2:80", "100.0.0.1:5000");
-    CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5000");
-    CHECK(nat.box.outer_of(nat.now, at("10.0.0.2:5000"), at("9.0.0.2:80")) == at("100.0.0.1:5000"));
-    CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:81") != "100.0.0.1:5000");
+    REQUIRE(nat.box.map(nat.now, at("10.0.0.2:5000"), Protocol::udp, 5555, kNever));
+    CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5000");
+    nat.in("9.0.0.2:80", "100.0.0.1:5555");
+    CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5555");
+    CHECK(nat.box.outer_of(nat.now, at("10.0.0.2:5000"), at("9.0.0.2:80")) == at("100.0.0.1:5555"));
+    CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:81") != "100.0.0.1:5555");
     // A flow that is under way stays where it is.
-    CHECK(nat.in("9.0.0.1:80", "100.0.0.1:5000") == "10.0.0.2:5000");
-    CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5001");
+    CHECK(nat.in("9.0.0.1:80", "100.0.0.1:5555") == "10.0.0.2:5000");
+    CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5000");
   }
+}
+
+TEST_CASE("what preserves ports for all remotes lets a mapped host speak first from its port, too") {
+  NatProbe nat{{}};
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5000");
+  // Its own dynamic mapping is not in the way: it becomes the static one, and its flows go on.
+  REQUIRE(nat.box.map(nat.now, at("10.0.0.2:5000"), Protocol::udp, 5000, nat.now + 60s) == at("100.0.0.1:5000"));
+  CHECK(nat.box.mappings(nat.now) == 1);
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5000");
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.3:80") == "100.0.0.1:5000");
+  CHECK(nat.in("9.0.0.9:80", "100.0.0.1:5000") == "10.0.0.2:5000");
+  CHECK(nat.out("10.0.0.3:5000", "9.0.0.1:80") == "100.0.0.1:5001");
+  nat.now += 60s;
+  CHECK(nat.in("9.0.0.9:80", "100.0.0.1:5000") == "no_mapping");
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.3:80") == "100.0.0.1:5000");
+}
+
+TEST_CASE("a host that a NAT gives a port for each remote does not speak first from its mapped one") {
+  NatOptions o;
+  o.mapping = Dependence::address_and_port_dependent;
+  NatProbe nat{o};
+  REQUIRE(nat.box.map(nat.now, at("10.0.0.2:5000"), Protocol::udp, 5000, kNever));
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.1:80") == "100.0.0.1:5001");
 }
 
 TEST_CASE("an answering flow ends its time-out after the last packet of either way") {
   NatOptions o;
   o.timeout = 30s;
   NatProbe nat{o};
-  REQUIRE(nat.box.map(nat.now, at("10.0.0.2:5000"), Protocol::udp, 5000, kNever));
-  nat.in("9.0.0.2:80", "100.0.0.1:5000");
+  REQUIRE(nat.box.map(nat.now, at("10.0.0.2:5000"), Protocol::udp, 5555, kNever));
+  nat.in("9.0.0.2:80", "100.0.0.1:5555");
   nat.now += 20s;
-  CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5000");
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5555");
   nat.now += 20s;
-  nat.in("9.0.0.2:80", "100.0.0.1:5000");
+  nat.in("9.0.0.2:80", "100.0.0.1:5555");
   nat.now += 29s;
-  CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5000");
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5555");
   nat.now += 30s;
-  CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5001");
+  CHECK(nat.out("10.0.0.2:5000", "9.0.0.2:80") == "100.0.0.1:5000");
 }
 
 TEST_CASE("another port is given where the wanted one is taken, and any where none is wanted") {

@@ -78,6 +78,14 @@ class NatTwin {
         return row.outer;
       }
     if (rows_.size() >= o_.max_mappings) return std::nullopt;
+    const SocketAddress best{pool_[0], wanted != 0 ? wanted : inner.port};
+    for (Row& row : rows_)
+      if (!row.fixed && row.protocol == p && row.inner == inner && row.outer == best && natural(inner, best)) {
+        row.fixed = true;
+        row.expires = expires;
+        row.scope = {};
+        return best;
+      }
     std::optional<std::uint16_t> port;
     if (wanted != 0 && free(p, {pool_[0], wanted})) port = wanted;
     if (!port) port = upwards(p, pool_[0], wanted != 0 ? wanted : inner.port);
@@ -165,9 +173,20 @@ class NatTwin {
     return !row.fixed && row.protocol == p && row.inner == inner && row.scope == scope(remote);
   }
 
+  bool natural(const SocketAddress& inner, const SocketAddress& outer) const {
+    if (o_.mapping != Dependence::endpoint_independent || o_.ports != PortAllocation::preserving) return false;
+    if (o_.pooling == Pooling::arbitrary && pool_.size() > 1) return false;
+    return outer.port == inner.port && outer.ip == pool_[std::hash<IpAddress>{}(inner.ip) % pool_.size()];
+  }
+  bool speaks(const Row& row, Protocol p, const SocketAddress& inner) const {
+    return row.fixed && row.protocol == p && row.inner == inner && natural(inner, row.outer);
+  }
+
   Row* carrier(Protocol p, const SocketAddress& inner, const SocketAddress& remote) {
     for (Row& row : rows_)
       if (row.protocol == p && row.inner == inner && has(row.remotes, remote)) return &row;
+    for (Row& row : rows_)
+      if (speaks(row, p, inner) && tracked(p, remote, row.outer) == nullptr) return &row;
     for (auto row = rows_.rbegin(); row != rows_.rend(); ++row)  // made in this order
       if (is_for(*row, p, inner, remote) && tracked(p, remote, row->outer) == nullptr) return &*row;
     return nullptr;
@@ -225,7 +244,9 @@ class NatTwin {
     if (rows_.size() >= o_.max_mappings) return nullptr;
     const bool paired = o_.pooling == Pooling::paired;
     const std::size_t start = paired ? std::hash<IpAddress>{}(inner.ip) % pool_.size() : rng_.below(pool_.size());
-    const bool stolen = std::ranges::any_of(rows_, [&](const Row& r) { return is_for(r, p, inner, remote); });
+    const bool stolen = std::ranges::any_of(rows_, [&](const Row& r) {
+      return is_for(r, p, inner, remote) || speaks(r, p, inner);
+    });
     for (std::size_t i = 0; i < (paired ? 1 : pool_.size()); ++i) {
       const IpAddress& address = pool_[(start + i) % pool_.size()];
       bool refused = stolen && !std::ranges::count(free_ports(p, address), inner.port);
