@@ -110,8 +110,10 @@ class Links(OfPair):
         delays = sorted(arrival.delay - ACCESS for arrival in arrivals)
         self.assertEqual(len(delays), 1500)
         self.assertGreaterEqual(delays[0], 4.9)
-        self.assertLessEqual(delays[len(delays) * 99 // 100], 25 + LATE)
-        for share in (0.25, 0.5, 0.75):  # deviation of a quantile: below 0.26 ms
+        # Single packets are as late as other programs let lab_wire be; it says itself how late that was.
+        latest = self.carried.counted()["ports"]["b:internet"]["latest_ms"]
+        self.assertLessEqual(delays[-1], 25 + LATE + latest)
+        for share in (0.25, 0.5, 0.75, 0.9):  # deviation of a quantile: below 0.26 ms
             self.assertAlmostEqual(delays[int(share * len(delays))], 5 + 20 * share, delta=1.1 + LATE / 2)
         self.assertNotEqual([a.number for a in arrivals], list(range(1500)))
 
