@@ -79,8 +79,8 @@ class Run:
     def now(self) -> float:
         return time.monotonic() - self.began
 
-    def until(self, at: float) -> None:
-        """Watches what is watched, until then."""
+    def until(self, at: float, watch: Watch | None = None) -> None:
+        """Watches what is watched, until then, or until this is seen."""
         while True:
             due = [entry for entry in self.later if entry[0] <= self.now()]
             for entry in due:
@@ -88,7 +88,7 @@ class Run:
                 entry[1]()
             self.look()
             left = at - self.now()
-            if left <= 0:
+            if left <= 0 or (watch and watch.ok is not None):
                 return
             time.sleep(min(left, POLL))
 
@@ -105,10 +105,11 @@ class Run:
             if self.scenario.hosts[daemon.name].start:
                 daemon.start(wait=False)
         for at, _, step in steps:
-            self.until(at)
             if isinstance(step, Action):
+                self.until(at)
                 self.do(step)
             else:
+                self.until(at, step)
                 self.settle(step)
         for watch in self.watches:
             if watch.number in self.discoveries:
