@@ -1,4 +1,4 @@
-"""Delay, loss, rate and the rest, seen through each kind of the laboratory's links, equal what was declared."""
+"""Delay, loss, rate and size, seen through each kind of the laboratory's links, equal what was declared."""
 import lab
 lab.enter("nft", "conntrack", "tc")
 
@@ -24,7 +24,7 @@ SETTLES = 0.3           # seconds after the last datagram until none comes any m
 # What the laboratory's own work may add to a delay, at the median; single datagrams wait for a busy machine.
 OWN_DELAY = 0.002
 
-Arrival = collections.namedtuple("Arrival", "number delay ttl whole")
+Arrival = collections.namedtuple("Arrival", "number delay ttl")
 
 
 def four_errors(share: float, count: int) -> float:
@@ -82,7 +82,7 @@ class Linked(unittest.TestCase):
             data, ancillary, _, _ = receiver.recvmsg(2048, 64)
             told, sent = STAMP.unpack_from(data)
             ttl = next((struct.unpack("i", d)[0] for level, kind, d in ancillary if kind == socket.IP_TTL), 0)
-            arrived.append(Arrival(told, time.monotonic() - sent, ttl, data[STAMP.size:] == filling))
+            arrived.append(Arrival(told, time.monotonic() - sent, ttl))
         return arrived
 
     def throughput(self, sender: socket.socket, receiver: socket.socket, offered: float, size: int, seconds: float) -> float:
@@ -157,16 +157,12 @@ class LossySegment(Linked):
 
 
 class Carried(Linked):
+    """What a kernel's segment that lab_wire carries has of its own: links at plugs, and routers inside. Each condition of a
+    link by itself is wire_test.py's."""
     CARRIED = True
     SEGMENT = {"link": {"delay": "10ms"}, "hops": 3}
-    LINKS = {"plain": {}, "far": {"delay": "50ms"}, "shaky": {"jitter": "20ms"}, "orderly": {"jitter": "20ms", "in_order": True},
-             "lossy": {"loss": 0.2}, "bursty": {"bursts": {"enter": 0.02, "leave": 0.2}}, "twice": {"duplicate": 0.1},
-             "flips": {"corrupt": 0.1}, "mixes": {"reorder": 0.1, "reorder_by": "8ms"}, "slow": {"rate_mbit": 8},
-             "narrow": {"mtu": 1200}}
+    LINKS = {"plain": {}, "far": {"delay": "50ms"}, "lossy": {"loss": 0.2}, "slow": {"rate_mbit": 8}, "narrow": {"mtu": 1200}}
     BASE = 0.010
-
-    def to_hub(self, name: str, count: int = 1000, interval: float = 0.001) -> list[Arrival]:
-        return self.stream(self.at(name), self.hub, count, interval)
 
     def test_delays_as_declared_there_and_back(self):
         for name, delay in (("plain", self.BASE), ("far", self.BASE + 0.050)):
@@ -177,46 +173,10 @@ class Carried(Linked):
                 self.assertGreaterEqual(min(a.delay for a in arrived), delay)
                 self.assertLess(statistics.median(a.delay for a in arrived), delay + OWN_DELAY)
 
-    def test_jitter_is_even_and_lets_packets_overtake(self):
-        arrived = self.to_hub("shaky")
-        above = sorted(a.delay - self.BASE for a in arrived)
-        self.assertGreaterEqual(above[0], 0)
-        # Four standard errors of the mean of a uniform spread of 20 ms, and our own delay.
-        self.assertAlmostEqual(statistics.mean(above), 0.010, delta=4 * 0.020 / 12 ** 0.5 / len(above) ** 0.5 + OWN_DELAY)
-        self.assertGreater(above[len(above) * 9 // 10], 0.017)
-        self.assertNotEqual([a.number for a in arrived], sorted(a.number for a in arrived))
-
-    def test_in_order_means_that_nothing_overtakes(self):
-        numbers = [a.number for a in self.to_hub("orderly")]
-        self.assertEqual(numbers, list(range(1000)))
-
-    def test_loses_its_share(self):
-        self.loses(self.at("lossy"), self.hub, 0.2)
-
-    def test_bursts_have_their_length_and_share(self):
-        count = 4000
-        got = {a.number for a in self.to_hub("bursty", count, 0.0005)}
-        lost = [n not in got for n in range(count)]
-        bursts = sum(b and not a for a, b in zip([False] + lost, lost))
-        # 0.02 / 0.22 of all in bursts of mean length 5; some 73 bursts, so a fifth is two standard errors.
-        self.assertAlmostEqual(sum(lost) / count, 0.091, delta=0.05)
-        self.assertAlmostEqual(sum(lost) / bursts, 5, delta=2.5)
-
-    def test_duplicates_its_share(self):
-        arrived = self.to_hub("twice")
-        self.assertEqual(len({a.number for a in arrived}), 1000)
-        self.assertAlmostEqual(len(arrived) / 1000 - 1, 0.1, delta=four_errors(0.1, 1000))
-
-    def test_corrupts_its_share(self):
-        arrived = self.to_hub("flips")
-        self.assertEqual(len(arrived), 1000)
-        # A bit of the filling, mostly: the stamp is 12 of 172 bytes.
-        self.assertAlmostEqual(sum(not a.whole for a in arrived) / 1000, 0.1 * 160 / 172, delta=four_errors(0.1, 1000))
-
-    def test_reorders_its_share(self):
-        arrived = self.to_hub("mixes")
-        late = sum(a.delay > self.BASE + 0.006 for a in arrived)
-        self.assertAlmostEqual(late / 1000, 0.1, delta=four_errors(0.1, 1000))
+    def test_loses_its_share_both_ways(self):
+        far = self.at("lossy")
+        self.loses(far, self.hub, 0.2)
+        self.loses(self.hub, far, 0.2)
 
     def test_carries_its_rate(self):
         self.carries_at("slow", 8)
@@ -225,7 +185,7 @@ class Carried(Linked):
         self.is_silent_above("narrow", 1200)
 
     def test_hops_lower_the_ttl(self):
-        self.assertEqual({a.ttl for a in self.to_hub("plain", 10)}, {64 - 3})
+        self.assertEqual({a.ttl for a in self.stream(self.at("plain"), self.hub, 10, 0.001)}, {64 - 3})
 
 
 if __name__ == "__main__":
