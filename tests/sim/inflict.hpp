@@ -37,6 +37,7 @@ class Faults {
   };
   using Id = std::size_t;
   /// From now on. One fault of a machine's own at a time: is_free() first; link_down to noise mix as they like.
+  /// Plugs stay attached while a fault of their links is active: it refers to their wires.
   Id inflict(const Plan& plan);
   void end(Id id);
   /// All but who sleeps and what reboots: those end in their time.
