@@ -85,6 +85,9 @@ void Unsolicited::recorded(Instant at, const Host& host, const event::Record& re
   } else if (const auto* end = std::get_if<event::DialEnded>(&record.event)) {
     // A dial that was cancelled, or whose other address answered, makes way for another before its time.
     if (end->error != event::ErrorType::timeout) node.earned.add(at, kOfNewStart);
+  } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&record.event)) {
+    // Another key answered at one of the addresses: the dial goes on with a handshake to the others.
+    if (failed->error == event::ErrorType::tls && failed->peer) node.earned.add(at, kOfNewStart);
   }
 }
 
