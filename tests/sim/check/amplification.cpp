@@ -23,21 +23,37 @@ void Amplification::prove(Account& account) const {
   if (!packet.forged && account.answered && packet.sent_at > *account.answered) account.proved = true;
 }
 
+void Amplification::forget_connections() {
+  connections_.clear();
+  ours_.clear();
+  attributed_.clear();
+}
+
+/// What a packet brings to the connections that it belongs to.
+void Amplification::credit(std::size_t flow, const net::Packet& packet) {
+  const auto ids = connection_ids(packet.payload);
+  if (!ids) return;
+  if (std::max(connections_.size(), attributed_.size()) >= kMaxConnections) forget_connections();
+  const auto [entry, fresh] = connections_.try_emplace({flow, ids->source});
+  Account& one = entry->second;
+  // It answers what we began: that is no matter of amplification.
+  if (fresh && ours_.contains({flow, ids->destination})) one.proved = true;
+  one.received += packet.payload.size();
+  if (!one.proved) prove(one);
+  const auto attributed = attributed_.try_emplace({flow, ids->destination}, ids->source).first;
+  if (attributed->second == ids->source) return;
+  // Bent on its way, or made to look so: the endpoint finds its connection all the same.
+  if (const auto other = connections_.find({flow, attributed->second}); other != connections_.end())
+    other->second.received += packet.payload.size();
+}
+
 void Amplification::arrived(Instant at, const net::Machine&, const net::Packet& packet) {
   const Now& now = ground_.packet();
   if (now.flow == Flow::kNone) return;
   Account& all = of_flow(now.flow);
   all.received += packet.payload.size();
   if (!all.proved) prove(all);
-  if (const auto ids = connection_ids(packet.payload)) {
-    if (connections_.size() >= kMaxConnections) connections_.clear(), ours_.clear();
-    const auto [entry, fresh] = connections_.try_emplace({now.flow, ids->source});
-    Account& one = entry->second;
-    // It answers what we began: that is no matter of amplification.
-    if (fresh && ours_.contains({now.flow, ids->destination})) one.proved = true;
-    one.received += packet.payload.size();
-    if (!one.proved) prove(one);
-  }
+  credit(now.flow, packet);
   // What arrives here may be an answer of the machine at the other end: from now on we may know of it.
   if (now.forged || !now.travelled) return;
   const std::size_t back = ground_.flow(now.flow).back;
@@ -55,6 +71,7 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
   const Flow& flow = ground_.flow(index);
   if (const auto ids = connection_ids(packet.payload)) {
     ours_.insert({index, ids->source});
+    attributed_.try_emplace({index, ids->source}, ids->destination);
     const auto one = connections_.find({index, ids->destination});
     if (one != connections_.end() && !one->second.proved) {
       one->second.sent += packet.payload.size();

@@ -43,6 +43,8 @@ class Amplification : public Checker {
     std::size_t operator()(const Key& k) const noexcept { return k.flow * 0x9e3779b97f4a7c15ULL ^ k.id; }
   };
   Account& of_flow(std::size_t flow);
+  void forget_connections();
+  void credit(std::size_t flow, const net::Packet& packet);
   bool dials(const Host& host, const SocketAddress& address) const;
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;
@@ -53,6 +55,9 @@ class Amplification : public Checker {
   std::vector<Account> flows_;
   std::unordered_map<Key, Account, KeyHash> connections_;  // by the ID of the other end
   std::unordered_set<Key, KeyHash> ours_;                  // IDs that this end chose
+  /// The IDs by which packets are attributed to a connection, also packets that are then discarded (RFC 9000 section 8.1):
+  /// the one that its first packet went to, and the one that this end chose. To the ID of the other end.
+  std::unordered_map<Key, std::uint64_t, KeyHash> attributed_;
 };
 
 }  // namespace pw::sim
