@@ -12,6 +12,8 @@ constexpr std::array<std::int64_t, kWindows.size()> kEarnedWithin{4, 15, 59};
 /// Bulk behind a black hole goes out when it ends, if the session lasted so long: QUIC's idle time-out.
 constexpr Duration kBulkStuck = 60s;
 
+constexpr Duration kLongest = std::chrono::seconds{kWindows.back() + 1};
+
 std::string window_text(std::size_t w) { return std::to_string(kWindows[w]) + " s"; }
 
 double in_seconds(Duration d) { return std::max(to_seconds(d), 1e-3); }
@@ -24,9 +26,12 @@ Storm::Meter& Storm::meter(std::size_t flow) {
 }
 
 /// What one end's own measurements cost each way.
-double Storm::per_second(const Host& host) const {
+double Storm::per_second(Instant at, const Host& host) {
   const probe::Options& o = host.membership.probe;
-  return kPerProbe / in_seconds(o.datagram_interval) + kPerEcho / in_seconds(o.rtt_interval);
+  const double asked = kPerProbe / in_seconds(o.datagram_interval) + kPerEcho / in_seconds(o.rtt_interval);
+  Pace& pace = paces_[host.machine().index()];
+  if (asked >= pace.per_second || at - pace.asked > kLongest) pace = {asked, at};
+  return pace.per_second;
 }
 
 void Storm::sent(Instant at, const net::Machine& from, const net::Packet& packet) {
@@ -49,7 +54,7 @@ void Storm::judge_flow(Instant at, std::size_t index) {
   const Flow& flow = ground_.flow(index);
   const Host& host = *ground_.host_on(flow.machine);
   const Host* other = flow.back == Flow::kNone ? nullptr : ground_.host_on(ground_.flow(flow.back).machine);
-  const double rate = per_second(host) + (other ? per_second(*other) : 0);
+  const double rate = per_second(at, host) + (other ? per_second(at, *other) : 0);
   Meter& m = meter(index);
   m.earned.advance(at);
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
@@ -71,7 +76,7 @@ void Storm::judge_node(Instant at, const Host& host) {
   double peers = 0;
   for (std::size_t i = 0; i < world_.size(); ++i) {
     if (&world_.host(i) == &host) continue;
-    rate += per_second(host) + per_second(world_.host(i));
+    rate += per_second(at, host) + per_second(at, world_.host(i));
     ++peers;
   }
   for (std::size_t w = 0; w < kWindows.size(); ++w) {

@@ -42,6 +42,12 @@ class Storm : public Checker {
     std::array<std::uint64_t, 8> handshakes{};  // connection IDs that were paid for, the latest
     std::size_t next = 0;
   };
+  /// The fastest that its configuration asked for within the longest window: a reload that slows a node down does not make
+  /// a storm of what it sent before.
+  struct Pace {
+    double per_second = 0;
+    Instant asked{};
+  };
   struct Dials {
     Rate started;
     Rate allowed;
@@ -53,13 +59,14 @@ class Storm : public Checker {
   bool caught_up(Instant at, const Host& host, const Host* other) const;
   void judge_flow(Instant at, std::size_t flow);
   void judge_node(Instant at, const Host& host);
-  double per_second(const Host& host) const;
+  double per_second(Instant at, const Host& host);
   Meter& meter(std::size_t flow);
 
   const World& world_;
   const Ground& ground_;
   std::vector<Meter> flows_;
   std::map<std::size_t, Meter> nodes_;  // by machine
+  std::map<std::size_t, Pace> paces_;   // by machine
   std::map<std::pair<std::size_t, std::size_t>, Dials> dials_;  // by machine and Ground::index_of
 };
 
