@@ -58,7 +58,7 @@ class Connection {
   void reset_by_peer();
 
   // ---- output
-  /// Everything that may leave now, as Transmits, up to the send quantum. False if that was nothing.
+  /// Everything that may leave now, as Transmits, up to a burst's limit. False if that was nothing.
   bool write(Instant now);
   void close(Instant now, std::uint64_t application_code, std::string_view reason);
 

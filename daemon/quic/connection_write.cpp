@@ -1,4 +1,4 @@
-// What leaves a connection: packets as long as flow control, congestion control and pacing allow, and the last one.
+// What leaves a connection: packets as long as flow control and congestion control allow, and the last one.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -10,6 +10,12 @@ namespace {
 
 /// More than one vector a packet only when small writes wait in a row.
 constexpr std::size_t kMaxVectors = 8;
+
+/// RFC 9002, section 7.7: "Senders MUST either use pacing or limit such bursts. Senders SHOULD limit bursts to the initial
+/// congestion window". Handshakes are paced; later bursts are limited, and what is left goes out as acknowledgements come.
+/// ngtcp2's pacer counts by the smoothed RTT, which is seconds after one end was suspended: it held probes back for
+/// seconds, and a path was called dead for it.
+constexpr std::size_t kMaxBurst = 10 * kUdpPayload;
 
 }  // namespace
 
@@ -95,7 +101,6 @@ bool Connection::write(Instant now) {
   packet_open_ = false;
   const ngtcp2_tstamp ts = timestamp(now);
   for (Stream& stream : streams_) stream.blocked = false;
-  const std::size_t quantum = ngtcp2_conn_get_send_quantum(conn_);
   std::size_t total = 0, waiting = 0, segments = 0;
   for (;;) {
     const ngtcp2_ssize n = write_packet(shared_.scratch.data() + waiting, ts);
@@ -118,10 +123,10 @@ bool Connection::write(Instant now) {
       transmit(waiting, segments);
       waiting = segments = 0;
     }
-    if (total >= quantum) break;
+    if (total >= kMaxBurst) break;
   }
   transmit(waiting, segments);
-  if (total > 0) ngtcp2_conn_update_pkt_tx_time(conn_, ts);
+  if (total > 0 && !handshake_complete_) ngtcp2_conn_update_pkt_tx_time(conn_, ts);
   return total > 0;
 }
 
