@@ -21,9 +21,6 @@ constexpr Duration kBacklog = 2min;
 /// After losses or a pause QUIC's window is down to two packets, and what waits goes out bit by bit.
 constexpr Duration kRecovery = 3s;
 
-constexpr Duration kOutageFelt = 15s;
-constexpr std::size_t kAfterOutage = 2;
-
 std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
 
 }  // namespace
@@ -67,22 +64,10 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
     complain(host.name() + at_text(at) + "a path was called dead before eight probes had their time (of " +
              e.peer.to_short() + ")");
   }
-  std::size_t needed = e.to == PathHealth::dead ? Liveness::kDeadAfter : 1;
-  // Shortly after an outage QUIC holds probes back (its window is down, its timer backed off): they count as unanswered,
-  // but never went out.
-  if (needed > kAfterOutage && after_outage(at, host, e.peer, p)) needed = kAfterOutage;
-  if (e.to == PathHealth::dead) p.dead_at = at;
+  const std::size_t needed = e.to == PathHealth::dead ? Liveness::kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
   const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.relation(host, e.peer).flow};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
-}
-
-bool Causes::after_outage(Instant at, const Host& host, const PeerId& peer, const Path& p) const {
-  const Instant from = at - kOutageFelt;
-  if (p.dead_at >= from || ground_.was_paused(host.machine().index(), from, at)) return true;
-  return std::ranges::any_of(ground_.hosts_of(peer), [&](const Host* other) {
-    return ground_.was_paused(other->machine().index(), from, at);
-  });
 }
 
 /// What needs no packet to go wrong.
@@ -121,9 +106,18 @@ std::string Causes::seen(const Alarm& alarm) const {
   return out;
 }
 
+/// A NAT that forgot gave the port to another machine: nothing is lost, but nothing comes where it should.
+bool Causes::astray(std::size_t flow, std::size_t machine) const {
+  if (flow == Flow::kNone) return false;
+  const std::size_t to = ground_.flow(flow).to;
+  return to != Flow::kNone && to != machine;
+}
+
 bool Causes::explained(const Alarm& alarm) const {
   const std::size_t here = alarm.host->machine().index();
-  const std::size_t there = ground_.hosts_of(alarm.peer).front()->machine().index();
+  const Host& other = *ground_.hosts_of(alarm.peer).front();
+  const std::size_t there = other.machine().index();
+  if (astray(alarm.flow, there) || astray(ground_.relation(other, alarm.host->id()).flow, here)) return true;
   std::size_t wrong = 0;
   for (const auto& [from, to] : {std::pair{here, there}, std::pair{there, here}}) {
     const Mishaps& mishaps = ground_.passage(from, to).mishaps;

@@ -41,13 +41,12 @@ class Causes : public Checker {
     probe::RttEstimator rtt;
     Instant last_proof{};
     Instant suspect_at{};
-    Instant dead_at = Instant::min();
   };
   Path& path(const Host& host, const PeerId& peer);
   void judge_until(Instant at);
-  bool after_outage(Instant at, const Host& host, const PeerId& peer, const Path& p) const;
   std::string seen(const Alarm& alarm) const;
   bool explained(const Alarm& alarm) const;
+  bool astray(std::size_t flow, std::size_t machine) const;
   bool other_end_excuses(const Host& host, const PeerId& peer, Instant from) const;
   void session_ended(Instant at, const Host& host, const event::SessionEnded& e);
   void health_changed(Instant at, const Host& host, const event::PathHealthChanged& e);
