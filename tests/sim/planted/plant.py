@@ -7,7 +7,6 @@ Takes about half a minute a bug. The exit status is 1 when more than two of thir
 """
 import argparse
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -36,9 +35,11 @@ def copy_sources(folder: pathlib.Path) -> None:
         files = [source] if source.is_file() else [f for f in source.rglob("*") if f.is_file()]
         for file in files:
             to = target / file.relative_to(source) if source.is_dir() else target
-            if not to.exists() or to.read_bytes() != file.read_bytes():
+            # Unused variables and the like are part of being broken.
+            bytes_ = file.read_bytes().replace(b" -Werror", b"") if file.name == "CMakeLists.txt" else file.read_bytes()
+            if not to.exists() or to.read_bytes() != bytes_:
                 to.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, to)
+                to.write_bytes(bytes_)
 
 
 def first_failure(swarm: pathlib.Path, seeds: int, jobs: int) -> str | None:
@@ -74,11 +75,10 @@ def main() -> int:
     arguments = parser.parse_args()
     folder, build = arguments.folder.resolve() / "source", arguments.folder.resolve() / "build"
     copy_sources(folder)
-    # Unused variables and the like are part of being broken.
     must("cmake", "-S", str(folder), "-B", str(build), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-         "-DCMAKE_CXX_FLAGS=-Wno-error", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -g1", "-DPEERWATCH_TESTS=ON")
+         "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O2 -g1", "-DPEERWATCH_TESTS=ON")
     must("cmake", "--build", str(build), "--target", "sim_swarm")
-    sound = first_failure(build / "tests/sim/sim_swarm", min(arguments.seeds, 50), arguments.jobs)
+    sound = first_failure(build / "tests/sim/sim_swarm", arguments.seeds, arguments.jobs)
     if sound:
         sys.exit(f"the swarm complains about sound code: {sound}")
     missed = []
