@@ -112,7 +112,10 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   ++from.arrived.packets;
   from.arrived.bytes += packet.payload.size();
   if (long_header(packet)) from.last_long_header = at;
-  if (!way) return;  // a copy
+  if (!way) {
+    from.last_copy = at;
+    return;
+  }
   now_.travelled = at - way->at;
   now_.sent_at = way->at;
   now_.bent = way->digest != digest(packet.payload);

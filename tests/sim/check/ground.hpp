@@ -45,6 +45,7 @@ struct Passage {
   Mishaps mishaps;  // lost, bent or late, by when they were sent
   Count arrived;    // copies too
   Instant last_long_header = Instant::min();  // of those
+  Instant last_copy = Instant::min();  // that arrived although its original was settled before: how long it took is not known
 };
 
 /// What a daemon says about one peer, as far as several rules need it.
