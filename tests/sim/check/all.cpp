@@ -18,7 +18,7 @@ std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   rules.push_back(std::move(truth));
   rules.push_back(std::make_unique<Legality>());
   rules.push_back(std::make_unique<DeadlinesKept>(world, ground));
-  rules.push_back(std::make_unique<Causes>(world, ground));
+  rules.push_back(std::make_unique<Causes>(ground));
   rules.push_back(std::make_unique<Bounds>(ground));
   rules.push_back(std::make_unique<Storm>(world, ground));
   rules.push_back(std::make_unique<Amplification>(world, ground));

@@ -22,7 +22,7 @@ class Causes : public Checker {
   /// What counts as silence of the wire although nothing is wrong: QUIC holds packets back while its window is full.
   static constexpr Duration kNoticed = 2s;
 
-  Causes(const World& world, const Ground& ground) : Checker{"causes"}, world_{world}, ground_{ground} {}
+  explicit Causes(const Ground& ground) : Checker{"causes"}, ground_{ground} {}
   void recorded(Instant at, const Host& host, const event::Record& record) override;
   void started(Instant at, const Host& host) override;
   void look(const World& world) override;
@@ -55,7 +55,6 @@ class Causes : public Checker {
   void check_faults(const World& world);
   Duration detection(const Host& host, const Path& path) const;
 
-  const World& world_;
   const Ground& ground_;
   std::deque<Alarm> alarms_;
   std::map<std::size_t, std::vector<Path>> paths_;  // by host, then by Ground::index_of

@@ -11,7 +11,7 @@ using event::PathHealthChanged;
 
 namespace {
 
-std::unique_ptr<Checker> causes(const World& w, const Ground& g) { return std::make_unique<Causes>(w, g); }
+std::unique_ptr<Checker> causes(const World&, const Ground& g) { return std::make_unique<Causes>(g); }
 
 void tell_health(TamperedPair& p, PathHealth from, PathHealth to) {
   p.tales.tell(p.w.now(), p.a,
