@@ -210,6 +210,8 @@ void Causes::check_faults(const World& world) {
         const Path& p = path(host, world.host(j).id());
         const Duration limit = detection(host, p);
         if (world.now() - fault.start < limit || ground_.said_late(host) + limit > world.now()) continue;
+        // It noticed; an answer from before the fault, or by another way, has just made it believe again.
+        if (here.health_since > fault.start && here.health_since + limit > world.now()) continue;
         if (ground_.was_paused(host.machine().index(), fault.start, world.now())) continue;
         // Both ways something came through: the fault does not cut this path.
         if (heard_both_ways(host, world.host(j)) > fault.start + kNoticed) continue;

@@ -144,8 +144,10 @@ void Ground::dropped(Instant, const net::Packet& packet, net::Drop, std::string_
   now_.sent_at = way->at;
   Flow& flow = flows_[way->flow];
   ++flow.lost;
-  const std::size_t lost_for = flow.meant != Flow::kNone ? flow.meant : flow.to;
-  if (lost_for != Flow::kNone) passage_between(flow.machine, lost_for).mishaps.add(way->at);
+  // Behind a NAT that forgot, two sessions may believe in one address: it was the one's or the other's.
+  if (flow.to != Flow::kNone) passage_between(flow.machine, flow.to).mishaps.add(way->at);
+  if (flow.meant != Flow::kNone && flow.meant != flow.to)
+    passage_between(flow.machine, flow.meant).mishaps.add(way->at);
   settle(packet.id);
 }
 
