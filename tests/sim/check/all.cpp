@@ -23,7 +23,7 @@ std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   rules.push_back(std::make_unique<Storm>(world, ground));
   rules.push_back(std::make_unique<Amplification>(world, ground));
   rules.push_back(std::make_unique<Unsolicited>(world, ground));
-  rules.push_back(std::make_unique<Truth>(world, ground));
+  rules.push_back(std::make_unique<Truth>(ground));
   return rules;
 }
 

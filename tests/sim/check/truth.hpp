@@ -26,9 +26,9 @@ class Truth : public Checker {
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
   static constexpr Duration kSlack = 5ms;    // pacing, about half a percent of the RTT (docs/rfc-deviations.md)
-  static constexpr Duration kHeldBack = 30s;  // by a window that is down, or a machine that is slow
+  static constexpr Duration kHeldBack = 300ms;  // a window that is down waits for a round trip: what is under way there
 
-  Truth(const World& world, const Ground& ground) : Checker{"truth"}, world_{world}, ground_{ground} {}
+  explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
   void started(Instant at, const Host& host) override;
   void died(Instant at, const Host& host) override;
   void recorded(Instant at, const Host& host, const event::Record& record) override;
@@ -68,7 +68,6 @@ class Truth : public Checker {
   void check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p);
   std::size_t other_machine(const PeerId& peer) const;
 
-  const World& world_;
   const Ground& ground_;
   std::map<std::size_t, Daemon> daemons_;
 };

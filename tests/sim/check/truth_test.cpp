@@ -10,7 +10,7 @@ using namespace pw::sim;
 
 namespace {
 
-std::unique_ptr<Checker> truth(const World& w, const Ground& g) { return std::make_unique<Truth>(w, g); }
+std::unique_ptr<Checker> truth(const World&, const Ground& g) { return std::make_unique<Truth>(g); }
 
 template <class Tamper>
 std::string complaint(Tamper tamper) {
