@@ -57,7 +57,8 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
   if (e.to == PathHealth::proved) return;
   const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
   if (e.to == PathHealth::suspect) {
-    if (at - p.last_proof + kRounding < wait)
+    // What is out when a daemon finds itself late gets its whole time-out again: own lateness is not the path's.
+    if (at - std::max(p.last_proof, ground_.said_late(host)) + kRounding < wait)
       complain(host.name() + at_text(at) + "a path was suspected before its time (of " + e.peer.to_short() + ")");
     p.suspect_at = at;
   } else if (at - p.suspect_at + kRounding < Liveness::kDeadAfter * wait) {

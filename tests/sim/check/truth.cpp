@@ -127,10 +127,11 @@ void Truth::check_rtt(Instant at, const Host& host, const event::ProbeMeasured& 
              std::to_string(to_milliseconds(*answer.travelled)) + " ms");
   Duration most = way.travel.most() + *answer.travelled + kSlack + e.rtt / 100;
   const Instant from = at - e.rtt - Travel::kSpan;
-  const bool troubled = ground_.passage(here, there).mishaps.count(from, at) > 0 ||
-                        ground_.passage(there, here).mishaps.count(from, at) > 0 ||
-                        ground_.was_paused(there, from, at) || way.last_long_header >= from;
-  if (troubled) most += kHeldBack;
+  const bool lossy = ground_.passage(here, there).mishaps.count(from, at) > 0 ||
+                     ground_.passage(there, here).mishaps.count(from, at) > 0;
+  if (lossy) most += kHeldBack;
+  // Where the other end did not run, its receipt says how long it held the probe: no time of that is left in the RTT.
+  if (way.last_long_header >= from) most += kHandshake;
   if (ground_.slow(there) || ground_.busy_until(host) + Travel::kSpan >= at) return;
   // A sample that is suspect is told, and left out of everything.
   if (e.rtt > most && !e.suspect)

@@ -26,7 +26,8 @@ class Truth : public Checker {
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
   static constexpr Duration kSlack = 5ms;    // pacing, about half a percent of the RTT (docs/rfc-deviations.md)
-  static constexpr Duration kHeldBack = 300ms;  // a window that is down waits for a round trip: what is under way there
+  static constexpr Duration kHeldBack = 30s;  // by a window that is down
+  static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
 
   explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
   void started(Instant at, const Host& host) override;
