@@ -55,6 +55,17 @@ TEST_CASE("a path that is suspected right after its proof is a false alarm") {
   CHECK(p.complains_of("before its time"));
 }
 
+TEST_CASE("a path that is suspected because its own daemon was late is a false alarm") {
+  for (const bool late : {false, true}) {
+    TamperedPair p{causes};
+    p.run(20s);
+    p.w.run_for(500ms);
+    if (late) p.tales.tell(p.w.now(), p.a, {p.w.now(), event::NodeLate{300ms}});
+    tell_health(p, PathHealth::proved, PathHealth::suspect);
+    CHECK(p.complains_of("before its time") == late);
+  }
+}
+
 TEST_CASE("a path that is called dead after one silent probe is a false alarm") {
   TamperedPair p{causes};
   p.run(20s);
