@@ -26,25 +26,28 @@ void Amplification::prove(Account& account) const {
 void Amplification::forget_connections() {
   connections_.clear();
   ours_.clear();
-  attributed_.clear();
+  brought_.clear();
 }
 
 /// What a packet brings to the connections that it belongs to.
 void Amplification::credit(std::size_t flow, const net::Packet& packet) {
   const auto ids = connection_ids(packet.payload);
   if (!ids) return;
-  if (std::max(connections_.size(), attributed_.size()) >= kMaxConnections) forget_connections();
+  if (std::max(connections_.size(), brought_.size()) >= kMaxConnections) forget_connections();
+  brought_[{flow, ids->destination}] += packet.payload.size();
   const auto [entry, fresh] = connections_.try_emplace({flow, ids->source});
   Account& one = entry->second;
+  if (fresh) one.begun = ids->destination;
   // It answers what we began: that is no matter of amplification.
   if (fresh && ours_.contains({flow, ids->destination})) one.proved = true;
-  one.received += packet.payload.size();
   if (!one.proved) prove(one);
-  const auto attributed = attributed_.try_emplace({flow, ids->destination}, ids->source).first;
-  if (attributed->second == ids->source) return;
-  // Bent on its way, or made to look so: the endpoint finds its connection all the same.
-  if (const auto other = connections_.find({flow, attributed->second}); other != connections_.end())
-    other->second.received += packet.payload.size();
+}
+
+std::uint64_t Amplification::brought(std::size_t flow, const Account& connection) const {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t id : {connection.begun, connection.chosen})
+    if (const auto bytes = brought_.find({flow, id}); bytes != brought_.end()) sum += bytes->second;
+  return sum;
 }
 
 void Amplification::arrived(Instant at, const net::Machine&, const net::Packet& packet) {
@@ -71,10 +74,11 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
   const Flow& flow = ground_.flow(index);
   if (const auto ids = connection_ids(packet.payload)) {
     ours_.insert({index, ids->source});
-    attributed_.try_emplace({index, ids->source}, ids->destination);
     const auto one = connections_.find({index, ids->destination});
     if (one != connections_.end() && !one->second.proved) {
       one->second.sent += packet.payload.size();
+      one->second.chosen = ids->source;
+      one->second.received = brought(index, one->second);
       judge(at, *host, flow, one->second, "a connection");
     }
   }

@@ -33,6 +33,9 @@ class Amplification : public Checker {
     bool proved = false;
     bool dialled = false;  // of a flow: it is or was in this daemon's configuration
     std::optional<Instant> answered;  // since when the real owner may know of us
+    // Of a connection, where its packets go: the ID that the first one went to, and the one that this end chose.
+    std::uint64_t begun = 0;
+    std::uint64_t chosen = 0;
   };
   struct Key {
     std::size_t flow;
@@ -48,6 +51,7 @@ class Amplification : public Checker {
   bool dials(const Host& host, const SocketAddress& address) const;
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;
+  std::uint64_t brought(std::size_t flow, const Account& connection) const;
   void judge(Instant at, const Host& host, const Flow& flow, const Account& account, const char* what);
 
   const World& world_;
@@ -55,9 +59,9 @@ class Amplification : public Checker {
   std::vector<Account> flows_;
   std::unordered_map<Key, Account, KeyHash> connections_;  // by the ID of the other end
   std::unordered_set<Key, KeyHash> ours_;                  // IDs that this end chose
-  /// The IDs by which packets are attributed to a connection, also packets that are then discarded (RFC 9000 section 8.1):
-  /// the one that its first packet went to, and the one that this end chose. To the ID of the other end.
-  std::unordered_map<Key, std::uint64_t, KeyHash> attributed_;
+  /// Bytes by the ID that they went to, which attributes them to a connection, also those of packets that are then
+  /// discarded (RFC 9000 section 8.1).
+  std::unordered_map<Key, std::uint64_t, KeyHash> brought_;
 };
 
 }  // namespace pw::sim

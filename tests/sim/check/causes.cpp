@@ -188,7 +188,8 @@ void Causes::check_missed(const World& world, const Host& host, const Host& othe
   // A peer that was paused sends proofs of long ago when it runs again.
   const bool honest = !ground_.was_paused(other.machine().index(), from - kBacklog, world.now());
   const Instant proof = honest ? std::min(p.last_proof, heard_both_ways(host, other)) : p.last_proof;
-  if (std::max({*here.connected_since, proof, ground_.said_late(host)}) >= from) return;
+  // So does a late answer to an old probe, which makes a dead path believed in for a moment.
+  if (std::max({*here.connected_since, proof, ground_.said_late(host), here.health_since}) >= from) return;
   if (ground_.slow(machine) || ground_.was_paused(machine, from, world.now())) return;
   complain(host.name() + at_text(world.now()) + "no probe to " + other.name() + " was answered for " +
            std::to_string(to_seconds(world.now() - std::max(proof, *here.connected_since))) +

@@ -21,8 +21,9 @@ class Unsolicited : public Checker {
     std::array<std::uint64_t, kWindows.size()> packets;
   };
   /// A handshake without an answer (RFC 9002 section 6.2.2: PTO from 333 ms of RTT, doubled each time): Initials after 0, 1,
-  /// 3, 7 s, two in each PTO, and one close. Dials follow each other by quic::Options::handshake_timeout and back-off.
-  static constexpr Cap kHandshake{"handshakes", {6, 20, 70}};
+  /// 3, 7 s, two in each PTO, and one close. Dials follow each other by quic::Options::handshake_timeout and back-off. Where
+  /// another address of the peer answered an Initial, but not the rest, the PTO begins anew at a few milliseconds: ten more.
+  static constexpr Cap kHandshake{"handshakes", {16, 30, 80}};
   /// An operator's command, a new configuration, or a peer that is added dials anew at once.
   static constexpr std::uint32_t kOfNewStart = 10;
   /// dials of all peers together (peer/context.hpp), each to so many addresses.

@@ -9,6 +9,7 @@ constexpr Duration kRecovery = 90s;  // after the last fault: a back-off of a mi
 // A session that only one side still has: its path is dead within ten seconds, and it ends 30 s later.
 constexpr Duration kOneSided = 45s;
 constexpr Duration kStopLimit = 2050ms;  // a goodbye waits 2 s at most
+constexpr Duration kDrained = 5s;        // what is slowed down and queued most has arrived by then
 constexpr Duration kGlance = 500ms;      // how often rest is looked for: a look costs as much as many packets
 constexpr std::size_t kOverheard = 64;
 // What wakes a daemon: its packets, and for each session a few timers a second.
@@ -258,15 +259,20 @@ void RandomWorld::heal() {
   faults_.end_all();
   world_.run_until([this] { return faults_.active() == 0; }, 1min);
   // Where a session outlived what its router knew, its packets made a new mapping, which takes the answers away from
-  // who comes by the static one as long as there are any: their owner starts both anew.
+  // who comes by the static one as long as there are any: their owner starts both anew, once all that was sent is gone.
+  std::vector<net::Router*> mapping;
   for (net::Router* router : topology_.nats()) {
     const auto hosts = topology_.mapped_behind(*router);
     for (const std::size_t i : hosts) host(i).kill();
-    Faults::Plan plan;
-    plan.kind = FaultKind::nat_reboot;
-    plan.router = router;
-    plan.lasts = Duration{};
-    if (!hosts.empty()) faults_.inflict(plan);
+    if (!hosts.empty()) mapping.push_back(router);
+  }
+  world_.run_for(kDrained);
+  for (net::Router* router : mapping) {
+    Faults::Plan reboot;
+    reboot.kind = FaultKind::nat_reboot;
+    reboot.router = router;
+    reboot.lasts = Duration{};
+    faults_.inflict(reboot);
   }
   // With new configurations, or by themselves.
   const bool anew = rng_.chance(0.5);
