@@ -1,5 +1,7 @@
 #include "sim/check/amplification.hpp"
 
+#include <algorithm>
+
 #include "sim/check/quic_header.hpp"
 #include "sim/world.hpp"
 
@@ -35,17 +37,21 @@ void Amplification::credit(std::size_t flow, const net::Packet& packet) {
   if (!ids) return;
   if (std::max(connections_.size(), brought_.size()) >= kMaxConnections) forget_connections();
   brought_[{flow, ids->destination}] += packet.payload.size();
-  const auto [entry, fresh] = connections_.try_emplace({flow, ids->source});
-  Account& one = entry->second;
-  if (fresh) one.begun = ids->destination;
-  // It answers what we began: that is no matter of amplification.
-  if (fresh && ours_.contains({flow, ids->destination})) one.proved = true;
+  Account& one = connections_[{flow, ids->source}];
+  add_id(one, ids->destination);
+  // It answers what we began, or knows the ID that we chose when we answered: whoever has that address saw it.
+  if (ours_.contains({flow, ids->destination})) one.proved = true;
   if (!one.proved) prove(one);
+}
+
+void Amplification::add_id(Account& connection, std::uint64_t id) {
+  if (connection.ids.size() < kIds && std::ranges::find(connection.ids, id) == connection.ids.end())
+    connection.ids.push_back(id);
 }
 
 std::uint64_t Amplification::brought(std::size_t flow, const Account& connection) const {
   std::uint64_t sum = 0;
-  for (const std::uint64_t id : {connection.begun, connection.chosen})
+  for (const std::uint64_t id : connection.ids)
     if (const auto bytes = brought_.find({flow, id}); bytes != brought_.end()) sum += bytes->second;
   return sum;
 }
@@ -77,7 +83,7 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
     const auto one = connections_.find({index, ids->destination});
     if (one != connections_.end() && !one->second.proved) {
       one->second.sent += packet.payload.size();
-      one->second.chosen = ids->source;
+      add_id(one->second, ids->source);
       one->second.received = brought(index, one->second);
       judge(at, *host, flow, one->second, "a connection");
     }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "sim/check/ground.hpp"
 
@@ -18,6 +19,7 @@ namespace pw::sim {
 class Amplification : public Checker {
  public:
   static constexpr std::uint64_t kMost = 3;  // RFC 9000 section 8.1
+  static constexpr std::size_t kIds = 16;  // bent packets go to bent IDs; of more than that nobody can have answered
   static constexpr std::size_t kMaxConnections = 1 << 16;  // remembered; then they are forgotten all together
 
   Amplification(const World& world, const Ground& ground)
@@ -33,9 +35,7 @@ class Amplification : public Checker {
     bool proved = false;
     bool dialled = false;  // of a flow: it is or was in this daemon's configuration
     std::optional<Instant> answered;  // since when the real owner may know of us
-    // Of a connection, where its packets go: the ID that the first one went to, and the one that this end chose.
-    std::uint64_t begun = 0;
-    std::uint64_t chosen = 0;
+    std::vector<std::uint64_t> ids;  // of a connection: where its packets go, and what this end chose; kIds at most
   };
   struct Key {
     std::size_t flow;
@@ -51,6 +51,7 @@ class Amplification : public Checker {
   bool dials(const Host& host, const SocketAddress& address) const;
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;
+  static void add_id(Account& connection, std::uint64_t id);
   std::uint64_t brought(std::size_t flow, const Account& connection) const;
   void judge(Instant at, const Host& host, const Flow& flow, const Account& account, const char* what);
 
