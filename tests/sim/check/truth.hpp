@@ -25,7 +25,7 @@ class Truth : public Checker {
   static constexpr Duration kEvery = 5s;     // scrapes, at most
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
-  static constexpr Duration kSlack = 5ms;    // pacing, about half a percent of the RTT (docs/rfc-deviations.md)
+  static constexpr Duration kSlack = 5ms;    // from when probes were paced; with 1 % of the RTT, not tightened since
   static constexpr Duration kHeldBack = 30s;  // by a window that is down
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
 
