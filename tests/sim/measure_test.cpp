@@ -207,28 +207,41 @@ TEST_CASE("an active bandwidth measurement keeps its caps, ends in time, and tel
 }
 
 TEST_CASE("a path that carries a few kilobytes a second is measured too, again and again") {
-  World w{5};  // in one of a hundred the last losses take longer than a measurement waits
-  Host& a = w.add("a");
-  Host& b = w.add("b");
-  w.introduce_all();
-  w.start_all();
-  w.run_for(2s);
-  w.default_link.loss = 0.05;
-  w.default_link.delay = 150ms;
-  w.both_ways(a, b, w.default_link);
-  for (int i = 0; i < 12; ++i) {
-    const auto ticket = a.command(event::MeasureBandwidth{b.id(), 4 << 20, 2s});
-    w.run_for(25s);
-    REQUIRE(a.answers.contains(ticket));
-    INFO("the measurement number " << i << ": "
-                                   << (a.answers.at(ticket) ? "good" : a.answers.at(ticket).error().detail));
-    REQUIRE(a.answers.at(ticket));
-    const auto answer = std::get<event::BandwidthAnswer>(*a.answers.at(ticket));
-    CHECK(answer.outbound > 100);
-    CHECK(answer.outbound < 1e6);
-    CHECK(answer.inbound > 100);
-    CHECK(answer.inbound < 1e6);
+  // Worlds 1 to 30, none chosen. Losses at the very end may take longer than a measurement waits: that is said as a
+  // time-out, and happened to 2 of these 360 when it was counted; one in twenty would be another thing.
+  constexpr std::size_t kWorlds = 30;
+  constexpr std::size_t kMeasurements = 12;
+  std::size_t late = 0;
+  for (std::uint64_t seed = 1; seed <= kWorlds; ++seed) {
+    World w{seed};
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    w.introduce_all();
+    w.start_all();
+    w.run_for(2s);
+    w.default_link.loss = 0.05;
+    w.default_link.delay = 150ms;
+    w.both_ways(a, b, w.default_link);
+    for (std::size_t i = 0; i < kMeasurements; ++i) {
+      const auto ticket = a.command(event::MeasureBandwidth{b.id(), 4 << 20, 2s});
+      w.run_for(25s);
+      INFO("world " << seed << ", measurement " << i);
+      REQUIRE(a.answers.contains(ticket));
+      const event::Answer& answer = a.answers.at(ticket);
+      if (!answer) {
+        CHECK(answer.error().code == event::CommandError::timeout);
+        ++late;
+        continue;
+      }
+      const auto rates = std::get<event::BandwidthAnswer>(*answer);
+      CHECK(rates.outbound > 100);
+      CHECK(rates.outbound < 1e6);
+      CHECK(rates.inbound > 100);
+      CHECK(rates.inbound < 1e6);
+    }
   }
+  INFO("of " << kWorlds * kMeasurements << " measurements " << late << " took too long");
+  CHECK(late * 20 < kWorlds * kMeasurements);
 }
 
 TEST_CASE("the day's bytes for bandwidth measurements are a cap") {
