@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "quic/digest.hpp"
+#include "base/digest.hpp"
 
 namespace pw::app {
 namespace {
@@ -41,7 +41,7 @@ observe::PeerLabel peer_label(config::PeerIdPrivacy privacy) {
 }
 
 /// One key for two purposes would tie them together, so each gets its own.
-quic::Digest derive(ByteView key, std::string_view purpose) { return quic::hmac_sha256(key, as_bytes(purpose)); }
+Digest derive(ByteView key, std::string_view purpose) { return hmac_sha256(key, as_bytes(purpose)); }
 
 /// Equal on all nodes of a mesh, so that a peer's hashed label agrees on all of them; with a mesh secret no outsider
 /// can make it.

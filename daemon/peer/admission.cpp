@@ -14,7 +14,7 @@ std::optional<AdmissionRefusal> judge_key(const PeerId& peer, const PeerId& self
   return std::nullopt;
 }
 
-quic::Digest prove(ByteView secret, const ProofInput& input) {
+Digest prove(ByteView secret, const ProofInput& input) {
   Buffer message;
   ByteWriter w{message};
   w.bytes(input.exporter);
@@ -22,13 +22,13 @@ quic::Digest prove(ByteView secret, const ProofInput& input) {
   w.bytes(input.dialler.key());
   w.bytes(input.acceptor.key());
   w.bytes(as_bytes(input.mesh));
-  return quic::hmac_sha256(secret, message);
+  return hmac_sha256(secret, message);
 }
 
 std::optional<std::size_t> verify(const Membership& membership, const ProofInput& input, ByteView proof) {
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < membership.secrets.size(); ++i)
-    if (quic::equal_secret(prove(membership.secrets[i], input), proof) && !found) found = i;
+    if (equal_secret(prove(membership.secrets[i], input), proof) && !found) found = i;
   return found;
 }
 

@@ -9,7 +9,7 @@
 #include "base/peer_id.hpp"
 #include "event/vocabulary.hpp"
 #include "peer/options.hpp"
-#include "quic/digest.hpp"
+#include "base/digest.hpp"
 
 namespace pw::peer {
 
@@ -26,7 +26,7 @@ struct ProofInput {
   const PeerId& acceptor;
   const std::string& mesh;
 };
-quic::Digest prove(ByteView secret, const ProofInput& input);
+Digest prove(ByteView secret, const ProofInput& input);
 /// The index of the secret that explains `proof`, or none. Tries all, so that time tells nothing about which.
 std::optional<std::size_t> verify(const Membership& membership, const ProofInput& input, ByteView proof);
 

@@ -50,7 +50,7 @@ bool Link::outdated() const {
   if (peer_hello_ && peer_hello_->mesh != context_.membership.mesh) return true;
   if (!secret_mode()) return false;
   return !admitted_by_ || std::ranges::none_of(context_.membership.secrets, [&](const Buffer& secret) {
-    return quic::sha256(secret) == *admitted_by_;
+    return sha256(secret) == *admitted_by_;
   });
 }
 
@@ -183,7 +183,7 @@ void Link::handle_proof(const wire::AdmissionProof& proof, std::vector<LinkEvent
     events.emplace_back(LinkRefused{AdmissionRefusal::wrong_secret});
     return;
   }
-  admitted_by_ = quic::sha256(context_.membership.secrets[*secret]);
+  admitted_by_ = sha256(context_.membership.secrets[*secret]);
   answer(events);
 }
 
@@ -192,7 +192,7 @@ void Link::answer(std::vector<LinkEvent>& events) {
   // The acceptor proves itself with the secret that the dialler used: both know it, whichever is current here.
   if (secret_mode() && !dialled_)
     for (std::size_t i = 0; i < context_.membership.secrets.size(); ++i)
-      if (quic::sha256(context_.membership.secrets[i]) == *admitted_by_) say_proof(i);
+      if (sha256(context_.membership.secrets[i]) == *admitted_by_) say_proof(i);
   say_hello();
   conclude(events);
 }

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "peer/context.hpp"
-#include "quic/digest.hpp"
+#include "base/digest.hpp"
 #include "wire/control.hpp"
 #include "wire/probe_frame.hpp"
 
@@ -67,7 +67,7 @@ class Link {
   const PathAddress& path() const { return path_; }
   const wire::Hello& hello() const { return *peer_hello_; }
   /// SHA-256 of the secret that admitted the peer; none with an allowlist.
-  const std::optional<quic::Digest>& admitted_by() const { return admitted_by_; }
+  const std::optional<Digest>& admitted_by() const { return admitted_by_; }
   /// When its handshake was done.
   Instant since() const { return since_; }
   /// What admitted it, the secret or the mesh, is in force no more.
@@ -114,7 +114,7 @@ class Link {
   bool dead_ = false;  // refused or broken: nothing more is read
   bool hello_said_ = false;
   std::uint64_t losses_ = 0;
-  std::optional<quic::Digest> admitted_by_;
+  std::optional<Digest> admitted_by_;
   std::optional<wire::Hello> peer_hello_;
   std::map<quic::StreamId, std::optional<wire::StreamKind>> streams_;  // empty until its first byte
   std::optional<quic::StreamId> control_;

@@ -12,7 +12,7 @@
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
-#include "quic/digest.hpp"
+#include "base/digest.hpp"
 
 namespace pw::quic {
 

@@ -10,7 +10,7 @@
 
 #include "base/rng.hpp"
 #include "quic/connection_id.hpp"
-#include "quic/digest.hpp"
+#include "base/digest.hpp"
 #include "quic/endpoint.hpp"
 #include "quic/tls.hpp"
 

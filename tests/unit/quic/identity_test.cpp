@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-#include "quic/digest.hpp"
+#include "base/digest.hpp"
 
 namespace pw::quic {
 namespace {

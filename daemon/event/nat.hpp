@@ -1,0 +1,71 @@
+// What NATs do, in the terms of RFC 4787, and what was found out about the ones in front of this node (RFC 5780). A name
+// here is an interface, as in vocabulary.hpp. What was not measured is `unknown` or empty, never a guess.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/names.hpp"
+#include "base/time.hpp"
+
+namespace pw::event {
+
+using namespace std::string_view_literals;
+
+/// RFC 4787 section 4.1. `none`: the outer address is the inner one.
+enum class NatMapping : std::uint8_t {
+  unknown,
+  none,
+  endpoint_independent,
+  address_dependent,
+  address_and_port_dependent
+};
+constexpr auto names(NatMapping) {
+  return std::array{"unknown"sv, "none"sv, "endpoint_independent"sv, "address_dependent"sv,
+                    "address_and_port_dependent"sv};
+}
+
+/// RFC 4787 section 5; of a firewall too.
+enum class NatFiltering : std::uint8_t {
+  unknown,
+  endpoint_independent,
+  address_dependent,
+  address_and_port_dependent
+};
+constexpr auto names(NatFiltering) {
+  return std::array{"unknown"sv, "endpoint_independent"sv, "address_dependent"sv, "address_and_port_dependent"sv};
+}
+
+/// How new mappings get their outer ports (RFC 4787 section 4.2).
+enum class PortAllocation : std::uint8_t { unknown, preserving, sequential, random };
+constexpr auto names(PortAllocation) {
+  return std::array{"unknown"sv, "preserving"sv, "sequential"sv, "random"sv};
+}
+
+enum class Tested : std::uint8_t { unknown, no, yes };
+constexpr auto names(Tested) { return std::array{"unknown"sv, "no"sv, "yes"sv}; }
+
+/// One address family of this node, seen from outside.
+struct NatBehaviour {
+  Family family = Family::v4;
+  Tested udp = Tested::unknown;  // no: nothing ever came back from any server: UDP is blocked
+  std::optional<SocketAddress> mapped;  // of the node's own socket, as the last server saw it
+  NatMapping mapping = NatMapping::unknown;
+  NatFiltering filtering = NatFiltering::unknown;
+  Tested hairpin = Tested::unknown;
+  PortAllocation allocation = PortAllocation::unknown;
+  int step = 0;                         // from one new mapping's port to the next, sequential only; negative: downwards
+  std::optional<Duration> lifetime;     // a mapping that was silent for so long was still there
+  std::optional<Duration> expires;      // and after so long it was gone
+  unsigned servers = 0;                 // that answered; each confirms the others
+  double confidence = 0;                // 0 … 1, of mapping and filtering together: what loss could have faked lowers it
+  std::vector<std::string> not_tested;  // for people: what could not be tested, and why
+  Instant measured{};
+};
+
+}  // namespace pw::event

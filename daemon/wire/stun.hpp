@@ -1,0 +1,80 @@
+// STUN messages (RFC 8489), with the attributes of behaviour discovery (RFC 5780) and our own for connectivity checks.
+//
+// Encoding order is fixed: what integrity covers, integrity, FINGERPRINT last (sections 14.5 to 14.7). Decoding accepts
+// anything that is well-formed; integrity is judged by whoever has the key. Attributes after the integrity attribute are
+// ignored, FINGERPRINT excepted. PADDING and RESPONSE-PORT (RFC 5780) are recognised only to be refused.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "wire/probe_frame.hpp"
+
+namespace pw::wire::stun {
+
+enum class Class : std::uint8_t { request, indication, success, error };
+
+inline constexpr std::uint16_t kBinding = 1;
+using TransactionId = std::array<std::uint8_t, 12>;
+
+/// RFC 5780 section 7.2.
+struct ChangeRequest {
+  bool ip = false;
+  bool port = false;
+};
+/// RFC 8489 section 14.8: 300 … 699.
+struct ErrorCode {
+  int code = 0;
+  std::string reason;
+};
+
+struct Message {
+  Class kind = Class::request;
+  std::uint16_t method = kBinding;
+  TransactionId transaction{};
+
+  std::optional<SocketAddress> mapped;  // XOR-MAPPED-ADDRESS; when decoded, MAPPED-ADDRESS where only that came
+  std::optional<SocketAddress> response_origin;
+  std::optional<SocketAddress> other_address;
+  std::optional<ChangeRequest> change;
+  std::optional<std::string> username;
+  std::optional<std::string> software;  // cut to 128 characters when decoded
+  std::optional<ErrorCode> error;
+  std::vector<std::uint16_t> unknown;   // UNKNOWN-ATTRIBUTES of a 420
+  std::optional<std::uint32_t> priority;
+
+  // Ours, from the comprehension-optional range, only ever sent between peers who share a key:
+  std::optional<ProbeFrame> probe;      // 0xC0F0: this check is also a probe
+  std::optional<ReceiptFrame> receipt;  // 0xC0F1: and this its receipt
+  std::size_t fill = 0;                 // 0xC0F2: so many bytes of nothing, to try a size
+};
+
+/// How a message is protected. `sha1`: MESSAGE-INTEGRITY (20 bytes), `sha256`: MESSAGE-INTEGRITY-SHA256 (32 bytes).
+enum class Integrity : std::uint8_t { none, sha1, sha256 };
+
+/// With FINGERPRINT at the end.
+Buffer encode(const Message& message, Integrity integrity = Integrity::none, ByteView key = {});
+/// Pads it by `fill` so that the whole message has `size` bytes (a multiple of 4), or as many as it needs if that is more.
+Buffer encode_padded(Message message, std::size_t size, Integrity integrity, ByteView key);
+
+struct Decoded {
+  Message message;
+  std::vector<std::uint16_t> not_understood;  // comprehension-required ones (below 0x8000) that nobody here knows
+  bool padding = false;                       // RFC 5780 attributes that are refused
+  bool response_port = false;
+  bool fingerprint = false;                   // there, and right (a wrong one is an error)
+  Integrity integrity = Integrity::none;      // the strongest that is there; not yet judged
+};
+
+/// The error names what is wrong. Never reads beyond `datagram`; linear in its size.
+Result<Decoded> decode(ByteView datagram);
+/// Whether the datagram, decoded before, carries that integrity and it was made with that key.
+bool verify(ByteView datagram, Integrity integrity, ByteView key);
+
+}  // namespace pw::wire::stun
