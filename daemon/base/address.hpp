@@ -69,10 +69,17 @@ struct HostPort {
   auto operator<=>(const HostPort&) const = default;
 };
 
-/// Where a packet goes and comes from, seen from this node. A local address of `any` lets the kernel choose.
+/// What carries a packet. `own`: this node's UDP socket of the remote's family. Every other number belongs to something
+/// that the core opened and named: a further socket (a birthday search, behaviour discovery), or a channel through a
+/// relay. Numbers are not used again.
+enum class Via : std::uint32_t { own = 0 };
+
+/// Where a packet goes and comes from, seen from this node. A local address of `any` lets the kernel choose. Through a
+/// relay there is no address: both are `any`.
 struct PathAddress {
   IpAddress local;
   SocketAddress remote;
+  Via via = Via::own;
   auto operator<=>(const PathAddress&) const = default;
 };
 
