@@ -1,9 +1,9 @@
 // STUN messages (RFC 8489), with the attributes of behaviour discovery (RFC 5780) and our own for connectivity checks.
 //
-// Encoding order is fixed: what integrity covers, integrity, FINGERPRINT last (sections 14.5 to 14.7). Decoding accepts
-// anything that is well-formed; integrity is judged by whoever has the key. Attributes after the integrity attribute are
-// ignored, FINGERPRINT excepted, and MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY. Of an attribute that is there
-// twice the first counts. PADDING and RESPONSE-PORT (RFC 5780) are recognised only to be refused.
+// Encoding order is fixed: what integrity covers, integrity, FINGERPRINT last (sections 14.5 to 14.7). Decoding takes
+// what is well-formed; integrity is judged by whoever has the key. Attributes after the integrity attribute are ignored,
+// FINGERPRINT excepted, and MESSAGE-INTEGRITY-SHA256 after MESSAGE-INTEGRITY. Of an attribute that is there twice the
+// first counts. PADDING and RESPONSE-PORT (RFC 5780) are recognised only to be refused.
 #pragma once
 
 #include <array>
@@ -62,7 +62,7 @@ struct Message {
   std::optional<std::uint32_t> priority;
 
   // Ours, from the comprehension-optional range, only ever sent between peers who share a key:
-  std::optional<ProbeFrame> probe;      // 0xC0F0: this check is also a probe; the value is the frame of wire/probe_frame.hpp
+  std::optional<ProbeFrame> probe;      // 0xC0F0: this check is also a probe; the value is the frame as in a DATAGRAM
   std::optional<ReceiptFrame> receipt;  // 0xC0F1: and this its receipt
   std::size_t fill = 0;                 // 0xC0F2: so many bytes (a multiple of 4, its header included) of nothing
 

@@ -44,8 +44,8 @@ constexpr std::size_t padding_of(std::size_t size) { return (4 - size % 4) % 4; 
 
 /// "The length … does not include the 20-byte STUN header" (section 5).
 void set_length(Buffer& message, std::size_t length);
-/// "…the length … up to and including" the integrity attribute (section 14.5), whatever follows it; `covered` is the
-/// message before that attribute. Empty for Integrity::none.
+/// The value of an integrity attribute behind `covered`, whose length becomes that of a message that ends with it
+/// (sections 14.5, 14.6). Empty for Integrity::none.
 Buffer integrity_of(Buffer covered, Integrity integrity, ByteView key);
 /// The value of a FINGERPRINT behind `covered`, whose length includes it (section 14.7).
 std::uint32_t fingerprint_of(ByteView covered);
