@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Searches for inputs that break a fuzz target.
 #
-#   tests/fuzz/run.sh TARGET [SECONDS]    control, datagram, config or http_query; 1200 s unless told
+#   tests/fuzz/run.sh TARGET [SECONDS]    control, datagram, config, http_query, frame or stun; 1200 s unless told
 #
 # What reached new code is added to the target's corpus, made small; an input that breaks it stays in build/fuzz and goes,
 # with the fix, into the corpus under a name that says what it was.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-target=${1:?name a target: control, datagram, config or http_query}
+target=${1:?name a target: control, datagram, config, http_query, frame or stun}
 seconds=${2:-1200}
 corpus=tests/fuzz/corpus/$target
 
