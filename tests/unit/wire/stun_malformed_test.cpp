@@ -55,7 +55,7 @@ TEST_CASE("an attribute that is malformed is refused by its name") {
   CHECK(error_in("0003 0003 00000000") == "a CHANGE-REQUEST of 3 bytes");
   CHECK(error_in("0024 0008 00000000 00000000") == "a PRIORITY of 8 bytes");
   CHECK(error_in("0009 0003 00000400") == "an ERROR-CODE out of range");
-  CHECK(error_in("0009 0004 00000264") == "an ERROR-CODE out of range");
+  CHECK(error_in("0009 0004 00000263") == "an ERROR-CODE out of range");
   CHECK(error_in("0009 0004 00000463") == "");
   CHECK(error_in("0009 0004 00000464") == "an ERROR-CODE out of range");
   CHECK(error_in("0009 0004 00000700") == "an ERROR-CODE out of range");
@@ -121,6 +121,7 @@ TEST_CASE("what is not understood is told where it has to be, each once and not 
   many[2] = static_cast<std::uint8_t>((many.size() - 20) >> 8);
   many[3] = static_cast<std::uint8_t>((many.size() - 20) & 0xff);
   CHECK(decode(many)->not_understood.size() == kMaxTypes);
+  CHECK(decode(request("000a 0028" + std::string(2 * 40, '1')))->message.unknown.size() == kMaxTypes);
 }
 
 TEST_CASE("a text that is too long is cut between two characters") {
