@@ -1,0 +1,95 @@
+#include "path/candidates.hpp"
+
+#include <algorithm>
+
+#include "nat/candidate.hpp"
+
+namespace pw::path {
+namespace {
+
+Duration pace_after(unsigned tries) {
+  return std::min<Duration>(Candidates::kMaxPace, Duration{Candidates::kFirstPace} * (1 << std::min(tries - 1, 10U)));
+}
+
+}  // namespace
+
+bool same_way(const PathAddress& a, const PathAddress& b) {
+  return a.via == b.via && a.remote == b.remote &&
+         (a.local == b.local || a.local.is_unspecified() || b.local.is_unspecified());
+}
+
+bool may_check(const PathAddress& address, event::PathKind kind) {
+  return relayed(kind) || nat::refusal_of(address.remote) == nat::Refusal::none;
+}
+
+Candidate* Candidates::find(const PathAddress& address) {
+  const auto found =
+      std::ranges::find_if(candidates_, [&](const auto& c) { return same_way(c.name.address, address); });
+  return found == candidates_.end() ? nullptr : &*found;
+}
+
+bool Candidates::order(Instant now, const Named& name) {
+  if (Candidate* known = find(name.address)) {
+    known->ordered = true;
+    known->tries = 0;
+    known->next = now;
+    return true;
+  }
+  if (candidates_.size() >= kMax) return false;
+  candidates_.push_back({name, true, 0, {}, now, probe::DatagramProber{now}});
+  return true;
+}
+
+Candidate* Candidates::trigger(Instant now, const Named& name) {
+  if (Candidate* known = find(name.address)) {
+    if (known->tries < kTries) known->next = std::min(known->next, std::max(now, known->last + kPace));
+    return known;
+  }
+  std::erase_if(quiet_, [&](const Quiet& q) { return q.until <= now; });
+  const bool quiet = std::ranges::any_of(quiet_, [&](const Quiet& q) { return same_way(q.address, name.address); });
+  if (quiet || candidates_.size() >= kMax) return nullptr;
+  candidates_.push_back({name, false, 0, {}, now, probe::DatagramProber{now}});
+  return &candidates_.back();
+}
+
+void Candidates::remove(const PathAddress& address) {
+  std::erase_if(candidates_, [&](const Candidate& c) { return same_way(c.name.address, address); });
+}
+
+std::optional<Named> Candidates::poll_due(Instant now) {
+  for (Candidate& c : candidates_) {
+    if (c.next > now || c.tries >= kTries) continue;
+    if (!c.ordered && !triggered_.take(now)) {
+      c.next = now + from_seconds(1 / kTriggeredPerSecond);
+      continue;
+    }
+    c.last = now;
+    c.next = now + pace_after(++c.tries);
+    return c.name;
+  }
+  return std::nullopt;
+}
+
+std::optional<Named> Candidates::poll_given_up(Instant now) {
+  const auto over =
+      std::ranges::find_if(candidates_, [&](const Candidate& c) { return c.next <= now && c.tries >= kTries; });
+  if (over == candidates_.end()) return std::nullopt;
+  const Named name = over->name;
+  candidates_.erase(over);
+  if (quiet_.size() >= kMaxQuiet) quiet_.erase(quiet_.begin());
+  quiet_.push_back({name.address, now + kQuiet});
+  return name;
+}
+
+void Candidates::node_was_late(Instant now) {
+  for (Candidate& c : candidates_)
+    if (c.tries >= kTries) c.next = now + kMaxPace;
+}
+
+Instant Candidates::next_timeout() const {
+  Instant next = kNever;
+  for (const Candidate& c : candidates_) next = earlier(next, c.next);
+  return next;
+}
+
+}  // namespace pw::path

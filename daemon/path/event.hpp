@@ -1,0 +1,52 @@
+// What a Set says happened. The session above turns it into events of the telemetry schema, which name the peer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+#include "event/vocabulary.hpp"
+#include "path/full_size.hpp"
+
+namespace pw::path {
+
+/// Why nothing is known of a path, or of an address that was checked, any more.
+enum class Forgotten : std::uint8_t {
+  unanswered,  // never proved: none of its checks was answered
+  dead,        // for too long
+  evicted,     // others are better, and there is a limit
+  closed       // by close()
+};
+constexpr auto names(Forgotten) {
+  using namespace std::string_view_literals;
+  return std::array{"unanswered"sv, "dead"sv, "evicted"sv, "closed"sv};
+}
+
+struct Named {
+  PathAddress address;
+  event::PathKind kind = event::PathKind::none;
+};
+
+/// A check of ours over it was answered for the first time. `mapped`: where the peer saw us. Small packets pass; the
+/// first SizeJudged says whether large ones do.
+struct PathProved { Named path; Duration rtt; std::optional<SocketAddress> mapped; };
+struct PathForgotten { Named path; Forgotten why; };
+struct HealthChanged { Named path; event::PathHealth from; event::PathHealth to; Duration silence; };
+struct SizeJudged { Named path; Size verdict; };
+/// A probe's round trip; the peer's holding time is taken out.
+struct RttSampled { Named path; Duration rtt; bool suspect; };
+/// As event::ProbesAccounted.
+struct LossAccounted { Named path; event::ProbeDirection direction; std::uint32_t expected; std::uint32_t lost; std::uint32_t suspect; };
+/// The path that this end sends on; kind none: none is alive. `silence`: since the last proof of the one before.
+struct SendingPathChanged { Named from; Named to; event::PathChangeReason reason; Duration silence; };
+/// Set::sending() is another list now: hand it to QUIC.
+struct SendingChanged {};
+
+using Event = std::variant<PathProved, PathForgotten, HealthChanged, SizeJudged, RttSampled, LossAccounted,
+                           SendingPathChanged, SendingChanged>;
+
+}  // namespace pw::path

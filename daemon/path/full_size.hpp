@@ -1,0 +1,104 @@
+// FullSize: do packets of full size pass a path, both ways? Some networks lose only large ones, silently. Judged by
+// checks whose request and answer are padded to kFullSize bytes of UDP payload, as QUIC's packets are.
+//
+//   unknown ── answered ──► full ── kTries unanswered in a row, small ones answered meanwhile ──► small
+//      └─────────────────── the same ──────────────────────────────────────────────────────────────┘
+// One that is answered makes it `full` again, whenever it comes.
+// Order of calls: at next_check() send one and call sent(); passed() for an answer; expire() when due.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/time.hpp"
+#include "path/options.hpp"
+
+namespace pw::path {
+
+enum class Size : std::uint8_t { unknown, small, full };
+constexpr auto names(Size) {
+  using namespace std::string_view_literals;
+  return std::array{"unknown"sv, "small"sv, "full"sv};
+}
+
+class FullSize {
+ public:
+  /// Where each way loses 20 % of all packets, four in a row are lost by chance with 1.7 %.
+  static constexpr unsigned kTries = 4;
+  /// A large packet takes longer on a slow link: its answer may take so many times what a small one's may.
+  static constexpr int kPatience = 2;
+  /// How soon `small` is looked at again.
+  static constexpr Duration kRecheck = 5s;
+
+  FullSize(Instant now, Size verdict, Duration interval)
+      : verdict_{verdict}, next_{verdict == Size::full ? now + interval : now} {
+    if (verdict == Size::full) passed_at_ = now;
+  }
+
+  void sent(Instant now, Duration timeout) {
+    if (unanswered_ == 0) doubted_since_ = now;
+    judge_at_ = now + kPatience * timeout;
+    next_ = kNever;
+  }
+  /// True if the verdict changed.
+  bool passed(Instant now, Duration interval) {
+    unanswered_ = 0;
+    judge_at_ = kNever;
+    next_ = now + interval;
+    passed_at_ = now;
+    return std::exchange(verdict_, Size::full) != Size::full;
+  }
+  /// Judges one that stayed unanswered. `small_passed`: when a small check was last answered. True if the verdict
+  /// changed.
+  bool expire(Instant now, Instant small_passed) {
+    if (now < judge_at_) return false;
+    judge_at_ = kNever;
+    next_ = now;
+    if (++unanswered_ < kTries) return false;
+    const bool small = small_passed > doubted_since_;
+    unanswered_ = 0;
+    next_ = now + kRecheck;
+    return small && std::exchange(verdict_, Size::small) != Size::small;
+  }
+  /// The path may be another one than it was: what was known of it counts no more.
+  void restart(Instant now) {
+    verdict_ = Size::unknown;
+    unanswered_ = 0;
+    judge_at_ = kNever;
+    next_ = now;
+  }
+  /// Check now, if none is under way.
+  void check_now(Instant now) {
+    if (judge_at_ == kNever) next_ = earlier(next_, now);
+  }
+  /// The path itself is in doubt: what is out says nothing about sizes.
+  void void_wait(Instant now) {
+    if (judge_at_ == kNever) return;
+    judge_at_ = kNever;
+    next_ = now;
+  }
+  /// This node was late: what is out gets its time again.
+  void restart_wait(Instant now, Duration timeout) {
+    if (judge_at_ != kNever) judge_at_ = now + kPatience * timeout;
+  }
+
+  Size verdict() const { return verdict_; }
+  /// Large packets passed, and the last check's did not.
+  bool doubtful() const { return verdict_ == Size::full && unanswered_ > 0; }
+  std::optional<Instant> passed_at() const { return passed_at_; }
+  Instant next_check() const { return next_; }
+  Instant judge_at() const { return judge_at_; }
+
+ private:
+  Size verdict_;
+  Instant next_;
+  Instant judge_at_ = kNever;
+  Instant doubted_since_{};
+  unsigned unanswered_ = 0;
+  std::optional<Instant> passed_at_;
+};
+
+}  // namespace pw::path

@@ -1,0 +1,110 @@
+// Path: one way to the peer that was proved: a check of ours over it was answered. Keeps what is measured of it.
+// Set sends its checks; a Path only says when, and judges.
+#pragma once
+
+#include <optional>
+
+#include "event/snapshot.hpp"
+#include "path/event.hpp"
+#include "path/full_size.hpp"
+#include "probe/datagrams.hpp"
+#include "probe/liveness.hpp"
+#include "probe/rtt_estimator.hpp"
+#include "probe/window.hpp"
+
+namespace pw::path {
+
+/// Unique a Set, never given again.
+enum class PathId : std::uint32_t {};
+
+/// As event::PathSnapshot, with what a session of one path has once.
+struct Snapshot {
+  event::PathSnapshot path;
+  event::LossWindow loss_forward;
+  event::LossWindow loss_return;
+  std::optional<Duration> jitter;  // of the peer's probes (RFC 3550 section 6.4.1)
+  Size size = Size::unknown;
+  std::optional<Instant> last_full_proof;  // when a check at full size was last answered
+  std::optional<SocketAddress> mapped;     // where the peer sees us; relayed: nothing
+};
+
+class Path {
+ public:
+  struct Timing {
+    Duration interval;  // of probes
+    Duration phase;     // from the first to the second
+    Duration full_interval;
+  };
+  /// Proved now. `heard`: has the probes of the peer that came over it already.
+  Path(PathId number, const Named& called, Instant now, Size verdict, const probe::DatagramProber& heard,
+       const Timing& timing)
+      : id{number},
+        name{called},
+        steady_since{now},
+        last_small_proof{now},
+        prober{heard},
+        liveness{timing.interval, now, timing.phase},
+        size{now, verdict, timing.full_interval},
+        since_{now} {
+    liveness.proof(now);
+  }
+
+  bool alive() const { return liveness.health() != event::PathHealth::dead; }
+  bool proved() const { return liveness.health() == event::PathHealth::proved; }
+  bool doubtful() const { return !proved() || size.doubtful(); }
+  Instant last_proof() const { return liveness.last_proof().value_or(since_); }
+  Duration timeout() const { return probe::Liveness::timeout_of(rtt.smoothed(), rtt.variation()); }
+  bool full_check_due(Instant now) const { return proved() && size.next_check() <= now; }
+  Instant next_timeout() const {
+    const Instant full = proved() ? size.next_check() : kNever;
+    return earlier(liveness.next_timeout(), earlier(full, size.judge_at()));
+  }
+
+  /// A probe went out.
+  void probed(Instant now) {
+    last_probe = now;
+    liveness.sent(now, timeout());
+  }
+  /// Losses of the last minute.
+  void account(Instant now, event::ProbeDirection direction, std::uint32_t expected, std::uint32_t lost) {
+    Losses add;
+    if (direction == event::ProbeDirection::forward) add.forward = {expected, lost};
+    if (direction == event::ProbeDirection::back) add.back = {expected, lost};
+    losses_.add(now, add);
+  }
+  /// Packets were sent: a probe goes too, but not more often than one each time-out.
+  void traffic_sent(Instant now) { liveness.probe_now(std::max(now, last_probe + timeout())); }
+  void node_was_late(Instant now) {
+    liveness.restart_wait(now);
+    size.restart_wait(now, timeout());
+  }
+
+  Snapshot snapshot(Instant now, bool in_use) const;
+
+  PathId id;
+  Named name;
+  Instant steady_since;  // proved without a death in between
+  std::optional<Instant> dead_since;
+  std::optional<SocketAddress> mapped;
+  Instant last_probe{};
+  Instant last_small_proof;
+  std::uint64_t samples = 0;  // of the RTT
+  bool fast = true;           // probed as often as the path in use
+  unsigned lost_in_use = 0;   // how often it was left because it failed
+  probe::DatagramProber prober;
+  probe::Liveness liveness;
+  probe::RttEstimator rtt;
+  FullSize size;
+
+ private:
+  struct Losses {
+    event::LossWindow forward, back;
+    Losses& operator+=(const Losses& o) { return apply(o, true); }
+    Losses& operator-=(const Losses& o) { return apply(o, false); }
+    Losses& apply(const Losses& o, bool add);
+  };
+  Instant since_;
+  probe::Window<Losses> losses_;
+};
+
+}  // namespace pw::path

@@ -1,0 +1,226 @@
+#include "path/set.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pw::path {
+
+using event::PathChangeReason;
+using event::PathHealth;
+using event::PathKind;
+
+namespace {
+
+template <class T>
+std::optional<T> taken(std::deque<T>& queue) {
+  if (queue.empty()) return std::nullopt;
+  T front = std::move(queue.front());
+  queue.pop_front();
+  return front;
+}
+
+}  // namespace
+
+Set::Set(Keys keys, const Options& options, const probe::Starvation& starvation, Rng rng)
+    : keys_{std::move(keys)},
+      options_{options},
+      starvation_{starvation},
+      rng_{std::move(rng)},
+      checks_{keys_.own_tag} {}
+
+// ---- commands
+
+Verdict Set::add(Instant now, const PathAddress& address, PathKind kind, bool proved) {
+  if (find(address)) return {};
+  const Named name{address, kind};
+  if (!proved) {
+    if (!may_check(address, kind)) return tl::unexpected(Refusal::forbidden_address);
+    if (!candidates_.order(now, name)) return tl::unexpected(Refusal::table_full);
+    handle_timeout(now);
+    return {};
+  }
+  if (!create(now, name, Size::full)) return tl::unexpected(Refusal::table_full);
+  select(now);
+  handle_timeout(now);
+  return {};
+}
+
+Verdict Set::check(Instant now, const PathAddress& address, PathKind kind, std::uint8_t ttl) {
+  if (!may_check(address, kind)) return tl::unexpected(Refusal::forbidden_address);
+  if (Path* path = find(address); path && ttl == 0) {
+    if (!path->proved()) send_probe(now, *path);
+    return {};
+  }
+  send_check(now, {.to = address, .kind = kind}, ttl);
+  return {};
+}
+
+void Set::close(Instant now, const PathAddress& address, PathChangeReason reason) {
+  candidates_.remove(address);
+  checks_.abandon(address);
+  Path* path = find(address);
+  if (!path) return;
+  forget(*path, Forgotten::closed);
+  select(now, reason);
+}
+
+void Set::probe_now(Instant now) {
+  for (Path& path : paths_) path.liveness.probe_now(now);
+  handle_timeout(now);
+}
+
+void Set::check_full_size(Instant now) {
+  for (const auto id : {selector_.first(), selector_.second()})
+    if (Path* path = find(id)) path->size.check_now(now);
+  handle_timeout(now);
+}
+
+void Set::set_intervals(Instant now, const Options& options) {
+  options_ = options;
+  set_paces(now);
+}
+
+void Set::network_changed(Instant now, std::span<const IpAddress> own) {
+  for (std::size_t i = 0; i < paths_.size();) {
+    Path& path = paths_[i];
+    PathAddress& address = path.name.address;
+    const bool gone = !relayed(path.name.kind) && !address.local.is_unspecified() &&
+                      std::ranges::find(own, address.local) == own.end();
+    if (gone) {
+      const IpAddress old = std::exchange(address.local, IpAddress::any(address.remote.ip.family()));
+      const auto same = [&](const Path& p) { return p.id != path.id && same_way(p.name.address, address); };
+      if (std::ranges::any_of(paths_, same)) {
+        address.local = old;
+        forget(path, Forgotten::closed);
+        continue;
+      }
+      path.mapped.reset();
+    }
+    path.size.restart(now);
+    ++i;
+  }
+  select(now, PathChangeReason::network_change);
+  probe_now(now);
+}
+
+void Set::traffic_sent(Instant now) {
+  for (const auto id : {selector_.first(), selector_.second()})
+    if (Path* path = find(id)) path->traffic_sent(now);
+}
+
+void Set::node_was_late(Instant now) {
+  for (Path& path : paths_) path.node_was_late(now);
+  candidates_.node_was_late(now);
+}
+
+// ---- time
+
+void Set::handle_timeout(Instant now) {
+  while (const auto due = candidates_.poll_due(now)) send_check(now, {.to = due->address, .kind = due->kind});
+  while (const auto over = candidates_.poll_given_up(now))
+    events_.push_back(PathForgotten{*over, Forgotten::unanswered});
+  for (Path& path : paths_) turn(now, path);
+  forget_dead(now);
+  select(now);
+}
+
+void Set::turn(Instant now, Path& path) {
+  const PathHealth before = path.liveness.health();
+  if (path.liveness.expire(now)) health_changed(now, path, before);
+  if (!path.proved()) path.size.void_wait(now);
+  if (path.size.judge_at() <= now) {
+    if (path.size.expire(now, path.last_small_proof)) events_.push_back(SizeJudged{path.name, path.size.verdict()});
+    path.liveness.probe_now(now);  // do small ones pass meanwhile?
+  }
+  if (path.liveness.next_probe() <= now) send_probe(now, path);
+  if (path.full_check_due(now)) send_full_check(now, path);
+}
+
+Instant Set::poll_timeout() const {
+  Instant next = earlier(candidates_.next_timeout(), selector_.next_timeout());
+  for (const Path& path : paths_) {
+    next = earlier(next, path.next_timeout());
+    if (path.dead_since && paths_.size() > 1) next = earlier(next, *path.dead_since + kForgetDead);
+  }
+  return next;
+}
+
+// ---- output and getters
+
+std::optional<Transmit> Set::poll_transmit() { return taken(transmits_); }
+std::optional<Event> Set::poll_event() { return taken(events_); }
+
+std::vector<Snapshot> Set::snapshot(Instant now) const {
+  std::vector<Snapshot> out;
+  for (const Path& path : paths_) out.push_back(path.snapshot(now, path.id == selector_.first()));
+  return out;
+}
+
+std::optional<Instant> Set::last_proof() const {
+  std::optional<Instant> latest;
+  for (const Path& path : paths_) latest = std::max(latest, std::optional{path.last_proof()});
+  return latest;
+}
+
+// ---- the table
+
+Path* Set::find(const PathAddress& address) {
+  const auto exact = std::ranges::find_if(paths_, [&](const Path& p) { return p.name.address == address; });
+  if (exact != paths_.end()) return &*exact;
+  const auto found = std::ranges::find_if(paths_, [&](const Path& p) { return same_way(p.name.address, address); });
+  return found == paths_.end() ? nullptr : &*found;
+}
+
+Path* Set::find(std::optional<PathId> id) {
+  const auto found = std::ranges::find_if(paths_, [&](const Path& p) { return p.id == id; });
+  return found == paths_.end() ? nullptr : &*found;
+}
+
+Path* Set::create(Instant now, const Named& name, Size size) {
+  if (paths_.size() >= kMaxPaths && !make_room()) return nullptr;
+  const Candidate* candidate = candidates_.find(name.address);
+  const probe::DatagramProber heard = candidate ? candidate->heard : probe::DatagramProber{now};
+  candidates_.remove(name.address);
+  const Path::Timing timing{options_.interval, rng_.up_to(options_.interval), options_.full_interval};
+  return &paths_.emplace_back(PathId{next_path_++}, name, now, size, heard, timing);
+}
+
+/// Among those that no packets go out on: the dead before the living, then who was proved longest ago.
+bool Set::make_room() {
+  Path* worst = nullptr;
+  const auto rank = [](const Path& p) { return std::pair{p.alive(), p.last_proof()}; };
+  for (Path& path : paths_) {
+    if (path.id == selector_.first() || path.id == selector_.second()) continue;
+    if (!worst || rank(path) < rank(*worst)) worst = &path;
+  }
+  if (!worst) return false;
+  forget(*worst, Forgotten::evicted);
+  return true;
+}
+
+void Set::forget(Path& path, Forgotten why) {
+  events_.push_back(PathForgotten{path.name, why});
+  paths_.erase(paths_.begin() + (&path - paths_.data()));
+}
+
+void Set::forget_dead(Instant now) {
+  const auto over = [&](const Path& p) { return p.dead_since && now - *p.dead_since >= kForgetDead; };
+  while (paths_.size() > 1) {
+    const auto found = std::ranges::find_if(paths_, over);
+    if (found == paths_.end()) return;
+    forget(*found, Forgotten::dead);
+  }
+}
+
+void Set::health_changed(Instant now, Path& path, PathHealth from) {
+  const PathHealth to = path.liveness.health();
+  const Duration silence = now - path.last_proof();
+  events_.push_back(HealthChanged{path.name, from, to, silence});
+  if (to == PathHealth::dead) path.dead_since = now;
+  if (from != PathHealth::dead) return;
+  path.dead_since.reset();
+  path.steady_since = now;
+  path.size.restart(now);  // who knows what it is now
+}
+
+}  // namespace pw::path

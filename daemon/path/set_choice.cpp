@@ -1,0 +1,63 @@
+#include <algorithm>
+#include <array>
+
+#include "path/set.hpp"
+
+namespace pw::path {
+
+using event::PathChangeReason;
+
+namespace {
+constexpr double kJitter = 0.2;  // RFC 7675 section 5.1: at random, so that checks of many paths don't fall into step
+}
+
+void Set::select(Instant now, PathChangeReason if_gone) {
+  std::array<Selector::View, kMaxPaths> views;
+  std::ranges::transform(paths_, views.begin(), [](const Path& p) {
+    return Selector::View{p.id,         p.name.kind,      p.liveness.health(), p.size.verdict(),
+                          p.doubtful(), p.rtt.smoothed(), p.samples,           p.steady_since,
+                          p.lost_in_use};
+  });
+  const Instant since = selector_.since();
+  if (const auto change = selector_.update(now, std::span{views}.first(paths_.size()), if_gone))
+    changed(now, since, *change);
+
+  std::vector<PathAddress> sending;
+  for (const auto id : {selector_.first(), selector_.second()})
+    if (const Path* path = find(id)) sending.push_back(path->name.address);
+  if (sending != sending_) {
+    sending_ = std::move(sending);
+    events_.push_back(SendingChanged{});
+  }
+  const Path* first = find(selector_.first());
+  in_use_.name = first ? first->name : Named{};
+  if (first) in_use_.last_proof = first->last_proof();
+  set_paces(now);
+}
+
+void Set::changed(Instant now, Instant since, const Selector::Change& change) {
+  Path* const left = find(change.from);
+  if (left && change.reason == PathChangeReason::path_lost)
+    left->lost_in_use = now - since >= Selector::kForgive ? 1 : left->lost_in_use + 1;
+  const Path* const taken = find(change.to);
+  events_.push_back(SendingPathChanged{in_use_.name, taken ? taken->name : Named{}, change.reason,
+                                       now - in_use_.last_proof.value_or(now)});
+}
+
+void Set::set_paces(Instant now) {
+  for (Path& path : paths_) {
+    const auto is = [&](std::optional<PathId> id) { return id == path.id; };
+    path.fast = !selector_.first() || is(selector_.first()) || is(selector_.second()) || is(selector_.challenger());
+    if (!path.fast) continue;
+    path.liveness.set_interval(options_.interval);
+    path.liveness.probe_now(now + options_.interval);  // at the latest
+  }
+}
+
+Duration Set::standby_interval() {
+  const auto jitter =
+      Duration{static_cast<std::int64_t>(kJitter * static_cast<double>(options_.standby_interval.count()))};
+  return options_.standby_interval - rng_.up_to(jitter);
+}
+
+}  // namespace pw::path
