@@ -66,6 +66,7 @@ int Connection::Callbacks::handshake_completed(ngtcp2_conn*, void* user) noexcep
   Connection& c = of(user);
   // A handshake can't complete without the peer's key; if it ever did, it must not count.
   if (!c.tls_ || !c.tls_->peer() || !c.tls_->export_secret(c.exporter_)) return NGTCP2_ERR_CALLBACK_FAILURE;
+  if (!c.dialled_ && c.tls_->alpn() == c.shared_.options.service_alpn) c.protocol_ = Protocol::service;
   c.handshake_complete_ = true;
   if (!c.dialled_) c.establish();
   return 0;

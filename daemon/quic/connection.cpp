@@ -33,13 +33,22 @@ constexpr Duration kInitialRtt = 100ms;
 /// Each end keeps one spare connection ID of the other's: nothing here migrates (RFC 9000 section 18.2).
 constexpr std::uint64_t kConnectionIds = 2;
 
+/// Type 0x31 and two bytes of length (RFC 9221 section 4): ngtcp2 never writes 0x30, which has none.
+constexpr std::size_t kDatagramHeader = 3;
+/// Of a short header packet beside its connection ID (RFC 9000 section 17.3.1): first byte, the longest packet number,
+/// and the AEAD's tag (RFC 9001 section 5.3).
+constexpr std::size_t kPacketOverhead = 1 + 4 + 16;
+static_assert(kPacketOverhead + kConnectionIdSize + kDatagramHeader + kMaxServiceDatagram == kServiceUdpPayload,
+              "a packet of kUdpPayload and its channel fit whole, whatever the length of the packet number");
+
 ngtcp2_settings settings_for(Shared& shared, Instant now) {
   ngtcp2_settings s;
   ngtcp2_settings_default(&s);
   s.initial_ts = timestamp(now);
   s.initial_rtt = static_cast<ngtcp2_duration>(kInitialRtt.count());
   s.handshake_timeout = static_cast<ngtcp2_duration>(shared.options.handshake_timeout.count());
-  s.max_tx_udp_payload_size = kUdpPayload;
+  s.max_tx_udp_payload_size = kServiceUdpPayload;  // each write says how much of it is meant
+  s.no_tx_udp_payload_size_shaping = 1;
   s.no_pmtud = 1;
   s.ack_thresh = 1;  // an echo is three packets instead of four
   s.rand_ctx.native_handle = &shared.rng;
@@ -55,9 +64,9 @@ ngtcp2_transport_params params_for(const Shared& shared) {
   p.initial_max_data = o.connection_window;
   p.initial_max_streams_bidi = o.max_streams_bidi;
   p.max_idle_timeout = static_cast<ngtcp2_duration>(o.idle_timeout.count());
-  p.max_udp_payload_size = kUdpPayload;
+  p.max_udp_payload_size = kServiceUdpPayload;
   p.active_connection_id_limit = kConnectionIds;
-  p.max_datagram_frame_size = kUdpPayload;
+  p.max_datagram_frame_size = kServiceUdpPayload;
   p.disable_active_migration = 1;
   return p;
 }
@@ -65,12 +74,14 @@ ngtcp2_transport_params params_for(const Shared& shared) {
 }  // namespace
 
 std::unique_ptr<Connection> Connection::dial(Shared& shared, Handle handle, Instant now,
-                                             std::span<const PathAddress> candidates, const PeerId& expected) {
+                                             std::span<const PathAddress> candidates, const PeerId& expected,
+                                             Protocol protocol) {
   std::unique_ptr<Connection> c{new Connection{shared, handle, true}};
+  c->protocol_ = protocol;
   c->paths_.assign(candidates.begin(), candidates.end());
   c->pinned_ = candidates.size() == 1;
   c->give_up_ = saturating_add(now, shared.options.handshake_timeout);
-  const ngtcp2_cid remote = shared.new_id().native();
+  const ngtcp2_cid remote = shared.new_id(kFirstIdSize).native();
   if (!c->start(now, expected, shared.new_id(), remote, nullptr)) return nullptr;
   return c;
 }
@@ -89,7 +100,9 @@ std::unique_ptr<Connection> Connection::accept(Shared& shared, Handle handle, In
 bool Connection::start(Instant now, const std::optional<PeerId>& expected, const ConnectionId& local,
                        const ngtcp2_cid& remote, const Origin* origin) {
   const auto role = dialled_ ? TlsSession::Role::dialler : TlsSession::Role::acceptor;
-  tls_ = TlsSession::make(shared_.identity, role, shared_.options.alpn, expected);
+  const std::array<std::string_view, 2> names{shared_.options.alpn, shared_.options.service_alpn};
+  const auto offered = dialled_ ? std::span{names}.subspan(protocol_ == Protocol::peer ? 0 : 1, 1) : std::span{names};
+  tls_ = TlsSession::make(shared_.identity, role, offered, expected);
   if (!tls_) return false;
   const ngtcp2_callbacks callbacks = Callbacks::table(dialled_);
   const ngtcp2_cid scid = local.native();
@@ -152,7 +165,7 @@ void Connection::establish() {
   established_ = true;
   give_up_ = kNever;
   peer_ = tls_->peer();
-  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front()});
+  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front(), protocol_});
   for (Event& event : early_) shared_.events.push_back(std::move(event));
   early_ = {};
 }
@@ -160,7 +173,7 @@ void Connection::establish() {
 // ---- input
 
 bool Connection::from_handshake_path() const {
-  return std::ranges::any_of(paths_, [&](const PathAddress& p) { return p.remote == shared_.from.remote; });
+  return std::ranges::any_of(paths_, [&](const PathAddress& p) { return came_by(p); });
 }
 
 bool Connection::read(Instant now, ByteView datagram) {
@@ -171,7 +184,7 @@ bool Connection::read(Instant now, ByteView datagram) {
       ngtcp2_conn_read_pkt(conn_, &synthetic_path(), &info, datagram.data(), datagram.size(), timestamp(now));
   if (authentic_ && !pinned_) {
     pinned_ = true;
-    std::erase_if(paths_, [&](const PathAddress& p) { return p.remote != shared_.from.remote; });
+    std::erase_if(paths_, [&](const PathAddress& p) { return !came_by(p); });
     paths_.resize(1);
     paths_.shrink_to_fit();
   }
@@ -246,10 +259,13 @@ void Connection::consume(StreamId id, std::size_t bytes) {
 }
 
 bool Connection::write_datagram(ByteView bytes) {
-  if (!established_ || bytes.empty() || bytes.size() > kMaxDatagram) return false;
+  if (!established_ || bytes.empty() || bytes.size() > max_datagram(protocol_)) return false;
   const ngtcp2_transport_params* remote = ngtcp2_conn_get_remote_transport_params(conn_);
-  constexpr std::size_t kFrameHeader = 3;  // type and length (RFC 9221 section 4)
-  if (remote == nullptr || remote->max_datagram_frame_size < bytes.size() + kFrameHeader) return false;
+  const std::size_t frame = kDatagramHeader + bytes.size();
+  if (remote == nullptr || remote->max_datagram_frame_size < frame) return false;
+  // Other implementations may have longer IDs, or take shorter packets.
+  const std::size_t packet = kPacketOverhead + ngtcp2_conn_get_dcid(conn_)->datalen + frame;
+  if (packet > std::min<std::uint64_t>(udp_payload(protocol_), remote->max_udp_payload_size)) return false;
   if (datagrams_.size() >= shared_.options.max_queued_datagrams) {
     datagrams_.erase(datagrams_.begin());
     ++shared_.dropped_datagrams;

@@ -43,7 +43,8 @@ class Connection {
  public:
   /// Null when memory ran out.
   static std::unique_ptr<Connection> dial(Shared& shared, Handle handle, Instant now,
-                                          std::span<const PathAddress> candidates, const PeerId& expected);
+                                          std::span<const PathAddress> candidates, const PeerId& expected,
+                                          Protocol protocol);
   static std::unique_ptr<Connection> accept(Shared& shared, Handle handle, Instant now, const PathAddress& from,
                                             const Origin& origin);
   ~Connection();
@@ -79,6 +80,7 @@ class Connection {
   Stats stats() const;
   const Digest& exporter() const { return exporter_; }
   std::size_t pending(StreamId stream) const;
+  std::size_t queued_datagrams() const { return datagrams_.size(); }
   const std::vector<PathAddress>& paths() const { return paths_; }
   std::vector<ConnectionId> take_ids() { return std::move(ids_); }
   std::vector<ResetToken> take_reset_tokens() { return std::move(reset_tokens_); }
@@ -96,6 +98,9 @@ class Connection {
   void emit(Event event);
   void establish();
   bool from_handshake_path() const;
+  bool came_by(const PathAddress& path) const { return path.remote == shared_.from.remote && path.via == shared_.from.via; }
+  /// Handshakes are of one size: an acceptor hears only in the middle of one what the connection is for.
+  std::size_t payload() const { return established_ ? udp_payload(protocol_) : kUdpPayload; }
   void after_callbacks();
 
   Stream* find(StreamId id);
@@ -113,6 +118,7 @@ class Connection {
   Shared& shared_;
   const Handle handle_;
   const bool dialled_;
+  Protocol protocol_ = Protocol::peer;
   bool pinned_ = false;     // the handshake has one path
   bool authentic_ = false;  // the packet being read proved to be the other side's
   bool handshake_complete_ = false;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -16,8 +17,11 @@
 
 namespace pw::quic {
 
-/// Of the IDs that we choose: short headers carry no length, so it is the same for all.
-inline constexpr std::size_t kConnectionIdSize = 8;
+/// Of the IDs that we choose: short headers carry no length, so it is the same for all. Six bytes and not eight: with
+/// them a packet of 1200 bytes fits whole into a connection to a relay (docs/adr/0009).
+inline constexpr std::uint8_t kConnectionIdSize = 6;
+/// A dialler's name for an acceptor that it does not know yet (RFC 9000 section 7.2: "at least 8 bytes in length").
+inline constexpr std::uint8_t kFirstIdSize = NGTCP2_MIN_INITIAL_DCIDLEN;
 
 struct ConnectionId {
   std::uint8_t size = 0;
@@ -44,12 +48,23 @@ struct ResetToken {
   bool operator==(const ResetToken& other) const { return equal_secret(bytes, other.bytes); }
 };
 
+/// Who new connections are counted against: an address or, through a relay, a channel.
+struct Source {
+  IpAddress prefix;
+  Via via = Via::own;
+  bool operator==(const Source&) const = default;
+  std::array<std::uint8_t, sizeof(Via)> channel() const {
+    return std::bit_cast<std::array<std::uint8_t, sizeof(Via)>>(via);
+  }
+};
+
 struct KeyedHash {
   std::uint64_t key = 0;
 
   std::size_t operator()(const ConnectionId& id) const { return mix(id.view()); }
   std::size_t operator()(const ResetToken& token) const { return mix(token.bytes); }
   std::size_t operator()(const IpAddress& ip) const { return mix(ip.bytes()); }
+  std::size_t operator()(const Source& s) const { return s.via == Via::own ? mix(s.prefix.bytes()) : mix(s.channel()); }
 
  private:
   std::size_t mix(ByteView v) const {

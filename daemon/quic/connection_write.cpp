@@ -15,7 +15,7 @@ constexpr std::size_t kMaxVectors = 8;
 /// congestion window". Handshakes are paced; later bursts are limited, and what is left goes out as acknowledgements come.
 /// ngtcp2's pacer counts by the smoothed RTT, which is seconds after one end was suspended: it held probes back for
 /// seconds, and a path was called dead for it.
-constexpr std::size_t kMaxBurst = 10 * kUdpPayload;
+constexpr std::size_t kMaxBurst = 10;  // packets
 
 }  // namespace
 
@@ -33,7 +33,7 @@ ngtcp2_ssize Connection::write_next_datagram(std::uint8_t* out, ngtcp2_tstamp ts
   const Buffer& datagram = datagrams_.front();
   int accepted = 0;
   const ngtcp2_ssize n =
-      ngtcp2_conn_write_datagram(conn_, nullptr, nullptr, out, kUdpPayload, &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
+      ngtcp2_conn_write_datagram(conn_, nullptr, nullptr, out, payload(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
                                  datagrams_sent_, datagram.data(), datagram.size(), ts);
   const bool refused = n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE;
   if (accepted != 0 || refused) {
@@ -56,7 +56,7 @@ ngtcp2_ssize Connection::write_from(Stream& stream, std::uint8_t* out, ngtcp2_ts
   const bool fin = stream.fin_queued && gathered == stream.out.unsent();
   const std::uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_MORE | (fin ? NGTCP2_WRITE_STREAM_FLAG_FIN : 0U);
   ngtcp2_ssize taken = -1;
-  const ngtcp2_ssize n = ngtcp2_conn_writev_stream(conn_, nullptr, nullptr, out, kUdpPayload, &taken, flags, stream.id,
+  const ngtcp2_ssize n = ngtcp2_conn_writev_stream(conn_, nullptr, nullptr, out, payload(), &taken, flags, stream.id,
                                                    count > 0 ? vectors.data() : nullptr, count, ts);
   if (taken >= 0) {
     stream.out.sent(static_cast<std::size_t>(taken));
@@ -86,7 +86,7 @@ ngtcp2_ssize Connection::write_packet(std::uint8_t* out, ngtcp2_tstamp ts) {
     else if (Stream* stream = next_stream())
       n = write_from(*stream, out, ts);
     else
-      n = ngtcp2_conn_writev_stream(conn_, nullptr, nullptr, out, kUdpPayload, nullptr, NGTCP2_WRITE_STREAM_FLAG_NONE,
+      n = ngtcp2_conn_writev_stream(conn_, nullptr, nullptr, out, payload(), nullptr, NGTCP2_WRITE_STREAM_FLAG_NONE,
                                     -1, nullptr, 0, ts);
     if (n == NGTCP2_ERR_WRITE_MORE) {
       packet_open_ = true;
@@ -119,11 +119,11 @@ bool Connection::write(Instant now) {
     waiting += size;
     ++segments;
     // Segments are of one size; a shorter one can only be the last.
-    if (size < kUdpPayload || segments == kMaxSegments) {
+    if (size < payload() || segments == kMaxSegments) {
       transmit(waiting, segments);
       waiting = segments = 0;
     }
-    if (total >= kMaxBurst) break;
+    if (total >= kMaxBurst * payload()) break;
   }
   transmit(waiting, segments);
   if (total > 0 && !handshake_complete_) ngtcp2_conn_update_pkt_tx_time(conn_, ts);
@@ -135,14 +135,14 @@ void Connection::transmit(std::size_t bytes, std::size_t segments) {
   const auto begin = shared_.scratch.begin();
   for (const PathAddress& path : paths_)
     shared_.transmits.push_back(
-        {handle_, path, segments > 1 ? kUdpPayload : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(bytes))});
+        {handle_, path, segments > 1 ? payload() : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(bytes))});
 }
 
 // ---- endings
 
 Buffer Connection::close_packet(Instant now, const ngtcp2_ccerr& error) {
   const ngtcp2_ssize n = ngtcp2_conn_write_connection_close(conn_, nullptr, nullptr, shared_.scratch.data(),
-                                                            kUdpPayload, &error, timestamp(now));
+                                                            payload(), &error, timestamp(now));
   // Nothing can be sent before the first packet, or beyond three times what an unproved address sent.
   if (n <= 0) return {};
   const auto begin = shared_.scratch.begin();

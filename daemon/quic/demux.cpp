@@ -85,12 +85,12 @@ std::optional<Handle> Endpoint::Impl::handle_initial(const PathAddress& from, By
   if (ngtcp2_accept(&origin.header, bytes.data(), bytes.size()) != 0) {
     return reject(reason_against(bytes), from);
   }
-  if (!sources.take(now, from.remote.ip)) return reject(RejectReason::rate_limited, from);
+  if (!sources.take(now, from)) return reject(RejectReason::rate_limited, from);
   if (connections.size() >= shared.options.max_connections || half_open >= shared.options.max_half_open) {
     stateless.refuse(now, from, origin.header, NGTCP2_CONNECTION_REFUSED);
     return reject(RejectReason::half_open_limit, from);
   }
-  switch (stateless.check(now, from.remote, origin.header, origin.before_retry)) {
+  switch (stateless.check(now, from, origin.header, origin.before_retry)) {
     case Stateless::Token::valid:
       break;
     case Stateless::Token::invalid:

@@ -80,14 +80,15 @@ Endpoint::Endpoint(Options options, const Identity& identity, Rng rng)
     : impl_{std::make_unique<Impl>(std::move(options), identity, std::move(rng))} {}
 Endpoint::~Endpoint() = default;
 
-Result<Handle> Endpoint::dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected) {
+Result<Handle> Endpoint::dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected,
+                              Protocol protocol) {
   Impl& n = *impl_;
   n.advance(now);
   if (candidates.empty()) return fail("no address to dial");
   if (n.connections.size() >= n.shared.options.max_connections) return fail("too many connections");
   candidates = candidates.first(std::min(candidates.size(), n.shared.options.max_dial_candidates));
   const Handle handle{++n.last_handle};
-  auto made = Connection::dial(n.shared, handle, n.now, candidates, expected);
+  auto made = Connection::dial(n.shared, handle, n.now, candidates, expected, protocol);
   if (!made) return fail("no memory for a connection");
   Connection& c = *made;
   n.connections.emplace(handle, std::move(made));
@@ -199,6 +200,11 @@ const std::array<std::uint8_t, 32>& Endpoint::exporter(Handle connection) const 
 std::size_t Endpoint::pending(Handle connection, StreamId stream) const {
   const Connection* c = impl_->find(connection);
   return c == nullptr ? 0 : c->pending(stream);
+}
+
+std::size_t Endpoint::queued_datagrams(Handle connection) const {
+  const Connection* c = impl_->find(connection);
+  return c == nullptr ? 0 : c->queued_datagrams();
 }
 
 std::size_t Endpoint::connections() const { return impl_->connections.size(); }

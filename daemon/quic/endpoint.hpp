@@ -3,7 +3,8 @@
 // QUIC sees one constant synthetic path a connection; where its packets really go is a set of PathAddresses kept here per
 // connection and chosen above (docs/adr/0001). During a handshake the endpoint itself pins the path: a dialler sends to
 // all its candidates and keeps the first whose reply is authentic; an acceptor keeps the source of the first Initial and
-// drops handshake packets from elsewhere.
+// drops handshake packets from elsewhere. A path is what carries it and its remote address: over a channel through a relay
+// the channel alone (Via), also for Retry tokens and for limits per source.
 //
 // Order of calls: after every handle_* drain poll_event, give the commands that follow from the events, flush, then drain
 // poll_transmit and rearm one timer at poll_timeout. handle_datagram itself writes nothing, so that an acknowledgement and
@@ -36,18 +37,29 @@ namespace pw::quic {
 enum class Handle : std::uint64_t {};
 using StreamId = std::int64_t;
 
-/// Payload of every UDP datagram with QUIC inside; fixed, no path MTU discovery below QUIC.
+/// What a connection is for; each protocol has its ALPN. The dialler says, the acceptor takes both.
+enum class Protocol : std::uint8_t { peer, service };
+
+/// Payload of every UDP datagram of a connection between peers, and of every handshake; fixed, no path MTU discovery
+/// below QUIC.
 inline constexpr std::size_t kUdpPayload = 1200;
+/// The same of a connection to a service once it is established: the most that an IPv6 path of 1280 bytes carries.
+inline constexpr std::size_t kServiceUdpPayload = 1232;
 /// The largest DATAGRAM payload that fits (RFC 9221); a larger one is refused here, ngtcp2 would keep it for ever.
 inline constexpr std::size_t kMaxDatagram = 1150;
+/// The same of a connection to a service: a whole packet of kUdpPayload and the two bytes of its channel (docs/adr/0009).
+inline constexpr std::size_t kMaxServiceDatagram = kUdpPayload + 2;
+constexpr std::size_t udp_payload(Protocol p) { return p == Protocol::service ? kServiceUdpPayload : kUdpPayload; }
+constexpr std::size_t max_datagram(Protocol p) { return p == Protocol::service ? kMaxServiceDatagram : kMaxDatagram; }
 
 struct Options {
   std::string alpn = "peerwatch/1";
+  std::string service_alpn = "peerwatch-service/1";
   std::size_t max_connections = 2048;   // half-open ones included; more are refused
   std::size_t max_half_open = 512;      // accepted, handshake not finished; each costs about 58 kB and 164 µs
   std::size_t retry_threshold = 64;     // half-open connections from which on an Initial without a token gets a Retry
-  /// New connections from one source (IPv4 /32, IPv6 /64), burst 2 s; before any cryptography. One that was asked for a
-  /// token counts twice.
+  /// New connections from one source (IPv4 /32, IPv6 /64, channel through a relay), burst 2 s; before any cryptography.
+  /// One that was asked for a token counts twice.
   double initials_per_second = 20;
   std::size_t max_sources = 4096;       // sources tracked for that; beyond, unknown sources share one bucket
   std::size_t max_dial_candidates = 4;  // also the paths in use at once
@@ -69,6 +81,7 @@ struct Established {
   PeerId peer;
   bool dialled;
   PathAddress path;
+  Protocol protocol = Protocol::peer;
 };
 struct StreamOpened { Handle connection; StreamId stream; };       // by the peer, bidirectional
 struct StreamData { Handle connection; StreamId stream; Buffer bytes; bool fin; Instant received_at; };
@@ -117,7 +130,8 @@ class Endpoint {
 
   // ---- commands
   /// Starts a handshake over up to max_dial_candidates paths at once. Fails at the connection limit or without candidates.
-  Result<Handle> dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected);
+  Result<Handle> dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected,
+                      Protocol protocol = Protocol::peer);
   /// Fails before Established, and while the peer allows no more streams.
   Result<StreamId> open_stream(Handle connection);
   /// Queues bytes; fails, taking none, when the queue would pass its limit or the stream is gone or finished.
@@ -156,6 +170,8 @@ class Endpoint {
   const std::array<std::uint8_t, 32>& exporter(Handle connection) const;
   /// Bytes of a stream that are queued or unacknowledged.
   std::size_t pending(Handle connection, StreamId stream) const;
+  /// Datagrams that wait for congestion control, or for the next flush.
+  std::size_t queued_datagrams(Handle connection) const;
   std::size_t connections() const;
   std::size_t half_open() const;
 

@@ -32,10 +32,11 @@ struct Shared {
 
   /// RFC 9000 section 10.3.2: computed from the connection ID and a static key, so that it survives a restart.
   ResetToken reset_token(const ConnectionId& id) const { return ResetToken{hmac_sha256(reset_key, id.view()).data()}; }
-  ConnectionId new_id() {
+  ConnectionId new_id(std::uint8_t size = kConnectionIdSize) {
     ConnectionId id;
-    id.size = kConnectionIdSize;
-    rng.fill(std::span{id.bytes}.first(id.size));
+    id.size = size;
+    do rng.fill(std::span{id.bytes}.first(id.size));
+    while (ids.contains(id));
     return id;
   }
 
@@ -50,7 +51,7 @@ struct Shared {
   std::deque<Event> events;
   std::deque<Transmit> transmits;
   std::uint64_t dropped_datagrams = 0;
-  std::array<std::uint8_t, kMaxSegments * kUdpPayload> scratch;  // packets being written
+  std::array<std::uint8_t, kMaxSegments * kServiceUdpPayload> scratch;  // packets being written
 
   // The datagram being read.
   PathAddress from;

@@ -1,5 +1,5 @@
-// How many new connections one source may ask for: a token bucket per IPv4 address or IPv6 /64, asked before any
-// cryptography. The table is bounded: a bucket that is full again says nothing and is forgotten; sources beyond the
+// How many new connections one source may ask for: a token bucket per IPv4 address, IPv6 /64 or channel through a relay,
+// asked before any cryptography. The table is bounded: a bucket that is full again says nothing and is forgotten; sources beyond the
 // bound share one bucket.
 #pragma once
 
@@ -21,8 +21,8 @@ class SourceLimits {
   SourceLimits(double per_second, std::size_t max_sources, KeyedHash hash)
       : per_second_{per_second}, max_sources_{max_sources}, others_{fresh()}, buckets_{0, hash} {}
 
-  bool take(Instant now, const IpAddress& source) {
-    const IpAddress key = prefix_of(source);
+  bool take(Instant now, const PathAddress& from) {
+    const Source key = source_of(from);
     if (const auto found = buckets_.find(key); found != buckets_.end()) return found->second.take(now);
     if (buckets_.size() >= max_sources_) forget_full(now);
     if (buckets_.size() >= max_sources_) return others_.take(now);
@@ -35,6 +35,12 @@ class SourceLimits {
   static constexpr Duration kSweepInterval = 100ms;
 
   TokenBucket fresh() const { return TokenBucket{per_second_, 2 * per_second_}; }
+
+  /// Further sockets of ours hear the same addresses as the first; only a channel has none.
+  static Source source_of(const PathAddress& from) {
+    if (from.remote.ip.is_unspecified()) return {{}, from.via};
+    return {prefix_of(from.remote.ip), Via::own};
+  }
 
   static IpAddress prefix_of(const IpAddress& source) {
     if (source.family() == Family::v4) return source;
@@ -53,7 +59,7 @@ class SourceLimits {
   std::size_t max_sources_;
   TokenBucket others_;
   Instant swept_ = kNever;
-  std::unordered_map<IpAddress, TokenBucket, KeyedHash> buckets_;
+  std::unordered_map<Source, TokenBucket, KeyedHash> buckets_;
 };
 
 }  // namespace pw::quic

@@ -14,13 +14,15 @@ constexpr std::size_t kSmallestReset = NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTC
 /// Longer ones only cost more: this much looks like any short packet (RFC 9000 section 10.3).
 constexpr std::size_t kLargestReset = 43;
 
-/// The address as tokens bind it, every byte of it determined by the address.
+/// The address as tokens bind it, every byte of it determined by the path. A channel through a relay, which has no
+/// address, or another socket of ours stands where IPv6 has its zone.
 class NativeAddress {
  public:
-  explicit NativeAddress(const SocketAddress& a) {
+  explicit NativeAddress(const PathAddress& path) {
+    const SocketAddress& a = path.remote;
     std::memset(&address_, 0, sizeof address_);
     const ByteView ip = a.ip.bytes();
-    if (a.ip.family() == Family::v4) {
+    if (a.ip.family() == Family::v4 && path.via == Via::own) {
       address_.in.sin_family = AF_INET;
       address_.in.sin_port = htons(a.port);
       std::memcpy(&address_.in.sin_addr, ip.data(), ip.size());
@@ -29,6 +31,7 @@ class NativeAddress {
       address_.in6.sin6_family = AF_INET6;
       address_.in6.sin6_port = htons(a.port);
       std::memcpy(&address_.in6.sin6_addr, ip.data(), ip.size());
+      address_.in6.sin6_scope_id = static_cast<std::uint32_t>(path.via);
       size_ = sizeof address_.in6;
     }
   }
@@ -77,7 +80,7 @@ void Stateless::reset(Instant now, const PathAddress& from, const ConnectionId& 
 
 void Stateless::retry(Instant now, const PathAddress& from, const ngtcp2_pkt_hd& initial) {
   const ngtcp2_cid scid = shared_.new_id().native();
-  const NativeAddress remote{from.remote};
+  const NativeAddress remote{from};
   std::array<std::uint8_t, NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2> token;
   const ngtcp2_ssize size =
       ngtcp2_crypto_generate_retry_token2(token.data(), token_key_.data(), token_key_.size(), initial.version,
@@ -93,7 +96,7 @@ void Stateless::refuse(Instant now, const PathAddress& from, const ngtcp2_pkt_hd
                                                   &initial.dcid, error, nullptr, 0));
 }
 
-Stateless::Token Stateless::check(Instant now, const SocketAddress& from, const ngtcp2_pkt_hd& initial,
+Stateless::Token Stateless::check(Instant now, const PathAddress& from, const ngtcp2_pkt_hd& initial,
                                   std::optional<ConnectionId>& first_id) {
   // Another kind of token, say of another implementation, proves nothing and breaks nothing (RFC 9000 section 8.1.3).
   if (initial.tokenlen == 0 || initial.token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) return Token::none;

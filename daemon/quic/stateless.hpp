@@ -31,7 +31,7 @@ class Stateless {
 
   enum class Token { none, valid, invalid };
   /// What an Initial's token says. `first_id`: the ID that the client used before our Retry.
-  Token check(Instant now, const SocketAddress& from, const ngtcp2_pkt_hd& initial,
+  Token check(Instant now, const PathAddress& from, const ngtcp2_pkt_hd& initial,
               std::optional<ConnectionId>& first_id);
 
  private:

@@ -38,8 +38,8 @@ std::optional<PeerId> key_of(const gnutls_datum_t& der) {
 
 }  // namespace
 
-std::unique_ptr<TlsSession> TlsSession::make(const Identity::Tls& identity, Role role, const std::string& alpn,
-                                             std::optional<PeerId> expected) {
+std::unique_ptr<TlsSession> TlsSession::make(const Identity::Tls& identity, Role role,
+                                             std::span<const std::string_view> alpn, std::optional<PeerId> expected) {
   constexpr unsigned kFlags = GNUTLS_NO_END_OF_EARLY_DATA | GNUTLS_NO_AUTO_SEND_TICKET | GNUTLS_NO_TICKETS;
   const bool acceptor = role == Role::acceptor;
   std::unique_ptr<TlsSession> tls{new TlsSession};
@@ -51,13 +51,16 @@ std::unique_ptr<TlsSession> TlsSession::make(const Identity::Tls& identity, Role
   tls->reference_ = {&TlsSession::connection_of, tls.get()};
   gnutls_session_set_ptr(tls->session_, &tls->reference_);
   gnutls_session_set_verify_function(tls->session_, &TlsSession::verify);
-  gnutls_datum_t protocol{reinterpret_cast<unsigned char*>(const_cast<char*>(alpn.data())),
-                          static_cast<unsigned>(alpn.size())};
+  std::array<gnutls_datum_t, kMaxProtocols> protocols{};
+  const std::size_t spoken = std::min(alpn.size(), protocols.size());
+  for (std::size_t i = 0; i < spoken; ++i)
+    protocols[i] = {reinterpret_cast<unsigned char*>(const_cast<char*>(alpn[i].data())),
+                    static_cast<unsigned>(alpn[i].size())};
   const int configured = acceptor ? ngtcp2_crypto_gnutls_configure_server_session(tls->session_)
                                   : ngtcp2_crypto_gnutls_configure_client_session(tls->session_);
   if (configured != 0 || gnutls_priority_set(tls->session_, identity.priority) != 0 ||
       gnutls_credentials_set(tls->session_, GNUTLS_CRD_CERTIFICATE, identity.credentials) != 0 ||
-      gnutls_alpn_set_protocols(tls->session_, &protocol, 1, GNUTLS_ALPN_MANDATORY) != 0)
+      gnutls_alpn_set_protocols(tls->session_, protocols.data(), static_cast<unsigned>(spoken), GNUTLS_ALPN_MANDATORY) != 0)
     return nullptr;
   if (acceptor) gnutls_certificate_server_set_request(tls->session_, GNUTLS_CERT_REQUIRE);
   return tls;
@@ -95,7 +98,7 @@ int TlsSession::judge() {
     refusal_ = "no Ed25519 key was shown";
     return GNUTLS_E_CERTIFICATE_ERROR;
   }
-  if (!negotiated_alpn()) {
+  if (alpn().empty()) {
     refusal_ = "no common protocol (ALPN)";
     return GNUTLS_E_NO_APPLICATION_PROTOCOL;
   }
@@ -107,9 +110,10 @@ int TlsSession::judge() {
   return 0;
 }
 
-bool TlsSession::negotiated_alpn() const {
+std::string_view TlsSession::alpn() const {
   gnutls_datum_t selected{};
-  return gnutls_alpn_get_selected_protocol(session_, &selected) == 0;
+  if (gnutls_alpn_get_selected_protocol(session_, &selected) != 0) return {};
+  return as_text({selected.data, selected.size});
 }
 
 bool TlsSession::export_secret(std::array<std::uint8_t, 32>& out) const {

@@ -11,7 +11,9 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/peer_id.hpp"
 #include "quic/identity.hpp"
@@ -35,9 +37,11 @@ struct Identity::Tls {
 class TlsSession {
  public:
   enum class Role { dialler, acceptor };
-  /// `expected`: the only key that a dialler puts up with. Null when GnuTLS has no memory.
-  static std::unique_ptr<TlsSession> make(const Identity::Tls& identity, Role role, const std::string& alpn,
-                                          std::optional<PeerId> expected);
+  /// `alpn`: the protocols that are spoken, at most kMaxProtocols. `expected`: the only key that a dialler puts up with.
+  /// Null when GnuTLS has no memory.
+  static constexpr std::size_t kMaxProtocols = 2;
+  static std::unique_ptr<TlsSession> make(const Identity::Tls& identity, Role role,
+                                          std::span<const std::string_view> alpn, std::optional<PeerId> expected);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -49,7 +53,8 @@ class TlsSession {
   const std::optional<PeerId>& peer() const { return peer_; }
   /// Why the other side's certificate was refused; empty if it wasn't.
   const std::string& refusal() const { return refusal_; }
-  bool negotiated_alpn() const;
+  /// The protocol that was agreed on; empty: none.
+  std::string_view alpn() const;
   /// RFC 8446 section 7.5. False before the handshake is complete.
   bool export_secret(std::array<std::uint8_t, 32>& out) const;
 

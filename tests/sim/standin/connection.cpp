@@ -14,10 +14,11 @@ constexpr std::uint8_t kProbes = 2;  // a time-out, so that one more loss costs 
 }  // namespace
 
 Connection::Connection(Shared& shared, Handle handle, Instant now, std::span<const PathAddress> candidates,
-                       const PeerId& expected, std::uint64_t first_id)
+                       const PeerId& expected, Protocol protocol, std::uint64_t first_id)
     : shared_{shared},
       handle_{handle},
       dialled_{true},
+      protocol_{protocol},
       pinned_{candidates.size() == 1},
       promises_{kHello},
       expected_{expected},
@@ -153,7 +154,7 @@ void Connection::consume(StreamId id, std::size_t bytes) {
 }
 
 bool Connection::write_datagram(ByteView bytes) {
-  if (!established_ || bytes.empty() || bytes.size() > quic::kMaxDatagram) return false;
+  if (!established_ || bytes.empty() || bytes.size() > max_datagram(protocol_)) return false;
   if (datagrams_.size() >= shared_.options.max_queued_datagrams) {
     datagrams_.erase(datagrams_.begin());
     ++shared_.dropped_datagrams;

@@ -46,7 +46,7 @@ class Connection {
 
   /// Dials. `first_id`: what the acceptor is called until its own ID is known.
   Connection(Shared& shared, Handle handle, Instant now, std::span<const PathAddress> candidates,
-             const PeerId& expected, std::uint64_t first_id);
+             const PeerId& expected, Protocol protocol, std::uint64_t first_id);
   /// Accepts; the packet that began it is read next.
   Connection(Shared& shared, Handle handle, Instant now, const PathAddress& from, const Header& header);
   Connection(const Connection&) = delete;
@@ -78,6 +78,7 @@ class Connection {
   Stats stats() const;
   const Exporter& exporter() const { return exporter_; }
   std::size_t pending(StreamId id) const;
+  std::size_t queued_datagrams() const { return datagrams_.size(); }
   const std::vector<PathAddress>& paths() const { return paths_; }
   std::uint64_t first_id() const { return first_id_; }
   std::uint64_t reset_token() const { return reset_token_; }
@@ -123,6 +124,8 @@ class Connection {
   void begin(Writer& out);
   std::uint64_t key() const { return established_ ? session_key_ : first_id_; }
   bool has_more() const;
+  bool came_by(const PathAddress& path) const { return path.remote == shared_.from.remote && path.via == shared_.from.via; }
+  std::size_t payload() const { return established_ ? udp_payload(protocol_) : kUdpPayload; }
   void transmit(ByteView packets, std::size_t segments);
   Buffer close_packet(CloseKind kind, std::uint64_t code, std::string_view reason);
 
@@ -136,6 +139,7 @@ class Connection {
   Shared& shared_;
   const Handle handle_;
   const bool dialled_;
+  Protocol protocol_ = Protocol::peer;
   bool pinned_;
   bool complete_ = false;  // both nonces and keys are known here
   bool established_ = false;

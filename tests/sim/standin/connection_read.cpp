@@ -25,7 +25,7 @@ std::string printable(ByteView text) {
 
 bool Connection::read(Instant now, const Header& header, ByteView frames, ByteView packet) {
   const bool from_path =
-      std::ranges::any_of(paths_, [&](const PathAddress& p) { return p.remote == shared_.from.remote; });
+      std::ranges::any_of(paths_, [&](const PathAddress& p) { return came_by(p); });
   if (!established_ && !from_path) return false;
   // Keys that QUIC would have forgotten, or not have yet. An acceptor goes on to read the handshake, for a close in it.
   if (header.handshake() ? dialled_ && established_ : !complete_) return true;
@@ -38,7 +38,7 @@ bool Connection::read(Instant now, const Header& header, ByteView frames, ByteVi
     received_.front().from = 0;
   }
   if (!std::exchange(pinned_, true)) {
-    std::erase_if(paths_, [&](const PathAddress& p) { return p.remote != shared_.from.remote; });
+    std::erase_if(paths_, [&](const PathAddress& p) { return !came_by(p); });
     paths_.resize(1);
   }
   if (header.handshake()) remote_id_ = header.source;
@@ -163,7 +163,10 @@ void Connection::read_hello(Reader& in) {
   const auto parameters = in.get<Parameters>();
   const auto protocol = in.get<std::uint64_t>();
   if (dialled_ || !in.ok() || peers_.idle_timeout != Duration{}) return;
-  if (protocol != digest(as_bytes(shared_.options.alpn), 0)) return fail(ErrorType::tls, "no common protocol (ALPN)");
+  if (protocol == digest(as_bytes(shared_.options.service_alpn), 0))
+    protocol_ = Protocol::service;
+  else if (protocol != digest(as_bytes(shared_.options.alpn), 0))
+    return fail(ErrorType::tls, "no common protocol (ALPN)");
   peers_ = parameters;
   complete(nonce, nonce_);
   promises_ |= kAnswer;
@@ -209,7 +212,7 @@ void Connection::establish() {
   give_up_ = kNever;
   recovery_.handshake_done();
   expected_.reset();
-  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front()});
+  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front(), protocol_});
   for (Event& event : early_) shared_.events.push_back(std::move(event));
   early_ = {};
 }

@@ -53,7 +53,7 @@ void Connection::write_handshake(Writer& out, Sent& packet) {
     out.put(Frame::hello);
     out.put(nonce_);
     out.put(parameters());
-    out.put(digest(as_bytes(shared_.options.alpn), 0));
+    out.put(digest(as_bytes(protocol_ == Protocol::service ? shared_.options.service_alpn : shared_.options.alpn), 0));
   }
   if (keep(kAnswer)) {
     out.put(Frame::answer);
@@ -155,7 +155,7 @@ std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer
 
   // A first flight is full, so that the path is known to carry it; segments of a train are of one size.
   const bool full = (packet.promises & (kHello | kAnswer)) != 0 || (out.room() <= kStreamHeader && has_more());
-  if (full) out.pad_to(kUdpPayload - kTag);
+  if (full) out.pad_to(payload() - kTag);
   const bool counts = out.used() > without && may;
   out.seal(key());
   if (half_open()) credit_ -= std::min<std::uint64_t>(credit_, out.used());
@@ -169,13 +169,13 @@ std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer
 }
 
 void Connection::write(Instant now) {
-  std::array<std::uint8_t, kMaxSegments * kUdpPayload> scratch;
+  std::array<std::uint8_t, kMaxSegments * kServiceUdpPayload> scratch;
   std::size_t waiting = 0, segments = 0;
-  while (const std::size_t size = write_packet(now, std::span{scratch}.subspan(waiting, kUdpPayload))) {
+  while (const std::size_t size = write_packet(now, std::span{scratch}.subspan(waiting, payload()))) {
     waiting += size;
     ++segments;
     // Segments are of one size; a shorter one can only be the last.
-    if (size == kUdpPayload && segments < kMaxSegments) continue;
+    if (size == payload() && segments < kMaxSegments) continue;
     transmit(ByteView{scratch}.first(waiting), segments);
     waiting = segments = 0;
   }
@@ -186,7 +186,7 @@ void Connection::transmit(ByteView packets, std::size_t segments) {
   if (packets.empty()) return;
   for (const PathAddress& path : paths_)
     shared_.transmits.push_back(
-        {handle_, path, segments > 1 ? kUdpPayload : 0, Buffer(packets.begin(), packets.end())});
+        {handle_, path, segments > 1 ? payload() : 0, Buffer(packets.begin(), packets.end())});
 }
 
 Buffer Connection::close_packet(CloseKind kind, std::uint64_t code, std::string_view reason) {

@@ -66,7 +66,7 @@ std::optional<Handle> Endpoint::Impl::handle_unknown(const standin::Header& head
   if (header.first != standin::kFirstOfInitial) return reject(RejectReason::unknown_connection, from);
   if (bytes.size() < kUdpPayload) return reject(RejectReason::initial_too_small, from);
   if (!frames || !standin::intact(bytes, header.destination)) return reject(RejectReason::malformed, from);
-  if (!sources.take(now, from.remote.ip)) return reject(RejectReason::rate_limited, from);
+  if (!sources.take(now, from)) return reject(RejectReason::rate_limited, from);
   if (connections.size() >= shared.options.max_connections || half_open >= shared.options.max_half_open) {
     refuse(header, from);
     return reject(RejectReason::half_open_limit, from);

@@ -78,7 +78,8 @@ Endpoint::Endpoint(Options options, const Identity& identity, Rng rng)
     : impl_{std::make_unique<Impl>(std::move(options), identity.id(), std::move(rng))} {}
 Endpoint::~Endpoint() = default;
 
-Result<Handle> Endpoint::dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected) {
+Result<Handle> Endpoint::dial(Instant now, std::span<const PathAddress> candidates, const PeerId& expected,
+                              Protocol protocol) {
   Impl& n = *impl_;
   n.advance(now);
   if (candidates.empty()) return fail("no address to dial");
@@ -86,7 +87,7 @@ Result<Handle> Endpoint::dial(Instant now, std::span<const PathAddress> candidat
   candidates = candidates.first(std::min(candidates.size(), n.shared.options.max_dial_candidates));
   const Handle handle = n.new_handle();
   auto& c = *n.connections
-                 .emplace(handle, std::make_unique<standin::Connection>(n.shared, handle, n.now, candidates, expected,
+                 .emplace(handle, std::make_unique<standin::Connection>(n.shared, handle, n.now, candidates, expected, protocol,
                                                                         n.shared.rng.next()))
                  .first->second;
   n.mark(c);
@@ -197,6 +198,11 @@ const std::array<std::uint8_t, 32>& Endpoint::exporter(Handle connection) const 
 std::size_t Endpoint::pending(Handle connection, StreamId stream) const {
   const standin::Connection* c = impl_->find(connection);
   return c == nullptr ? 0 : c->pending(stream);
+}
+
+std::size_t Endpoint::queued_datagrams(Handle connection) const {
+  const standin::Connection* c = impl_->find(connection);
+  return c == nullptr ? 0 : c->queued_datagrams();
 }
 
 std::size_t Endpoint::connections() const { return impl_->connections.size(); }

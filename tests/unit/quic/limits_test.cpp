@@ -125,7 +125,7 @@ TEST_CASE("a /64 is one source, and the table of sources is bounded") {
     std::array<std::uint8_t, 16> b{0x20, 0x01, 0x0d, 0xb8};
     b[7] = net;
     b[15] = host;
-    return IpAddress::v6(b);
+    return PathAddress{{}, {IpAddress::v6(b), 4000}};
   };
   Instant now{1s};
   CHECK(limits.take(now, v6(1, 1)));
@@ -214,14 +214,14 @@ TEST_CASE("a dialler that is told of other versions only gives up") {
   p.wire.pump();
   REQUIRE(p.wire.log.size() == 1);
   const ByteView initial{p.wire.log[0].bytes};
-  const ByteView dcid = initial.subspan(6, 8), scid = initial.subspan(15, 8);
+  const ByteView dcid = initial.subspan(6, 8), scid = initial.subspan(15, kConnectionIdSize);
   REQUIRE(initial[5] == 8);
-  REQUIRE(initial[14] == 8);
+  REQUIRE(initial[14] == kConnectionIdSize);
   Buffer answer;
   ByteWriter writer{answer};
   writer.u8(0xc0);
   writer.u32(0);
-  writer.u8(8);
+  writer.u8(kConnectionIdSize);
   writer.bytes(scid);
   writer.u8(8);
   writer.bytes(dcid);

@@ -36,12 +36,13 @@ void Wire::put(Side& from, const Transmit& transmit) {
     return transmit.path.local.is_unspecified() ? a.ip.family() == transmit.path.remote.ip.family()
                                                 : a.ip == transmit.path.local;
   });
-  if (source == from.addresses.end()) return;
+  if (source == from.addresses.end() && transmit.path.via == Via::own) return;
   const std::size_t step = transmit.segment_size == 0 ? transmit.bytes.size() : transmit.segment_size;
   for (std::size_t i = 0; i < transmit.bytes.size(); i += step) {
     const auto begin = transmit.bytes.begin() + static_cast<std::ptrdiff_t>(i);
     const auto size = static_cast<std::ptrdiff_t>(std::min(step, transmit.bytes.size() - i));
-    Packet packet{&from, *source, transmit.path.remote, Buffer(begin, begin + size)};
+    Packet packet{&from, {}, transmit.path.remote, Buffer(begin, begin + size), transmit.path.via};
+    if (packet.via == Via::own) packet.source = *source;
     ++sent;
     if (record) log.push_back(packet);
     if (filter != nullptr && !filter(packet)) continue;
@@ -52,6 +53,14 @@ void Wire::put(Side& from, const Transmit& transmit) {
 }
 
 void Wire::deliver(const Packet& packet) {
+  for (const Channel& c : channels) {
+    const bool forth = c.a == packet.from && c.at_a == packet.via;
+    if (!forth && !(c.b == packet.from && c.at_b == packet.via)) continue;
+    Side& to = forth ? *c.b : *c.a;
+    to->handle_datagram(now_, now_, {{}, {}, forth ? c.at_b : c.at_a}, packet.bytes);
+    return to.collect();
+  }
+  if (packet.via != Via::own) return;
   if (Side* to = at(packet.destination)) inject(*to, packet.source, packet.destination, packet.bytes);
 }
 

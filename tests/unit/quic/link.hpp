@@ -79,6 +79,13 @@ struct Packet {
   SocketAddress source;
   SocketAddress destination;
   Buffer bytes;
+  Via via = Via::own;  // as its sender names the channel; then it has no addresses
+};
+
+/// Something that carries packets between two sides, each of which has a name of its own for it.
+struct Channel {
+  Side *a, *b;
+  Via at_a, at_b;
 };
 
 /// Order of calls: add every side, give commands, then run.
@@ -102,6 +109,7 @@ class Wire {
   std::optional<std::pair<SocketAddress, SocketAddress>> rewrite_source;  // first → second, like a NAT that rebinds
   bool record = false;
   std::vector<Packet> log;  // every packet sent, when `record`
+  std::vector<Channel> channels;
   std::uint64_t sent = 0;
   std::uint64_t transmits = 0;
 
