@@ -21,6 +21,7 @@
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
+#include "base/names.hpp"
 #include "base/token_bucket.hpp"
 #include "wire/stun.hpp"
 

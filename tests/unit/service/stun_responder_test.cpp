@@ -291,8 +291,7 @@ TEST_CASE("a flood from forged networks wins nobody more answers, and costs few 
   StunResponderOptions options;
   options.total = options.total_burst = 1e9;
   StunResponder responder{options};
-  while (ask(responder, kPlain).answer) {
-  }
+  for (int i = 0; i < 200; ++i) ask(responder, kPlain);
   std::array<std::uint8_t, 16> bytes{0x20, 0x01};
   for (int i = 0; i < 100000; ++i) {
     bytes[3] = static_cast<std::uint8_t>(i >> 16);
@@ -304,8 +303,7 @@ TEST_CASE("a flood from forged networks wins nobody more answers, and costs few 
 
   // One network that takes all it can get: hardly anybody has his bucket.
   StunResponder other{options};
-  while (ask(other, kPlain).answer) {
-  }
+  for (int i = 0; i < 200; ++i) ask(other, kPlain);
   int served = 0;
   for (int i = 0; i < 1000; ++i) {
     const auto byte = [&](int shift) { return static_cast<std::uint8_t>(i >> shift); };

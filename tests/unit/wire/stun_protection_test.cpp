@@ -1,6 +1,7 @@
 // Messages at random: they survive the wire, and nothing that changed on the way is taken for what was sent.
 #include <catch2/catch_test_macros.hpp>
 
+#include "base/digest.hpp"
 #include "unit/wire/stun_samples.hpp"
 
 using namespace pw;
@@ -18,9 +19,20 @@ bool harmless(ByteView datagram, Integrity integrity, const Message& sent) {
   return !read || read->integrity != integrity || !verify(datagram, integrity, kKey) || read->message == sent;
 }
 
-void set_length(Buffer& message) {
-  message[2] = static_cast<std::uint8_t>((message.size() - 20) >> 8);
-  message[3] = static_cast<std::uint8_t>((message.size() - 20) & 0xff);
+void set_length(Buffer& message, std::size_t further = 0) {
+  const std::size_t length = message.size() - 20 + further;
+  message[2] = static_cast<std::uint8_t>(length >> 8);
+  message[3] = static_cast<std::uint8_t>(length & 0xff);
+}
+
+/// Puts a right MESSAGE-INTEGRITY behind a message, whatever that is.
+Buffer with_sha1(Buffer message, ByteView key) {
+  set_length(message, 24);
+  const auto mac = hmac_sha1(key, message);
+  ByteWriter w{message};
+  w.u32(0x00080014);
+  w.bytes(mac);
+  return message;
 }
 
 }  // namespace
@@ -140,11 +152,17 @@ TEST_CASE("both integrity attributes: the stronger counts, and only in its order
   CHECK(decode(both)->integrity == Integrity::sha256);
   CHECK(verify(both, Integrity::sha1, kKey));
   CHECK_FALSE(verify(both, Integrity::sha256, kKey));  // made for a message without the first
-  const Buffer reversed = behind(strong, weak);
+  const Buffer reversed = with_sha1(strong, kKey);
   CHECK(decode(reversed)->integrity == Integrity::sha256);
   CHECK(verify(reversed, Integrity::sha256, kKey));
-  CHECK_FALSE(verify(reversed, Integrity::sha1, kKey));
+  CHECK_FALSE(verify(reversed, Integrity::sha1, kKey));  // right, but it counts for nothing
   const Buffer twice = behind(weak, weak);
   CHECK(decode(twice)->integrity == Integrity::sha1);
   CHECK(verify(twice, Integrity::sha1, kKey));
+}
+
+TEST_CASE("who has no key verifies nothing") {
+  const Buffer plain = encode(Message{}, Integrity::none, {}, Fingerprint::without);
+  CHECK(verify(with_sha1(plain, kKey), Integrity::sha1, kKey));
+  CHECK_FALSE(verify(with_sha1(plain, {}), Integrity::sha1, {}));
 }
