@@ -56,11 +56,12 @@ struct NatBehaviour {
   Tested udp = Tested::unknown;  // no: nothing ever came back from any server: UDP is blocked
   std::optional<SocketAddress> mapped;  // of the node's own socket, as the last server saw it
   NatMapping mapping = NatMapping::unknown;
+  bool mapping_at_least = false;  // it may depend on the port too: servers with one port each can't tell
   NatFiltering filtering = NatFiltering::unknown;
   Tested hairpin = Tested::unknown;
   PortAllocation allocation = PortAllocation::unknown;
   int step = 0;                         // from one new mapping's port to the next, sequential only; negative: downwards
-  std::optional<Duration> lifetime;     // a mapping that was silent for so long was still there
+  std::optional<Duration> lifetime;     // a mapping (or what lets a remote in) that was silent so long was still there
   std::optional<Duration> expires;      // and after so long it was gone
   unsigned servers = 0;                 // that answered; each confirms the others
   double confidence = 0;                // 0 … 1, of mapping and filtering together: what loss could have faked lowers it
