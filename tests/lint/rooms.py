@@ -41,6 +41,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "CLI/": ("daemon/app/", "daemon/cli/", "daemon/config/"),
     "systemd/": ("daemon/app/",),
     "zlib.h": ("daemon/http/",),
+    "miniupnpc/": ("daemon/io/upnp_igd.cpp",),
 }
 
 # Standard and system headers that would give the core a clock, entropy, a file, a socket or a thread. (<arpa/inet.h> and
