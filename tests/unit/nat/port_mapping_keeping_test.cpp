@@ -205,5 +205,56 @@ TEST_CASE("another gateway begins anew with another nonce; the same one changes 
   CHECK_FALSE(r.mapping.mapping());
 }
 
+TEST_CASE("a restart that a renewal of NAT-PMP tells of makes it ask for the outer address, which may be another") {
+  Rig r;
+  r.map_by_nat_pmp();
+  r.mapping.handle_verified(r.now, at("11.0.0.1:9470"), true);
+  Buffer sent;
+  while (sent.size() != 12) {
+    r.step();
+    sent = r.sent();
+    if (sent.size() == 2) r.hear(r.pmp_address());
+  }
+  r.epoch = 2;
+  r.hear(r.pmp_map());
+  CHECK_FALSE(r.mapping.mapping()->verified);
+  CHECK(to_hex(r.sent()) == "0000");
+  r.hear(r.pmp_address("11.0.0.2"));
+  CHECK(r.step() <= 5s);
+  CHECK(r.sent().size() == 12);
+  r.hear(r.pmp_map());
+  CHECK(r.mapping.mapping()->external == at("11.0.0.2:9470"));
+}
+
+TEST_CASE("what UPnP did at the gateway of before is nobody's at the next") {
+  Rig r;
+  const UpnpMap map = r.silent_until_upnp();
+  r.plug("192.168.0.1", "192.168.0.9");
+  r.mapping.handle_upnp(r.now, {map.id, 0, at("11.0.0.1:6000"), 1h});
+  CHECK_FALSE(r.mapping.mapping());
+  CHECK_FALSE(r.mapping.poll_request());  // nor deleted there: it may be somebody else's
+}
+
+TEST_CASE("a check where nothing is mapped tries at once; a verified mapping makes the next wait a short one again") {
+  Rig r{false};
+  const auto wait = [&] {
+    r.sent();
+    r.hear(r.pcp(pcp::encode_map({ip("192.168.0.2"), {}, kPort, {ip("0.0.0.0"), 0}, 1}), 1));
+    r.hear(r.pmp_header(128, 2));
+    return r.mapping.poll_timeout() - r.now;
+  };
+  CHECK(wait() <= 33s);
+  r.mapping.check(r.now);
+  CHECK(wait() >= 1min);
+  r.mapping.check(r.now);
+  CHECK(wait() >= 2min);
+  r.mapping.check(r.now);
+  r.map_by_pcp();
+  r.mapping.handle_verified(r.now, at("11.0.0.1:9470"), true);
+  r.mapping.handle_verified(r.now, at("11.0.0.1:9470"), false);
+  r.hear(r.pmp_header(128, 2));
+  CHECK(r.mapping.poll_timeout() - r.now <= 33s);
+}
+
 }  // namespace
 }  // namespace pw::nat
