@@ -1,6 +1,7 @@
 // STUN from strangers. Whatever is accepted has one meaning: encoding it and reading that again gives the same. Judging
 // integrity never does more than fail, whatever the bytes are. What is answered is answered within bounds.
 // Input: one datagram.
+#include <array>
 #include <cstdint>
 
 #include "base/check.hpp"
@@ -13,17 +14,28 @@ namespace stun = pw::wire::stun;
 
 namespace {
 
-/// Asked at the corners of RFC 5780 and elsewhere, in both families.
-void answer(ByteView datagram) {
-  const auto at = [](const char* text) { return SocketAddress::parse(text).value(); };
+SocketAddress at(const char* text) { return SocketAddress::parse(text).value(); }
+
+service::StunResponderOptions options() {
   service::StunResponderOptions options;
   options.behaviour_discovery = {{at("192.0.2.1:3478"), at("192.0.2.2:3479")},
                                  {at("[2001:db8::1]:3478"), at("[2001:db8::2]:3479")}};
   options.per_network_burst = options.total_burst = 1e9;
-  static service::StunResponder responder{options};
-  for (const auto& [own, client] : {std::pair{at("192.0.2.2:3478"), at("198.51.100.1:1")},
-                                    std::pair{at("[2001:db8::1]:3479"), at("[2001:db8:7::7]:1")},
-                                    std::pair{at("192.0.2.1:9470"), at("198.51.100.1:1")}}) {
+  return options;
+}
+
+struct Asked {
+  SocketAddress own;
+  SocketAddress client;
+};
+
+/// Asked at corners of RFC 5780, in both families, and elsewhere.
+void answer(ByteView datagram) {
+  static service::StunResponder responder{options()};
+  static const std::array kAsked{Asked{at("192.0.2.2:3478"), at("198.51.100.1:1")},
+                                 Asked{at("[2001:db8::1]:3479"), at("[2001:db8:7::7]:1")},
+                                 Asked{at("192.0.2.1:9470"), at("198.51.100.1:1")}};
+  for (const auto& [own, client] : kAsked) {
     const auto outcome = responder.answer(Instant{}, {own.ip, client}, own.port, datagram);
     if (!outcome.answer) continue;
     const Buffer& bytes = outcome.answer->bytes;

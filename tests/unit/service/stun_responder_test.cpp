@@ -238,6 +238,8 @@ TEST_CASE("attributes are left out where they would make too much of a small que
   Message talkative = binding();
   talkative.software = std::string(100, 's');
   const Buffer large = plain(talkative);
+  talkative.software = std::string(32, 's');
+  const Buffer just_large_enough = plain(talkative);
   CHECK(answer(kPlain, false) == std::tuple{44U, true, false});
   CHECK(answer(kPlain, true) == std::tuple{44U, false, false});  // with OTHER-ADDRESS: 68 bytes
   CHECK(answer(fingerprint, false) == std::tuple{52U, true, false});
@@ -246,6 +248,7 @@ TEST_CASE("attributes are left out where they would make too much of a small que
   CHECK(answer(change, true) == std::tuple{68U, true, false});  // with RESPONSE-ORIGIN: 92 bytes
   CHECK(answer(change_fingerprint, false) == std::tuple{64U, true, true});
   CHECK(answer(change_fingerprint, true) == std::tuple{100U, true, true});
+  CHECK(answer(just_large_enough, false) == std::tuple{just_large_enough.size(), true, true});
   CHECK(answer(large, false) == std::tuple{56U, true, true});
   CHECK(answer(large, true) == std::tuple{92U, true, true});
 }
