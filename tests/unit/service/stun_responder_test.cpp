@@ -135,6 +135,10 @@ TEST_CASE("nobody's answer goes to another port, none is padded, and what is not
   CHECK(refused_of(ask(responder, with({0x00, 0x25, 0, 0, 0x7f, 0xff, 0, 0}))) ==
         std::vector<std::uint16_t>{0x0025, 0x7fff});
   CHECK(ask(responder, with({0x80, 0x29, 0, 0})).result == StunResult::success);  // may be ignored
+  const auto outcome = ask(responder, with({0, 3, 0, 4, 0, 0, 0, 6, 0, 0x27, 0, 4, 0x10, 0, 0, 0}));
+  CHECK(refused_of(outcome) == std::vector{kResponsePortType});
+  CHECK(outcome.answer->from == kPrimary);
+  CHECK(outcome.answer->to == kClient);
 
   // More of them than a list of ours holds.
   Buffer many = with({0x00, 0x26, 0, 0, 0x00, 0x27, 0, 0});
