@@ -20,7 +20,7 @@
 // more. When no server ever answers, after `attempts` × `interval`.
 //
 // Lifetime is learned afterwards, done() notwithstanding, from one new socket a round: it is silent for 15 to 300 s, at
-// most three rounds of at most 2·attempts + 15 packets. RESPONSE-PORT is never asked for: it lets anybody aim a server.
+// most four rounds of 4 to 8 packets where nothing is lost. RESPONSE-PORT is never asked for: it lets anybody aim a server.
 // So it can be known only where a new mapping differs from an old one:
 //   by its port      allocation sequential or random; or, where the mapping depends on the remote and ports are preserved,
 //                    by the mapping to a second remote, which did not get the preserved port
@@ -52,7 +52,7 @@
 namespace pw::nat {
 
 struct BehaviourOptions {
-  Duration interval = 500ms;  // between attempts of one question until an RTT is known, and at most
+  Duration interval = 500ms;  // between attempts of one question at most; half of it where no RTT is known
   unsigned attempts = 5;      // before silence is believed; up to twice as many where packets are lost
   unsigned ports_sampled = 6;  // new mappings made one after another, to learn allocation and step; 4 at least
   std::size_t max_servers = 4;
@@ -62,7 +62,7 @@ struct BehaviourOptions {
 class BehaviourDiscovery {
  public:
   /// With the default options, lifetime not counted.
-  static constexpr unsigned kMostPackets = 150;
+  static constexpr unsigned kMostPackets = 190;
 
   /// `next_via`: numbers for further sockets are drawn from it; it outlives the discovery.
   BehaviourDiscovery(Family family, BehaviourOptions options, Rng rng, std::uint32_t& next_via);

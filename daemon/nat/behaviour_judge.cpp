@@ -90,7 +90,7 @@ MappingVerdict judge_mapping(const std::vector<Sight>& sights, const std::vector
   } else if (pairs.address_differs) {
     v.mapping = NatMapping::address_dependent;
     v.at_least = !pairs.port_same;
-    if (v.at_least) v.doubt = "mapping: whether it depends on the port too, as no server has two";
+    if (v.at_least) v.doubt = "mapping: whether it depends on the port too, as no server answered at two";
   } else {
     v.doubt = "mapping: only one address answered";
   }
@@ -107,10 +107,13 @@ AllocationVerdict judge_allocation(const std::vector<PortSample>& samples) {
   }
   std::map<IpAddress, int> last;  // the addresses of a pool may count each for itself
   std::vector<int> differences;
+  int step = 0;  // of all, also those that were made out of their order: multiples of it lie between any two
   for (const PortSample& s : samples) {
-    if (!s.at_once) continue;
     const auto before = last.find(s.outer.ip);
-    if (before != last.end()) differences.push_back(s.outer.port - before->second);
+    const int difference = before == last.end() ? 0 : s.outer.port - before->second;
+    if (std::abs(difference) <= kNear) step = std::gcd(step, difference);
+    if (!s.at_once) continue;
+    if (before != last.end()) differences.push_back(difference);
     last[s.outer.ip] = s.outer.port;
   }
   if (differences.size() + 1 < kFewestInOrder) {
@@ -120,13 +123,8 @@ AllocationVerdict judge_allocation(const std::vector<PortSample>& samples) {
   }
   v.allocation = PortAllocation::random;
   for (const int direction : {1, -1}) {
-    int step = 0;
-    std::size_t agree = 0;
-    for (const int d : differences) {
-      if (d * direction <= 0 || std::abs(d) > kNear) continue;
-      step = std::gcd(step, d);
-      ++agree;
-    }
+    const auto agree = static_cast<std::size_t>(std::ranges::count_if(
+        differences, [&](int d) { return d * direction > 0 && std::abs(d) <= kNear; }));
     if (agree + 1 < kFewestInOrder || !most(agree, differences.size())) continue;
     v.allocation = PortAllocation::sequential;
     v.step = step * direction;

@@ -1,7 +1,6 @@
 #include "nat/behaviour_questions.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace pw::nat {
 namespace {
@@ -14,14 +13,11 @@ constexpr int kPacePercent = 150;
 constexpr int kHairpinPercent = 75;
 // Below that, timers and busy servers matter more than the path.
 constexpr Duration kLeastPace = 15ms;
-// Silence that loss would make this probable is not believed while more attempts are allowed.
-constexpr double kDoubt = 1e-4;
-
-/// Whether what is asked must be answered by any server that is alive; if not, silence is a finding.
-bool must_be_answered(const Question& q) {
-  return q.topic == Topic::server || q.topic == Topic::other_port || q.topic == Topic::other_place ||
-         q.topic == Topic::sample || (q.topic == Topic::lifetime && q.change == stun::ChangeRequest{});
-}
+// Silence that loss would make more probable than this is not believed while more attempts are allowed.
+constexpr double kDoubt = 1e-3;
+// What is expected of a path before anything was seen of it: as if half a packet of 4.5 had been lost.
+constexpr double kLostBefore = 0.5;
+constexpr double kAnsweredBefore = 4;
 
 }  // namespace
 
@@ -44,22 +40,28 @@ bool Questions::any_open_but(Topic topic) const {
   return std::ranges::any_of(open_, [&](const Open& o) { return o.question.topic != topic; });
 }
 
+/// Of a share that is itself known from so many attempts only, beta-distributed: the mean of its power.
 double Questions::silence_by_loss(unsigned attempts) const {
-  const double lost = (lost_ + 1.0) / (lost_ + answered_ + 2.0);  // Laplace: never sure of a lossless path
-  return std::pow(lost, attempts);
+  const double lost = kLostBefore + lost_;
+  const double all = lost + kAnsweredBefore + answered_;
+  double p = 1;
+  for (unsigned i = 0; i < attempts; ++i) p *= (lost + i) / (all + i);
+  return p;
 }
 
 /// Attempts that a question gets.
 unsigned Questions::enough(const Open& open) const {
-  if (must_be_answered(open.question)) return attempts_;
+  if (open.question.topic == Topic::server) return 2 * attempts_;
+  if (open.question.topic == Topic::sample) return attempts_;  // others take its place
   unsigned n = attempts_;
   while (n < 2 * attempts_ && silence_by_loss(n) > kDoubt) ++n;
   return n;
 }
 
 Duration Questions::pace(const Open& open) const {
-  // How far a server is that has not answered yet, nobody knows.
-  if (!longest_rtt_ || open.question.topic == Topic::server) return interval_;
+  // How far a server is that has not answered yet, nobody knows: its answer may come after more attempts.
+  if (open.question.topic == Topic::server) return interval_ / 2;
+  if (!longest_rtt_) return interval_;
   const int percent = open.question.topic == Topic::hairpin ? kHairpinPercent : kPacePercent;
   return std::clamp<Duration>(*longest_rtt_ * percent / 100, std::min(kLeastPace, interval_), interval_);
 }
