@@ -1,5 +1,6 @@
 #include "io/driver.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -52,16 +53,17 @@ struct Driver::Impl {
             turn([&](Instant now) { node.handle_resolved(now, id, a); });
           });
         }} {
-    for (UdpSockets::Port& port : sockets.ports()) links.push_back(std::make_unique<Link>(context, port));
+    for (UdpSockets::Port& port : sockets.ports()) links.push_back(std::make_shared<Link>(context, port));
   }
   ~Impl() {
     for (auto& link : links) link->descriptor.release();  // the socket owns the descriptor
   }
 
-  /// A socket as Asio waits for it.
+  /// A socket as Asio waits for it. What is waited for holds the link: its port may be gone by then.
   struct Link {
     Link(asio::io_context& c, UdpSockets::Port& p) : port{p}, descriptor{c, p.socket.fd()}, pause{c} {}
     UdpSockets::Port& port;
+    bool closed = false;
     asio::posix::stream_descriptor descriptor;
     Timer pause;
     bool awaits_room = false;  // writability, or the end of a pause
@@ -96,8 +98,8 @@ struct Driver::Impl {
       }
       flush(now);
       while (auto request = node.poll_request()) {
-        const auto& look_up = std::get<mesh::Resolve>(*request);
-        resolver.resolve(look_up.id, look_up.host);
+        std::visit([&](const auto& asked) { serve(now, asked); }, *request);
+        again = true;
       }
       while (auto reply = node.poll_reply()) answer(std::move(*reply));
       while (auto record = node.poll_event()) {
@@ -112,6 +114,27 @@ struct Driver::Impl {
     draining = false;
     if (stopping && (node.stopped() || now >= stop_by)) return context.stop();
     rearm(now);
+  }
+
+  // ---- what the node asks for
+  void serve(Instant, const event::Resolve& look_up) { resolver.resolve(look_up.id, look_up.host); }
+
+  void serve(Instant now, const event::OpenSocket& asked) {
+    const auto port = sockets.open(asked.via, asked.family);
+    if (!port) return node.handle_socket(now, asked.via, fail(port.error().detail));
+    links.push_back(std::make_shared<Link>(context, **port));
+    await_datagrams(links.back());
+    node.handle_socket(now, asked.via, (*port)->socket.address());
+  }
+
+  void serve(Instant, const event::CloseSocket& asked) {
+    const auto link = std::ranges::find_if(links, [&](const auto& l) { return l->port.socket.via() == asked.via; });
+    if (link == links.end() || asked.via == Via::own) return;
+    (*link)->closed = true;
+    (*link)->pause.cancel();
+    (*link)->descriptor.release();  // cancels; the descriptor itself is closed with its socket
+    links.erase(link);
+    sockets.close(asked.via);
   }
 
   // ---- the node's timer
@@ -155,13 +178,13 @@ struct Driver::Impl {
   }
 
   // ---- receiving
-  void await_datagrams(Link& link) {
-    link.descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                               [this, &link](boost::system::error_code error) {
-                                 if (error) return;
-                                 turn([&](Instant now) { receive(link, now, kBatchesATurn); });
-                                 await_datagrams(link);
-                               });
+  void await_datagrams(const std::shared_ptr<Link>& link) {
+    link->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                [this, link](boost::system::error_code error) {
+                                  if (error || link->closed) return;
+                                  turn([&](Instant now) { receive(*link, now, kBatchesATurn); });
+                                  if (!link->closed) await_datagrams(link);
+                                });
   }
 
   void receive(Link& link, Instant now, int batches) {
@@ -183,9 +206,10 @@ struct Driver::Impl {
   }
 
   // ---- sending
-  void push(Instant now, mesh::Transmit transmit) {
+  void push(Instant now, Transmit transmit) {
     const Family family = transmit.path.remote.ip.family();
-    if (sockets.push(std::move(transmit))) return;
+    const bool own = transmit.path.via == Via::own;
+    if (sockets.push(std::move(transmit)) || !own) return;  // a further socket was closed while something waited for it
     trouble(
         now, "no socket " + family_name(family),
         "packets to " + family_name(family) + " addresses can't be sent: network.listen has no socket of that family");
@@ -193,10 +217,11 @@ struct Driver::Impl {
 
   void flush(Instant now) {
     for (auto& link : links)
-      if (!link->awaits_room) flush(*link, now);
+      if (!link->awaits_room) flush(link, now);
   }
 
-  void flush(Link& link, Instant now) {
+  void flush(const std::shared_ptr<Link>& shared, Instant now) {
+    Link& link = *shared;
     TransmitQueue& out = link.port.out;
     const auto state = out.flush();
     for (const auto& failure : out.take_failures()) {
@@ -210,10 +235,10 @@ struct Driver::Impl {
     }
     if (state == TransmitQueue::State::empty) return;
     link.awaits_room = true;
-    const auto room = [this, &link](boost::system::error_code error) {
-      if (error) return;
-      link.awaits_room = false;
-      turn([&](Instant at) { flush(link, at); });
+    const auto room = [this, shared](boost::system::error_code error) {
+      if (error || shared->closed) return;
+      shared->awaits_room = false;
+      turn([&](Instant at) { flush(shared, at); });
     };
     if (state == TransmitQueue::State::blocked)
       return link.descriptor.async_wait(asio::posix::stream_descriptor::wait_write, room);
@@ -280,7 +305,7 @@ struct Driver::Impl {
 
   asio::io_context context{1};
   UdpSockets sockets;
-  std::vector<std::unique_ptr<Link>> links;
+  std::vector<std::shared_ptr<Link>> links;
   Telemetry& telemetry;
   mesh::Node node;
   Timer timer{context};
@@ -315,7 +340,7 @@ Driver::~Driver() = default;
 
 void Driver::run() {
   Impl& d = *impl_;
-  for (auto& link : d.links) d.await_datagrams(*link);
+  for (auto& link : d.links) d.await_datagrams(link);
   d.jumps.mark(Clock::thread_cpu_time());
   d.tick_later();
   d.turn([](Instant) {});

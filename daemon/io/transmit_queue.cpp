@@ -17,15 +17,16 @@ namespace {
 // The kernel's UDP_MAX_SEGMENTS was 64 for long, and a UDP payload is at most 65507 bytes.
 constexpr std::size_t kMaxSegments = 64;
 constexpr std::size_t kMaxPayload = 65507;
-constexpr std::size_t kControlBuffer = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
+constexpr std::size_t kControlBuffer =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t)) + CMSG_SPACE(sizeof(int));
 
-std::size_t datagrams_in(const quic::Transmit& t) {
+std::size_t datagrams_in(const Transmit& t) {
   if (t.segment_size == 0 || t.bytes.empty()) return 1;
   return (t.bytes.size() + t.segment_size - 1) / t.segment_size;
 }
 
 /// Larger than the kernel takes at once: halves at a segment's border.
-bool too_large(const quic::Transmit& t) {
+bool too_large(const Transmit& t) {
   return t.segment_size != 0 && (datagrams_in(t) > kMaxSegments || t.bytes.size() > kMaxPayload);
 }
 
@@ -51,9 +52,16 @@ void append_source(msghdr& message, std::size_t& used, const IpAddress& local) {
   }
 }
 
+void append_hop_limit(msghdr& message, std::size_t& used, Family family, int ttl) {
+  if (family == Family::v4)
+    append_control(message, used, IPPROTO_IP, IP_TTL, ttl);
+  else
+    append_control(message, used, IPPROTO_IPV6, IPV6_HOPLIMIT, ttl);
+}
+
 }  // namespace
 
-struct TransmitQueue::Batch {
+struct SendBatch {
   std::array<mmsghdr, kSendBatch> messages{};
   std::array<iovec, kSendBatch> vectors{};
   std::array<sockaddr_storage, kSendBatch> to{};
@@ -62,7 +70,7 @@ struct TransmitQueue::Batch {
   };
   std::array<Control, kSendBatch> control{};
 
-  void fill(std::size_t i, const quic::Transmit& t, ByteView bytes, std::size_t segment_size) {
+  void fill(std::size_t i, const Transmit& t, ByteView bytes, std::size_t segment_size) {
     // sendmsg does not write through the vector; its type is shared with recvmsg.
     vectors[i] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
     msghdr& m = messages[i].msg_hdr;
@@ -77,23 +85,28 @@ struct TransmitQueue::Batch {
     if (!t.path.local.is_unspecified()) append_source(m, used, t.path.local);
     if (segment_size != 0 && bytes.size() > segment_size)
       append_control(m, used, IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(segment_size));
+    if (t.ttl != 0) append_hop_limit(m, used, t.path.remote.ip.family(), t.ttl);
     m.msg_controllen = used;
     if (used == 0) m.msg_control = nullptr;
   }
 };
 
-TransmitQueue::TransmitQueue(int fd)
-    : TransmitQueue{fd, [](int f, mmsghdr* m, unsigned n, int flags) { return sendmmsg(f, m, n, flags); }} {}
-TransmitQueue::TransmitQueue(int fd, Send send) : fd_{fd}, send_{std::move(send)}, batch_{std::make_unique<Batch>()} {}
+std::shared_ptr<SendBatch> make_send_batch() { return std::make_shared<SendBatch>(); }
+
+TransmitQueue::TransmitQueue(int fd, std::shared_ptr<SendBatch> batch)
+    : TransmitQueue{fd, std::move(batch),
+                    [](int f, mmsghdr* m, unsigned n, int flags) { return sendmmsg(f, m, n, flags); }} {}
+TransmitQueue::TransmitQueue(int fd, std::shared_ptr<SendBatch> batch, Send send)
+    : fd_{fd}, send_{std::move(send)}, batch_{std::move(batch)} {}
 TransmitQueue::TransmitQueue(TransmitQueue&&) noexcept = default;
 TransmitQueue& TransmitQueue::operator=(TransmitQueue&&) noexcept = default;
 TransmitQueue::~TransmitQueue() = default;
 
-void TransmitQueue::push(quic::Transmit transmit) {
+void TransmitQueue::push(Transmit transmit) {
   if (too_large(transmit)) {
     const auto cut = static_cast<std::ptrdiff_t>(transmit.segment_size * ((datagrams_in(transmit) + 1) / 2));
-    quic::Transmit rest{transmit.connection, transmit.path, transmit.segment_size,
-                        Buffer(transmit.bytes.begin() + cut, transmit.bytes.end())};
+    Transmit rest{transmit.path, Buffer(transmit.bytes.begin() + cut, transmit.bytes.end()), transmit.segment_size,
+                  transmit.ttl};
     transmit.bytes.resize(static_cast<std::size_t>(cut));
     push(std::move(transmit));
     push(std::move(rest));
@@ -112,7 +125,7 @@ void TransmitQueue::push(quic::Transmit transmit) {
 std::size_t TransmitQueue::fill() {
   std::size_t n = 0;
   for (; n < kSendBatch && n < queue_.size(); ++n) {
-    const quic::Transmit& t = queue_[n];
+    const Transmit& t = queue_[n];
     if (!segmentation_ && datagrams_in(t) > 1) break;
     batch_->fill(n, t, t.bytes, t.segment_size);
   }
@@ -169,7 +182,7 @@ TransmitQueue::State TransmitQueue::flush() {
 
 /// Sends the segments of the front one by one. When that works, segmentation is what the kernel refused.
 TransmitQueue::State TransmitQueue::send_front_apart() {
-  quic::Transmit& t = queue_.front();
+  Transmit& t = queue_.front();
   while (!t.bytes.empty()) {
     const std::size_t size = std::min(t.segment_size, t.bytes.size());
     batch_->fill(0, t, ByteView{t.bytes}.first(size), 0);

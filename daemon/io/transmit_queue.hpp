@@ -9,8 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/address.hpp"
-#include "quic/endpoint.hpp"
+#include "base/transmit.hpp"
 
 struct mmsghdr;
 
@@ -22,18 +21,22 @@ inline constexpr std::size_t kMaxQueuedBytes = 8 << 20;
 /// Transmits a sendmmsg.
 inline constexpr std::size_t kSendBatch = 64;
 
+/// Memory that one sendmmsg reads; shared by the queues of a thread.
+struct SendBatch;
+std::shared_ptr<SendBatch> make_send_batch();
+
 class TransmitQueue {
  public:
   /// As sendmmsg(2). Replaced in tests only.
   using Send = std::function<int(int fd, mmsghdr* messages, unsigned count, int flags)>;
 
-  explicit TransmitQueue(int fd);
-  TransmitQueue(int fd, Send send);
+  TransmitQueue(int fd, std::shared_ptr<SendBatch> batch);
+  TransmitQueue(int fd, std::shared_ptr<SendBatch> batch, Send send);
   TransmitQueue(TransmitQueue&&) noexcept;
   TransmitQueue& operator=(TransmitQueue&&) noexcept;
   ~TransmitQueue();
 
-  void push(quic::Transmit transmit);
+  void push(Transmit transmit);
 
   enum class State : std::uint8_t {
     empty,
@@ -59,7 +62,6 @@ class TransmitQueue {
   bool segmentation() const { return segmentation_; }
 
  private:
-  struct Batch;
   std::size_t fill();
   void pop(std::size_t count, bool sent);
   void refuse(int error);
@@ -68,12 +70,12 @@ class TransmitQueue {
   int fd_;
   Send send_;
   bool segmentation_ = true;
-  std::deque<quic::Transmit> queue_;
+  std::deque<Transmit> queue_;
   std::size_t queued_datagrams_ = 0;
   std::size_t queued_bytes_ = 0;
   Counts counts_;
   std::vector<Failure> failures_;
-  std::unique_ptr<Batch> batch_;
+  std::shared_ptr<SendBatch> batch_;
 };
 
 }  // namespace pw::io

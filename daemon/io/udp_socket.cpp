@@ -121,7 +121,7 @@ ReceiveBatch::ReceiveBatch(ReceiveBatch&&) noexcept = default;
 ReceiveBatch& ReceiveBatch::operator=(ReceiveBatch&&) noexcept = default;
 ReceiveBatch::~ReceiveBatch() = default;
 
-Result<UdpSocket, UdpSocket::OpenError> UdpSocket::open(const SocketAddress& address) {
+Result<UdpSocket, UdpSocket::OpenError> UdpSocket::open(const SocketAddress& address, Via via) {
   const auto failed = [&](int error) {
     return tl::unexpected<OpenError>({means_no_family(error, address), explain(error, address)});
   };
@@ -134,7 +134,7 @@ Result<UdpSocket, UdpSocket::OpenError> UdpSocket::open(const SocketAddress& add
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&where), size) != 0) return failed(errno);
   socklen_t bound_size = sizeof where;
   if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&where), &bound_size) != 0) return failed(errno);
-  return UdpSocket{std::move(fd), from_sockaddr(where)};
+  return UdpSocket{std::move(fd), from_sockaddr(where), via};
 }
 
 UdpSocket::Received UdpSocket::receive(ReceiveBatch& batch, Instant now, const Take& take) {
@@ -156,7 +156,7 @@ UdpSocket::Received UdpSocket::receive(ReceiveBatch& batch, Instant now, const T
     const Ancillary a = read_ancillary(storage.messages[i].msg_hdr, family(), drops);
     received.dropped += drops - drops_seen_;
     drops_seen_ = drops;
-    const PathAddress from{a.local, from_sockaddr(storage.slots[i].from)};
+    const PathAddress from{a.local, from_sockaddr(storage.slots[i].from), via_};
     take(from, a.has_stamp ? received_at(a.stamped, wall, now) : now,
          ByteView{storage.slots[i].bytes}.first(storage.messages[i].msg_len));
   }

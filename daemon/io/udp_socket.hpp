@@ -42,10 +42,12 @@ class UdpSocket {
     bool family_unavailable;  // this machine has no such family: not the operator's mistake
     std::string detail;
   };
-  static Result<UdpSocket, OpenError> open(const SocketAddress& address);
+  /// `via`: what packets that come in by it are marked with.
+  static Result<UdpSocket, OpenError> open(const SocketAddress& address, Via via = Via::own);
 
   int fd() const { return fd_.get(); }
   Family family() const { return address_.ip.family(); }
+  Via via() const { return via_; }
   /// As bound: with the port that the kernel chose, if it was 0.
   const SocketAddress& address() const { return address_; }
 
@@ -60,9 +62,10 @@ class UdpSocket {
   Received receive(ReceiveBatch& batch, Instant now, const Take& take);
 
  private:
-  UdpSocket(Fd fd, const SocketAddress& address) : fd_{std::move(fd)}, address_{address} {}
+  UdpSocket(Fd fd, const SocketAddress& address, Via via) : fd_{std::move(fd)}, address_{address}, via_{via} {}
   Fd fd_;
   SocketAddress address_;
+  Via via_;
   std::uint32_t drops_seen_ = 0;  // the kernel's own counter, which wraps
 };
 

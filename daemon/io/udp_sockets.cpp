@@ -18,7 +18,7 @@ Result<UdpSockets> UdpSockets::open(const std::vector<SocketAddress>& listen) {
       continue;
     }
     const int fd = socket->fd();
-    all.ports_.push_back({std::move(*socket), TransmitQueue{fd}});
+    all.ports_.emplace_back(std::move(*socket), TransmitQueue{fd, all.send_batch_});
   }
   if (!all.ports_.empty()) return all;
   if (all.warnings_.empty()) return fail("network.listen is empty: this node needs at least one UDP address");
@@ -31,10 +31,28 @@ std::vector<SocketAddress> UdpSockets::addresses() const {
   return out;
 }
 
-bool UdpSockets::push(quic::Transmit transmit) {
-  const Family family = transmit.path.remote.ip.family();
+UdpSockets::Port* UdpSockets::listening(Family family) {
   const auto port = std::ranges::find_if(ports_, [&](const Port& p) { return p.socket.family() == family; });
-  if (port == ports_.end()) return false;
+  return port == ports_.end() ? nullptr : &*port;
+}
+
+Result<UdpSockets::Port*> UdpSockets::open(Via via, Family family) {
+  const Port* main = listening(family);
+  if (!main) return fail("this node has no socket of that family");
+  if (further_.size() >= kMaxFurther) return fail("too many further sockets are open");
+  auto socket = UdpSocket::open({main->socket.address().ip, 0}, via);
+  if (!socket) return fail(socket.error().detail);
+  const int fd = socket->fd();
+  auto port = std::make_unique<Port>(std::move(*socket), TransmitQueue{fd, send_batch_});
+  return further_.insert_or_assign(via, std::move(port)).first->second.get();
+}
+
+bool UdpSockets::push(Transmit transmit) {
+  const auto further = further_.find(transmit.path.via);
+  Port* port = transmit.path.via == Via::own ? listening(transmit.path.remote.ip.family())
+               : further == further_.end()   ? nullptr
+                                             : further->second.get();
+  if (!port) return false;
   port->out.push(std::move(transmit));
   return true;
 }

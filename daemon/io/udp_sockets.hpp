@@ -1,9 +1,11 @@
-// UdpSockets: every UDP socket of this node, one a family, as configured. All of its traffic goes through them, so that
-// a NAT sees one mapping a family.
+// UdpSockets: every UDP socket of this node. One a family, as configured, carries its traffic, so that a NAT sees one
+// mapping a family. Further ones come and go as the core asks: to learn what a NAT does, and to get through it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/address.hpp"
@@ -16,7 +18,11 @@ namespace pw::io {
 
 class UdpSockets {
  public:
+  /// Further sockets at once: a birthday search of 256, the ones that such searches won, and behaviour discovery.
+  static constexpr std::size_t kMaxFurther = 512;
+
   struct Port {
+    Port(UdpSocket s, TransmitQueue q) : socket{std::move(s)}, out{std::move(q)} {}
     UdpSocket socket;
     TransmitQueue out;
   };
@@ -33,11 +39,21 @@ class UdpSockets {
     return port.socket.receive(batch_, now, take);
   }
 
-  /// Queues it at the socket of its family; false (and dropped) when this node has no such socket.
-  bool push(quic::Transmit transmit);
+  /// Opens a further socket at the address that listens for that family, with a port of the system's choice. Fails when
+  /// this node has none of that family, at kMaxFurther, or when the system refuses.
+  Result<Port*> open(Via via, Family family);
+  /// No-op if there is none.
+  void close(Via via) { further_.erase(via); }
+
+  /// Queues it at the socket that it names, by default the one of its family; false (and dropped) when there is none.
+  bool push(Transmit transmit);
 
  private:
+  Port* listening(Family family);
+
+  std::shared_ptr<SendBatch> send_batch_ = make_send_batch();
   std::vector<Port> ports_;
+  std::unordered_map<Via, std::unique_ptr<Port>> further_;
   std::vector<std::string> warnings_;
   ReceiveBatch batch_;
 };

@@ -126,6 +126,11 @@ void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->pump(now);
 }
 
+/// Nobody here has asked for one yet.
+void Node::handle_socket(Instant, Via via, const Result<SocketAddress>& bound) {
+  if (bound) impl_->out.requests.emplace_back(event::CloseSocket{via});
+}
+
 void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
 
 void Node::configure(Instant now, const peer::Membership& membership) {
@@ -142,14 +147,14 @@ void Node::shutdown(Instant now) {
 
 std::optional<Transmit> Node::poll_transmit() {
   Impl& n = *impl_;
-  auto transmit = n.endpoint.poll_transmit();
-  if (transmit && transmit->connection) {
-    const std::size_t size = transmit->bytes.size();
-    const std::size_t packets =
-        transmit->segment_size == 0 ? 1 : (size + transmit->segment_size - 1) / transmit->segment_size;
-    n.table.count(n.last, *transmit->connection, event::Direction::outbound, transmit->path, size, packets);
+  auto out = n.endpoint.poll_transmit();
+  if (!out) return std::nullopt;
+  if (out->connection) {
+    const std::size_t size = out->bytes.size();
+    const std::size_t packets = out->segment_size == 0 ? 1 : (size + out->segment_size - 1) / out->segment_size;
+    n.table.count(n.last, *out->connection, event::Direction::outbound, out->path, size, packets);
   }
-  return transmit;
+  return Transmit{out->path, std::move(out->bytes), out->segment_size};
 }
 
 std::optional<event::Record> Node::poll_event() {
@@ -160,7 +165,7 @@ std::optional<event::Record> Node::poll_event() {
   return first;
 }
 
-std::optional<Request> Node::poll_request() {
+std::optional<event::Request> Node::poll_request() {
   auto& requests = impl_->out.requests;
   if (requests.empty()) return std::nullopt;
   auto first = std::move(requests.front());

@@ -12,20 +12,16 @@
 #include <vector>
 
 #include "base/rng.hpp"
+#include "base/transmit.hpp"
 #include "event/command.hpp"
 #include "event/event.hpp"
+#include "event/request.hpp"
 #include "event/snapshot.hpp"
 #include "peer/context.hpp"
 #include "peer/options.hpp"
 #include "quic/endpoint.hpp"
 
 namespace pw::mesh {
-
-using quic::Transmit;
-
-/// Answered by handle_resolved, always, whatever the outcome.
-using peer::Resolve;
-using Request = std::variant<Resolve>;
 
 struct Options {
   quic::Options quic;
@@ -44,6 +40,8 @@ class Node {
   void handle_timeout(Instant now);
   void handle_command(Instant now, event::Ticket ticket, const event::Command& command);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
+  /// Answers OpenSocket.
+  void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
   /// The machine slept, or this process was stopped, for `by`.
   void handle_clock_jump(Instant now, Duration by);
   /// Telemetry that the driver itself has to tell: it takes its place in the one stream of events.
@@ -59,7 +57,7 @@ class Node {
   // ---- output
   std::optional<Transmit> poll_transmit();
   std::optional<event::Record> poll_event();
-  std::optional<Request> poll_request();
+  std::optional<event::Request> poll_request();
   std::optional<event::Reply> poll_reply();
   Instant poll_timeout() const;
 

@@ -11,6 +11,7 @@
 #include "base/token_bucket.hpp"
 #include "event/command.hpp"
 #include "event/event.hpp"
+#include "event/request.hpp"
 #include "peer/options.hpp"
 #include "probe/quota.hpp"
 #include "probe/starvation.hpp"
@@ -18,17 +19,11 @@
 
 namespace pw::peer {
 
-/// Look a host name up; answered by handle_resolved with the same id.
-struct Resolve {
-  std::uint64_t id;
-  std::string host;
-};
-
 /// What leaves the core; the driver drains it after every input.
 struct Outbox {
   std::deque<event::Record> events;
   std::deque<event::Reply> replies;
-  std::deque<Resolve> requests;
+  std::deque<event::Request> requests;
 
   void emit(Instant now, event::Event e) { events.push_back({now, std::move(e)}); }
   void reply(event::Ticket ticket, event::Answer answer) { replies.push_back({ticket, std::move(answer)}); }

@@ -12,7 +12,7 @@ Dial::Dial(Context& context, Instant now, const event::PeerSpec& spec)
     } else if (lookups_.size() < kMaxNames) {
       lookups_.push_back({context_.next_resolve++, address.host, address.port});
       context_.lookups.emplace(lookups_.back().id, peer_);
-      context_.out.requests.push_back({lookups_.back().id, address.host});
+      context_.out.requests.push_back(event::Resolve{lookups_.back().id, address.host});
     }
   }
   if (lookups_.empty()) proceed(now);

@@ -114,7 +114,7 @@ class Member {
     return std::move(*identity);
   }
 
-  void send(const quic::Transmit& transmit) {
+  void send(const Transmit& transmit) {
     const sockaddr_in to = to_sockaddr(transmit.path.remote);
     ByteView rest{transmit.bytes};
     while (!rest.empty()) {

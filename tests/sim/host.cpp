@@ -68,6 +68,7 @@ void Host::kill() {
   node_.reset();
   states_.clear();
   lookups_.clear();
+  further_.clear();
   world_.tell([&](Checker& c) { c.died(world_.now(), *this); });
 }
 
@@ -95,7 +96,10 @@ event::Ticket Host::command(event::Command command) {
 // ---- input
 
 void Host::handle_arrival(Instant now, const net::Arrival& arrival) {
-  node_->handle_datagram(now, arrival.received_at, arrival.path, arrival.bytes);
+  PathAddress from = arrival.path;
+  for (const auto& [via, port] : further_)
+    if (port == arrival.port) from.via = via;
+  node_->handle_datagram(now, arrival.received_at, from, arrival.bytes);
   drain();
 }
 
@@ -133,19 +137,28 @@ Instant Host::poll_timeout() const { return node_ ? earlier(node_->poll_timeout(
 // ---- output
 
 void Host::drain() {
-  while (auto t = node_->poll_transmit()) transmit(*t);
-  while (auto r = node_->poll_event()) record(std::move(*r));
-  while (auto reply = node_->poll_reply()) {
-    world_.tell([&](Checker& c) { c.answered(world_.now(), *this, reply->ticket, reply->answer); });
-    answered_twice |= !answers.insert_or_assign(reply->ticket, reply->answer).second;
+  for (bool again = true; again;) {
+    again = false;
+    while (auto t = node_->poll_transmit()) transmit(*t);
+    while (auto r = node_->poll_event()) record(std::move(*r));
+    while (auto reply = node_->poll_reply()) {
+      world_.tell([&](Checker& c) { c.answered(world_.now(), *this, reply->ticket, reply->answer); });
+      answered_twice |= !answers.insert_or_assign(reply->ticket, reply->answer).second;
+    }
+    while (auto request = node_->poll_request()) {
+      std::visit([this](const auto& asked) { serve(asked); }, *request);
+      again = true;
+    }
   }
-  while (auto request = node_->poll_request()) look_up(std::get<mesh::Resolve>(*request));
 }
 
-void Host::transmit(const mesh::Transmit& t) {
+void Host::transmit(const Transmit& t) {
+  const auto port = port_of(t.path.via);
+  if (!port) return;
   const std::size_t segment = t.segment_size == 0 ? t.bytes.size() : t.segment_size;
   for (std::size_t at = 0; at < t.bytes.size(); at += segment)
-    machine_.send(kPort, t.path, ByteView{t.bytes}.subspan(at, std::min(segment, t.bytes.size() - at)));
+    machine_.send(*port, t.path, ByteView{t.bytes}.subspan(at, std::min(segment, t.bytes.size() - at)),
+                  t.ttl == 0 ? net::kDefaultTtl : t.ttl);
 }
 
 void Host::record(event::Record record) {
@@ -155,9 +168,30 @@ void Host::record(event::Record record) {
   if (keep_events) events.push_back(std::move(record));
 }
 
-void Host::look_up(const mesh::Resolve& request) {
+void Host::serve(const event::Resolve& request) {
   const Names& names = world_.names;
   lookups_.push_back({machine_.now() + (names.up ? names.takes : names.gives_up), request.id, request.host, !names.up});
+}
+
+void Host::serve(const event::OpenSocket& request) {
+  const auto port = machine_.open(*this, 0);
+  if (port) further_.emplace(request.via, *port);
+  const Result<SocketAddress> bound = port ? Result<SocketAddress>{{IpAddress::any(request.family), *port}}
+                                           : Result<SocketAddress>{fail("no port is free")};
+  node_->handle_socket(machine_.now(), request.via, bound);
+}
+
+void Host::serve(const event::CloseSocket& request) {
+  const auto port = further_.find(request.via);
+  if (port == further_.end()) return;
+  machine_.close(port->second);
+  further_.erase(port);
+}
+
+std::optional<std::uint16_t> Host::port_of(Via via) const {
+  if (via == Via::own) return kPort;
+  const auto port = further_.find(via);
+  return port == further_.end() ? std::nullopt : std::optional{port->second};
 }
 
 // ---- what was seen

@@ -94,9 +94,12 @@ class Host : public net::Program {
     bool refused;  // nobody answers
   };
   void drain();
-  void transmit(const mesh::Transmit& transmit);
+  void transmit(const Transmit& transmit);
   void record(event::Record record);
-  void look_up(const mesh::Resolve& request);
+  void serve(const event::Resolve& request);
+  void serve(const event::OpenSocket& request);
+  void serve(const event::CloseSocket& request);
+  std::optional<std::uint16_t> port_of(Via via) const;
   Instant next_lookup() const;
 
   World& world_;
@@ -108,6 +111,7 @@ class Host : public net::Program {
   Rng rng_;
   std::unique_ptr<mesh::Node> node_;
   std::deque<Lookup> lookups_;
+  std::map<Via, std::uint16_t> further_;  // sockets that the core asked for
   unsigned generation_ = 0;
   std::uint64_t next_ticket_ = 1;
   std::uint64_t first_ticket_ = 1;  // of the instance that runs

@@ -57,11 +57,11 @@ struct Kernel {
 };
 
 TransmitQueue queue_on(Kernel& kernel) {
-  return TransmitQueue{3, [&](int, mmsghdr* m, unsigned n, int) { return kernel.send(m, n); }};
+  return TransmitQueue{3, make_send_batch(), [&](int, mmsghdr* m, unsigned n, int) { return kernel.send(m, n); }};
 }
 
-quic::Transmit packet(std::size_t size, std::size_t segment = 0, const char* to = "192.0.2.1:9470") {
-  return {std::nullopt, {*IpAddress::parse("192.0.2.9"), *SocketAddress::parse(to)}, segment, Buffer(size)};
+Transmit packet(std::size_t size, std::size_t segment = 0, const char* to = "192.0.2.1:9470") {
+  return {{*IpAddress::parse("192.0.2.9"), *SocketAddress::parse(to)}, Buffer(size), segment};
 }
 
 TEST_CASE("what the kernel takes only in part goes out in the same flush") {

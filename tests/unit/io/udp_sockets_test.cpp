@@ -50,7 +50,7 @@ Buffer numbered(std::size_t size) {
 }
 
 void send(UdpSockets& sockets, const PathAddress& path, Buffer bytes, std::size_t segment = 0) {
-  REQUIRE(sockets.push({std::nullopt, path, segment, std::move(bytes)}));
+  REQUIRE(sockets.push({path, std::move(bytes), segment}));
   for (auto& port : sockets.ports()) REQUIRE(port.out.flush() == TransmitQueue::State::empty);
 }
 
@@ -204,8 +204,7 @@ TEST_CASE("two addresses of one family are refused") {
 
 TEST_CASE("a packet of a family without a socket is turned down") {
   auto sockets = open({any_port("127.0.0.1")});
-  CHECK_FALSE(
-      sockets.push({std::nullopt, {IpAddress::any(Family::v6), {*IpAddress::parse("::1"), 9}}, 0, numbered(10)}));
+  CHECK_FALSE(sockets.push({{IpAddress::any(Family::v6), {*IpAddress::parse("::1"), 9}}, numbered(10)}));
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ TEST_CASE("an answered lookup is forgotten, also when who asked is gone") {
   f.membership.peers.clear();
   f.table.configure(f.now, f.membership);
   CHECK(f.table.snapshot(f.now).empty());
-  for (const Resolve& asked : f.out.requests) f.table.handle_resolved(f.now, asked.id, fail("no such host"));
+  for (const event::Request& asked : f.out.requests)
+    f.table.handle_resolved(f.now, std::get<event::Resolve>(asked).id, fail("no such host"));
   CHECK(f.context.lookups.empty());
 }
 
