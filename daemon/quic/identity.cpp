@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.hpp"
 #include "quic/tls.hpp"
 
 namespace pw::quic {
@@ -80,6 +81,7 @@ Status self_sign(Certificate& certificate, const PrivateKey& key, const PeerId& 
 
 Identity::Tls::~Tls() {
   if (priority != nullptr) gnutls_priority_deinit(priority);
+  if (key != nullptr) gnutls_privkey_deinit(key);
   if (credentials != nullptr) gnutls_certificate_free_credentials(credentials);
 }
 
@@ -89,6 +91,17 @@ Identity& Identity::operator=(Identity&&) noexcept = default;
 Identity::~Identity() = default;
 
 const PeerId& Identity::id() const { return tls_->id; }
+
+Signature Identity::sign(ByteView message) const {
+  const gnutls_datum_t data{const_cast<unsigned char*>(message.data()), static_cast<unsigned>(message.size())};
+  gnutls_datum_t made{};
+  Signature signature{};
+  PW_CHECK(gnutls_privkey_sign_data2(tls_->key, GNUTLS_SIGN_EDDSA_ED25519, 0, &data, &made) >= 0);
+  PW_CHECK(made.size == signature.size());
+  std::copy_n(made.data, signature.size(), signature.begin());
+  gnutls_free(made.data);
+  return signature;
+}
 
 Result<Identity> Identity::from_seed(const Seed& seed) {
   PrivateKey key;
@@ -104,6 +117,9 @@ Result<Identity> Identity::from_seed(const Seed& seed) {
   if (auto s = failed("credentials", code); !s) return tl::unexpected(s.error());
   if (auto s = failed("TLS priorities", gnutls_priority_init(&tls->priority, kPriority, nullptr)); !s)
     return tl::unexpected(s.error());
+  code = gnutls_privkey_init(&tls->key);
+  if (code >= 0) code = gnutls_privkey_import_x509(tls->key, key.handle, GNUTLS_PRIVKEY_IMPORT_COPY);
+  if (auto s = failed("signing key", code); !s) return tl::unexpected(s.error());
   return Identity{std::move(tls)};
 }
 

@@ -8,6 +8,7 @@
 #include "base/bytes.hpp"
 #include "base/peer_id.hpp"
 #include "base/result.hpp"
+#include "base/signature.hpp"
 
 namespace pw::quic {
 
@@ -24,6 +25,8 @@ class Identity {
   ~Identity();
 
   const PeerId& id() const;
+  /// Ed25519 (RFC 8032). What is signed begins with a label of its own kind, so that no signature serves twice.
+  Signature sign(ByteView message) const;
 
   struct Tls;  // GnuTLS, for this room only
   Tls& tls() const { return *tls_; }

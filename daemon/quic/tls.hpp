@@ -3,6 +3,7 @@
 // key, and a peer that is no longer trusted would get in.
 #pragma once
 
+#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <ngtcp2/ngtcp2.h>
@@ -25,6 +26,7 @@ struct Identity::Tls {
   PeerId id;
   gnutls_certificate_credentials_t credentials = nullptr;
   gnutls_priority_t priority = nullptr;
+  gnutls_privkey_t key = nullptr;
 
   Tls() = default;
   Tls(const Tls&) = delete;

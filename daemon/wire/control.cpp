@@ -1,10 +1,7 @@
 #include "wire/control.hpp"
 
-#include <google/protobuf/stubs/logging.h>
-
 #include <algorithm>
 
-#include "base/check.hpp"
 #include "control.pb.h"
 
 namespace pw::wire {
@@ -12,12 +9,6 @@ namespace pw::wire {
 namespace control = ::peerwatch::control;
 
 namespace {
-
-// Protobuf prints what it dislikes about its input to stderr unless told otherwise; what a peer sends is not for there.
-const bool kQuiet = [] {
-  google::protobuf::SetLogHandler(nullptr);
-  return true;
-}();
 
 std::string text_of(ByteView bytes) { return std::string{as_text(bytes)}; }
 
@@ -119,23 +110,14 @@ Result<ControlMessage> from(const control::BandwidthAnswer& p) {
 }  // namespace
 
 Buffer encode(const ControlMessage& message) {
-  PW_CHECK(kQuiet);
   control::Envelope envelope;
   std::visit(ToEnvelope{envelope}, message);
-  const std::size_t size = envelope.ByteSizeLong();
-  PW_CHECK(size <= kMaxControlMessage);
-  Buffer out;
-  out.reserve(4 + size);
-  ByteWriter{out}.u32(static_cast<std::uint32_t>(size));
-  out.resize(4 + size);
-  PW_CHECK(envelope.SerializeToArray(out.data() + 4, static_cast<int>(size)));
-  return out;
+  return frame(envelope);
 }
 
 Result<ControlMessage> decode_control(ByteView message) {
   control::Envelope envelope;
-  if (message.size() > kMaxControlMessage || !envelope.ParseFromArray(message.data(), static_cast<int>(message.size())))
-    return fail("a control message can't be parsed");
+  if (!parse(envelope, message)) return fail("a control message can't be parsed");
   switch (envelope.body_case()) {
     case control::Envelope::kAdmissionProof:
       return from(envelope.admission_proof());
@@ -162,14 +144,10 @@ Result<ControlMessage> decode_control(ByteView message) {
 }
 
 std::optional<Result<ControlMessage>> ControlReader::next() {
-  if (pending_.size() < 4) return std::nullopt;
-  const std::uint32_t size = ByteReader{pending_}.u32();
-  if (size > kMaxControlMessage) return Result<ControlMessage>{fail("a control message is longer than 64 KiB")};
-  if (pending_.size() - 4 < size) return std::nullopt;
-  auto message = decode_control(ByteView{pending_}.subspan(4, size));
-  pending_.erase(pending_.begin(), pending_.begin() + 4 + static_cast<std::ptrdiff_t>(size));
-  if (pending_.empty()) Buffer{}.swap(pending_);
-  return message;
+  const auto message = frames_.next();
+  if (!message) return std::nullopt;
+  if (!*message) return Result<ControlMessage>{tl::unexpected(message->error())};
+  return decode_control(**message);
 }
 
 }  // namespace pw::wire

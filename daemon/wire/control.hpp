@@ -12,12 +12,12 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "wire/framing.hpp"
 
 namespace pw::wire {
 
 enum class StreamKind : std::uint8_t { control = 1, echo = 2, bandwidth = 3 };
 
-inline constexpr std::size_t kMaxControlMessage = 64 << 10;
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
 struct AdmissionProof {
@@ -67,12 +67,12 @@ Result<ControlMessage> decode_control(ByteView message);
 /// Cuts the control stream into messages. Holds at most one message of at most kMaxControlMessage.
 class ControlReader {
  public:
-  void feed(ByteView bytes) { pending_.insert(pending_.end(), bytes.begin(), bytes.end()); }
+  void feed(ByteView bytes) { frames_.feed(bytes); }
   /// Nothing yet, a message, or an error, after which the stream is of no more use.
   std::optional<Result<ControlMessage>> next();
 
  private:
-  Buffer pending_;
+  FrameReader frames_;
 };
 
 }  // namespace pw::wire

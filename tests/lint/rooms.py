@@ -29,9 +29,10 @@ MAY_INCLUDE: dict[str, set[str]] = {
 # Third-party headers: the rooms (or, with a dot in the last part, the files) that may include each. Anyone else may not.
 CONFINED: dict[str, tuple[str, ...]] = {
     "ngtcp2/": ("daemon/quic/",),
-    "gnutls/": ("daemon/quic/", "daemon/base/digest.cpp"),
+    "gnutls/": ("daemon/quic/", "daemon/base/digest.cpp", "daemon/base/signature.cpp"),
     "google/protobuf/": ("daemon/wire/",),
     "control.pb.h": ("daemon/wire/",),
+    "service.pb.h": ("daemon/wire/",),
     "boost/": ("daemon/io/", "daemon/http/", "daemon/app/", "daemon/cli/"),
     "prometheus/": ("daemon/observe/",),
     "nlohmann/": ("daemon/observe/", "daemon/http/", "daemon/cli/", "daemon/app/", "daemon/config/"),
@@ -83,6 +84,6 @@ def fault_of(path: str, room: str, bracket: str, header: str) -> str | None:
             return f"{header} is confined to {', '.join(allowed)}"
     if bracket == "<" and room in CORE and CORE_BANNED.match(header):
         return f"the core may not include <{header}>"
-    if header.startswith(("google/protobuf/", "control.pb.h")) and path.endswith(".hpp"):
+    if header.startswith(("google/protobuf/", "control.pb.h", "service.pb.h")) and path.endswith(".hpp"):
         return "protobuf stays out of headers"
     return None

@@ -40,4 +40,12 @@ TEST_CASE("secrets are equal or not, whatever their sizes") {
   CHECK_FALSE(equal_secret(as_bytes("same"), as_bytes("sam")));
 }
 
+TEST_CASE("an identity signs with the key that it is known by") {
+  const Identity a = Identity::from_seed({1}).value(), b = Identity::from_seed({2}).value();
+  const Signature signature = a.sign(as_bytes("something"));
+  CHECK(verify_signature(a.id(), as_bytes("something"), signature));
+  CHECK_FALSE(verify_signature(b.id(), as_bytes("something"), signature));
+  CHECK_FALSE(verify_signature(a.id(), as_bytes("something else"), signature));
+}
+
 }  // namespace pw::quic
