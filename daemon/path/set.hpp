@@ -114,7 +114,9 @@ class Set {
   void send_check(Instant now, Check check, std::uint8_t ttl = 0);
   void send_probe(Instant now, Path& path);
   void send_full_check(Instant now, Path& path);
-  void answer(Instant now, const Arrived& request, probe::DatagramProber* heard);
+  Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
+  static std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, probe::DatagramProber& by);
+  void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);
   void take_receipt(Instant now, const Arrived& response, Path& path);
 

@@ -56,31 +56,43 @@ Verdict Set::handle_request(Instant now, const Arrived& request) {
   if (m.username != keys_.own_tag) return refuse(Refusal::unknown_user);
   if (request.bytes.size() < kSmallSize) return refuse(Refusal::too_small);
   if (!stun::verify(request.bytes, stun::Integrity::sha256, keys_.receive)) return refuse(Refusal::wrong_key);
-  if (!seen_.take(number_of(m.transaction))) return refuse(Refusal::replayed);
+  const bool fresh = seen_.take(number_of(m.transaction));
+  if (Path* path = find(request.from)) return handle_request(now, request, *path, fresh);
 
-  if (Path* path = find(request.from)) {
-    if (!answers_.take(now)) return refuse(Refusal::rate_limited);
-    answer(now, request, &path->prober);
-    // It comes from where nothing answered: perhaps the path is back.
-    if (!path->alive() && now - path->last_probe >= path->timeout()) send_probe(now, *path);
-    return {};
-  }
+  if (!fresh) return refuse(Refusal::replayed);
   if (!may_check(request.from, request.kind)) return refuse(Refusal::forbidden_address);
   Candidate* candidate = candidates_.trigger(now, {request.from, request.kind});
   const bool answered = strangers_.take(now);
-  if (answered) answer(now, request, candidate ? &candidate->heard : nullptr);
+  if (answered) answer(request, candidate ? heard(now, request, candidate->heard) : std::nullopt);
   handle_timeout(now);  // RFC 8445 section 7.3.1.4: the triggered check
   if (!answered) return refuse(Refusal::rate_limited);
   return {};
 }
 
-void Set::answer(Instant now, const Arrived& request, probe::DatagramProber* heard) {
+/// Where a path is proved, what was seen before is answered too, unless it came by the same path: otherwise who brings
+/// us copies from elsewhere, sooner than the originals, could make the peer's probes fail.
+Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, bool fresh) {
+  if (!answers_.take(now)) return refuse(Refusal::rate_limited);
+  const auto receipt = heard(now, request, path.prober);
+  if (!fresh && request.decoded.message.probe && !receipt) return refuse(Refusal::replayed);
+  answer(request, receipt);
+  // It comes from where nothing answered: perhaps the path is back.
+  if (fresh && !path.alive() && now - path.last_probe >= path.timeout()) send_probe(now, path);
+  return {};
+}
+
+std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, probe::DatagramProber& by) {
+  const auto& probe = request.decoded.message.probe;
+  return probe ? by.handle_probe(now, request.at, *probe) : std::nullopt;
+}
+
+void Set::answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt) {
   const stun::Message& asked = request.decoded.message;
   stun::Message m;
   m.kind = stun::Class::success;
   m.transaction = asked.transaction;
   if (!relayed(request.kind)) m.mapped = request.from.remote;
-  if (heard && asked.probe) m.receipt = heard->handle_probe(now, request.at, *asked.probe);
+  m.receipt = receipt;
   const bool full = request.bytes.size() >= kFullSize;
   Buffer bytes = full ? stun::encode_padded(std::move(m), kFullSize, stun::Integrity::sha256, keys_.receive)
                       : stun::encode(m, stun::Integrity::sha256, keys_.receive);
