@@ -239,6 +239,10 @@ void BehaviourDiscovery::Impl::judge() {
     if (!sights.empty()) note("hairpin, port allocation: there is no NAT");
     return;
   }
+  if (sampled && std::ranges::find(mapping.against, *sampled) != mapping.against.end()) {
+    result.hairpin = Tested::unknown;
+    return note("hairpin, port allocation: asked of a server that contradicts the others");
+  }
   const AllocationVerdict allocation = judge_allocation(usable_samples());
   result.allocation = allocation.allocation;
   result.step = allocation.step;

@@ -45,22 +45,31 @@ bool contains(const std::vector<SocketAddress>& all, const SocketAddress& one) {
   return std::ranges::find(all, one) != all.end();
 }
 
-/// Some places of different addresses saw the same, others did not: no NAT does that. Each server has a vote.
+/// Some places of different addresses saw the same, others did not: no NAT does that. Each server has a vote, and of equal
+/// votes that one counts which was seen at more addresses.
 MappingVerdict by_votes(const std::vector<Sight>& sights, const std::vector<SocketAddress>& own) {
   std::map<std::size_t, std::set<SocketAddress>> seen;  // by each server
   for (const Sight& s : sights) seen[s.server].insert(s.mapped);
-  std::map<SocketAddress, std::size_t> votes;
-  for (const auto& [server, mapped] : seen)
-    if (mapped.size() == 1) ++votes[*mapped.begin()];
-  const auto winner = std::ranges::max_element(votes, {}, [](const auto& v) { return v.second; });
+  struct Votes {
+    std::set<std::size_t> servers;
+    std::set<IpAddress> addresses;
+  };
+  std::map<SocketAddress, Votes> votes;
+  for (const Sight& s : sights) {
+    if (seen[s.server].size() > 1) continue;  // it says one thing and another
+    votes[s.mapped].servers.insert(s.server);
+    votes[s.mapped].addresses.insert(s.place.ip);
+  }
   MappingVerdict v;
+  v.agreement = 0;
   v.doubt = "mapping: the servers contradict one another";
-  v.agreement = votes.empty() ? 0 : static_cast<double>(winner->second) / static_cast<double>(seen.size());
-  std::set<IpAddress> addresses;
-  for (const Sight& s : sights)
-    if (!votes.empty() && seen[s.server] == std::set{winner->first}) addresses.insert(s.place.ip);
-  if (v.agreement >= 0.5 && addresses.size() > 1)
-    v.mapping = contains(own, winner->first) ? NatMapping::none : NatMapping::endpoint_independent;
+  const auto winner = std::ranges::max_element(
+      votes, {}, [](const auto& w) { return std::pair{w.second.servers.size(), w.second.addresses.size()}; });
+  if (winner == votes.end() || winner->second.addresses.size() < 2) return v;
+  v.agreement = static_cast<double>(winner->second.servers.size()) / static_cast<double>(seen.size());
+  v.mapping = contains(own, winner->first) ? NatMapping::none : NatMapping::endpoint_independent;
+  for (const auto& [server, mapped] : seen)
+    if (!winner->second.servers.contains(server)) v.against.push_back(server);
   return v;
 }
 

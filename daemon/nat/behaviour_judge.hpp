@@ -21,6 +21,7 @@ struct MappingVerdict {
   event::NatMapping mapping = event::NatMapping::unknown;
   bool at_least = false;  // depends on the address, whether on the port too could not be seen
   double agreement = 1;   // share of the servers that say nothing against it
+  std::vector<std::size_t> against;  // the others
   std::string doubt;      // why it is unknown or below 1; for people
 };
 /// `own`: the endpoints of the node's socket itself, as far as they are known.
