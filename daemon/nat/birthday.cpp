@@ -92,7 +92,7 @@ Instant Sockets::order_at() const {
 
 bool Probes::handle_sample(Instant now, const PunchMessage& sample) {
   if (search_) return true;  // once a round
-  if (sample.first == 0 || sample.step != 1 || sample.count == 0 || sample.first + sample.count > 65536U) return false;
+  if (sample.first == 0 || sample.step != 1 || sample.count == 0 || sample.count > 65536U - sample.first) return false;
   informed_ = true;
   search_.emplace(PortRange{sample.first, static_cast<std::uint16_t>(sample.first + sample.count - 1)}, rng_.split());
   next_ = now;

@@ -27,6 +27,9 @@ struct View {
     return behaviour.mapping == NatMapping::address_dependent ||
            behaviour.mapping == NatMapping::address_and_port_dependent;
   }
+  bool one_port_an_address() const {
+    return behaviour.mapping == NatMapping::address_dependent && !behaviour.mapping_at_least;
+  }
   bool predictable() const { return behaviour.allocation == PortAllocation::sequential && behaviour.step != 0; }
   /// Not measured: taken for the worst, since plain checks go along with what is tried then.
   bool admits_any_port() const {
@@ -63,8 +66,8 @@ FamilyPlan both_hard(const View& a, const View& b, Plain near) {
     return {.method = Method::prediction, .why = Why::predictable, .local = Role::hard, .remote = Role::hard, .plain = near};
   // RFC 8445 section 7.2.5.2.1: an answer has to come from where the question went. So the sockets must stand where one port
   // serves all ports of the other address, and where any port of it is let in.
-  const bool a_can = a.behaviour.mapping == NatMapping::address_dependent && a.admits_any_port();
-  const bool b_can = b.behaviour.mapping == NatMapping::address_dependent && b.admits_any_port();
+  const bool a_can = a.one_port_an_address() && a.admits_any_port();
+  const bool b_can = b.one_port_an_address() && b.admits_any_port();
   if (!a_can && !b_can) return {.why = Why::infeasible, .plain = near};
   const bool a_is_hard = a_can && (!b_can || a.initiator);
   return {.method = Method::birthday,

@@ -55,7 +55,8 @@ std::optional<SocketAddress> Punch::supported_peer() const {
 void Punch::start(Instant now, Instant start_at) {
   if (begun_ || end_) return;
   begin(now, start_at);
-  if (!end_) tell({.kind = PunchMessage::Kind::start, .method = chosen().method, .family = task_.plan.family});
+  if (end_) return messages_.clear();  // nobody has heard of this round
+  tell({.kind = PunchMessage::Kind::start, .method = chosen().method, .family = task_.plan.family});
 }
 
 void Punch::begin(Instant now, Instant start_at) {
@@ -214,8 +215,7 @@ void Punch::expire() {
 
 void Punch::fail(PunchFailure failure, std::string_view detail) {
   if (end_) return;
-  // An end that never began (nothing to try) has nobody to tell, unless the other did.
-  if (begun_ || answered_) tell({.kind = PunchMessage::Kind::cancel, .failure = failure});
+  tell({.kind = PunchMessage::Kind::cancel, .failure = failure});
   finish({PunchResult::failure, planned(), failure, detail});
 }
 

@@ -25,7 +25,7 @@ struct MethodTask {
 class PunchMethod {
  public:
   PunchMethod(MethodTask task, SocketPool& pool, Rng rng)
-      : task_{std::move(task)}, pool_{pool}, rng_{rng}, sampler_{task_.rtt + task_.rtt / 4 + 20ms, rng_.split()}, checks_{task_.rtt} {}
+      : task_{std::move(task)}, pool_{pool}, rng_{rng}, sampler_{task_.rtt, rng_.split()}, checks_{task_.rtt} {}
   virtual ~PunchMethod() = default;
   PunchMethod(const PunchMethod&) = delete;
   PunchMethod& operator=(const PunchMethod&) = delete;

@@ -25,8 +25,8 @@ void PortSampler::handle_timeout(Instant now) {
 std::optional<Transmit> PortSampler::poll_transmit(Instant now) {
   for (auto& [via, q] : questions_) {
     if (q.outer || q.sent == kAttempts || q.next > now) continue;
+    q.next = now + timeout_ * (1 << q.sent);
     ++q.sent;
-    q.next = now + timeout_;
     wire::stun::Message request;
     request.transaction = q.id;
     return Transmit{{IpAddress::any(q.server.ip.family()), q.server, via}, wire::stun::encode(request)};

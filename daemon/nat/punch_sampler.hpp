@@ -1,6 +1,7 @@
 // PortSampler: asks a STUN server from further sockets which outer ports they have right now.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -12,9 +13,10 @@ namespace pw::nat {
 
 class PortSampler {
  public:
-  static constexpr unsigned kAttempts = 3;  // of a question
+  static constexpr unsigned kAttempts = 3;  // of a question; the time-out doubles with each
+  static constexpr Duration kLeastTimeout = 100ms;  // the server may be farther away than the peer
 
-  PortSampler(Duration timeout, Rng rng) : timeout_{timeout}, rng_{rng} {}
+  PortSampler(Duration rtt, Rng rng) : timeout_{std::max(rtt + rtt / 4, kLeastTimeout)}, rng_{rng} {}
 
   /// One question a socket. Where the same server is asked, a lost question or answer changes nothing: the mapping is there.
   void ask(Instant now, Via via, const SocketAddress& server);

@@ -66,15 +66,16 @@ Cell run_cell(const Front& a, const Front& b, char kind, MeetingConditions c) {
       const PunchingHost& h = *m.hosts[i];
       cell.sent[i].push_back(h.sent);
       if (h.punch && h.punch->end()) cell.none_left = cell.none_left && h.sockets() <= 2 && !h.search.taken();
-      if (h.proved && h.punch->end()) {
-        using nat::Traversal;
-        const Traversal method = h.punch->end()->method;
-        const Traversal expected = kind == 'P'   ? Traversal::punch
-                                   : kind == 'S' ? Traversal::prediction
-                                                 : Traversal::birthday;
-        cell.right_method = cell.right_method && method == expected;
-      }
     }
+    // A search may hit what plain checks of the other end opened: then that end calls it punched.
+    const auto said = [&](std::size_t i) {
+      return m.hosts[i]->punch && m.hosts[i]->punch->end() ? m.hosts[i]->punch->end()->method : nat::Traversal::none;
+    };
+    const auto one_said = [&](nat::Traversal t) { return said(0) == t || said(1) == t; };
+    if (m.direct())
+      cell.right_method = cell.right_method && (kind == 'P'   ? said(0) == said(1) && one_said(nat::Traversal::punch)
+                                                : kind == 'S' ? one_said(nat::Traversal::prediction)
+                                                              : one_said(nat::Traversal::birthday));
   }
   return cell;
 }

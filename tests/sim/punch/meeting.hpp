@@ -14,6 +14,8 @@ namespace pw::net {
 struct Front {
   Place place = Place::open;
   std::optional<Dependence> filtering = {};  // another one than the place has
+  std::uint16_t first_port = 1024;
+  std::uint16_t last_port = 65535;
   bool mapped = false;                  // its router maps a port for it
   bool input_accepts = false;
   double strangers = 0;                 // flows of others that begin in a second
@@ -30,6 +32,8 @@ struct MeetingConditions {
 inline NatOptions nat_of(const Front& front) {
   NatOptions o = nat_at(front.place);
   if (front.filtering) o.filtering = *front.filtering;
+  o.first_port = front.first_port;
+  o.last_port = front.last_port;
   o.input_accepts = front.input_accepts;
   return o;
 }
