@@ -43,7 +43,7 @@ void Measurements::send_probe(Instant now) {
   // What was never sent is not expected: a probe that QUIC can't take (its queue is full) is tried again at the next
   // turn.
   const wire::ProbeFrame frame = datagrams_.probe(now);
-  if (!context_.endpoint.write_datagram(handle_, wire::encode(frame))) datagrams_.take_back(frame.sequence);
+  if (!context_.endpoint.write_datagram(handle_, wire::encode(frame), true)) datagrams_.take_back(frame.sequence);
   liveness_.sent(now, probe::Liveness::timeout_of(path_rtt_.smoothed(), path_rtt_.variation()));
 }
 
@@ -69,7 +69,7 @@ void Measurements::handle_datagram(Instant now, const quic::DatagramReceived& da
   if (!frame) return;
   if (const auto* probe = std::get_if<wire::ProbeFrame>(&*frame)) {
     if (auto receipt = datagrams_.handle_probe(now, datagram.received_at, *probe))
-      context_.endpoint.write_datagram(handle_, wire::encode(*receipt));
+      context_.endpoint.write_datagram(handle_, wire::encode(*receipt), true);
     // A probe that is due soon rides in the receipt's packet: the two ends fall into step, and a round of probes both
     // ways costs four packets instead of six.
     if (liveness_.due_within(now, context_.membership.probe.datagram_interval / 2)) send_probe(now);
@@ -85,6 +85,18 @@ void Measurements::handle_datagram(Instant now, const quic::DatagramReceived& da
   account(now, ProbeDirection::back, outcome.return_expected, outcome.return_lost, 0);
   const PathHealth before = liveness_.health();
   if (outcome.proof && liveness_.proof(now)) health_changed(now, before);
+}
+
+/// What congestion control did to a probe is no property of the path: its time begins when it leaves, and one that never
+/// left was not lost. A receipt tells of its wait itself.
+void Measurements::handle_held(const quic::DatagramHeld& datagram) {
+  const auto frame = wire::decode_probe(datagram.bytes);
+  const auto* probe = frame ? std::get_if<wire::ProbeFrame>(&*frame) : nullptr;
+  if (!probe) return;
+  if (datagram.held)
+    datagrams_.left_later(probe->sequence, *datagram.held);
+  else
+    datagrams_.take_back(probe->sequence);
 }
 
 void Measurements::account(Instant now, ProbeDirection direction, std::uint32_t expected, std::uint32_t lost,

@@ -27,6 +27,7 @@ class Measurements {
   // ---- input
   void handle_timeout(Instant now, Link& link);
   void handle_datagram(Instant now, const quic::DatagramReceived& datagram);
+  void handle_held(const quic::DatagramHeld& datagram);
   /// `received_at`: when the kernel had the packet that completed the frame.
   void handle_echo(Instant now, Instant received_at, const wire::EchoFrame& frame, Link& link);
   void count(Instant now, event::Direction direction, std::size_t bytes);

@@ -54,6 +54,7 @@ class Session {
   void handle(Instant now, const quic::StreamReset& e);
   void handle(Instant now, const quic::StreamDrained& e);
   void handle(Instant now, const quic::DatagramReceived& e);
+  void handle(Instant now, const quic::DatagramHeld& e);
   void handle(Instant now, const quic::Closed& e);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   void handle_timeout(Instant now);

@@ -115,6 +115,10 @@ void Session::handle(Instant now, const quic::DatagramReceived& e) {
     link->keep_early(e);
 }
 
+void Session::handle(Instant, const quic::DatagramHeld& e) {
+  if (active_ && active_->handle() == e.connection) measurements_->handle_held(e);
+}
+
 void Session::handle_link(Instant now, Instant received_at, quic::Handle handle, std::vector<LinkEvent> events) {
   for (LinkEvent& event : events) {
     Link* link = find(handle);  // an earlier event may have ended it

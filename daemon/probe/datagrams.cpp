@@ -20,7 +20,12 @@ wire::ProbeFrame DatagramProber::probe(Instant now) {
 }
 
 void DatagramProber::take_back(std::uint32_t sequence) {
-  if (!outstanding_.empty() && outstanding_.back().sequence == sequence) outstanding_.pop_back();
+  std::erase_if(outstanding_, [sequence](const Sent& sent) { return sent.sequence == sequence; });
+}
+
+void DatagramProber::left_later(std::uint32_t sequence, Duration by) {
+  const auto sent = std::ranges::find(outstanding_, sequence, &Sent::sequence);
+  if (sent != outstanding_.end()) sent->at += by;
 }
 
 DatagramProber::Outcome DatagramProber::handle_receipt(Instant received_at, const wire::ReceiptFrame& receipt,

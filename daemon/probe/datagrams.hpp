@@ -29,8 +29,11 @@ class DatagramProber {
   /// A new probe, sent now.
   wire::ProbeFrame probe(Instant now);
 
-  /// The newest probe could not be sent after all.
+  /// A probe never left.
   void take_back(std::uint32_t sequence);
+
+  /// A probe left by that much later than it was made.
+  void left_later(std::uint32_t sequence, Duration by);
 
   struct Outcome {
     std::optional<Duration> rtt;  // the other side's holding time taken out

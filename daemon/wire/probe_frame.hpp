@@ -5,7 +5,8 @@
 //   receipt  2, sequence u32 (of the probe that it answers), highest u32, window u64, held u32 (µs)
 // Bit i of `window` says that probe `highest − i` arrived. One receipt answers one probe, at once; so whoever probes
 // knows the loss of each direction: what the windows miss was lost on the way there, receipts of arrived probes that
-// never came were lost on the way back.
+// never came were lost on the way back. Both frames end with their count of µs, which goes on while congestion control
+// holds them (quic::Endpoint::write_datagram): neither RTT nor jitter has that time in it.
 //
 // The echo stream carries frames of the same kind, reliably, in both directions:
 //   request  1, sequence u32, padding length u16, padding

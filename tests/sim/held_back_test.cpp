@@ -1,6 +1,8 @@
 // Nothing of this machine's own holds probes back: what is measured, and called dead, is the path.
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+
 #include "sim/checks.hpp"
 
 using namespace pw;
@@ -33,6 +35,34 @@ TEST_CASE("after one end did not run for a while, and packets were lost, a path 
       for (const auto& e : h->all<event::ProbeMeasured>())
         if (e.rtt > 3ms) return h->name() + " measures " + std::to_string(to_milliseconds(e.rtt)) + " ms over 2 ms";
     }
+    return broken_rule(w);
+  });
+}
+
+TEST_CASE("what congestion control holds back, probe or receipt, is no part of a round trip or of jitter") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    if (seed > 50) return {};
+    World w{seed};
+    w.default_link.delay = 20ms;
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    w.introduce_all();
+    a.membership.probe.datagram_interval = 200ms;
+    w.start_all();
+    w.run_for(20s);
+    // Nobody acknowledges what fills the window: the probes behind it leave with a PTO, or when b is back.
+    w.freeze(b, 6s + std::chrono::milliseconds{40 * seed});
+    for (int i = 0; i < 15; ++i) a.command(event::Ping{b.id(), 2000});
+    w.run_for(15s);
+    std::size_t late = 0;
+    for (const Host* h : {&a, &b}) {
+      for (const auto& e : h->all<event::ProbeMeasured>()) {
+        late += e.suspect;
+        if (e.rtt < 40ms || e.rtt > 41ms) return h->name() + " measures " + std::to_string(to_milliseconds(e.rtt)) + " ms";
+      }
+    }
+    if (late < 10) return "nothing waited for b";
+    if (a.peer(b).jitter > 1ms) return "a's jitter has what b held";
     return broken_rule(w);
   });
 }
