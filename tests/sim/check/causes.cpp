@@ -47,6 +47,11 @@ void Causes::recorded(Instant at, const Host& host, const event::Record& record)
     health_changed(at, host, *health);
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&record.event)) {
     session_ended(at, host, *ended);
+  } else if (const auto* dial = std::get_if<event::DialEnded>(&record.event)) {
+    if (dial->result == event::DialResult::cancelled) path(host, dial->peer).cancelled_at = at;
+  } else if (const auto* changed = std::get_if<event::StateChanged>(&record.event)) {
+    const bool in_vain = changed->from == event::SessionState::connecting && changed->to == event::SessionState::failed;
+    if (in_vain && path(host, changed->peer).cancelled_at == at) refused_anew(at, host, changed->peer);
   }
 }
 
@@ -107,18 +112,9 @@ std::string Causes::seen(const Alarm& alarm) const {
   return out;
 }
 
-/// A NAT that forgot gave the port to another machine: nothing is lost, but nothing comes where it should.
-bool Causes::astray(std::size_t flow, std::size_t machine) const {
-  if (flow == Flow::kNone) return false;
-  const std::size_t to = ground_.flow(flow).to;
-  return to != Flow::kNone && to != machine;
-}
-
 bool Causes::explained(const Alarm& alarm) const {
   const std::size_t here = alarm.host->machine().index();
-  const Host& other = *ground_.hosts_of(alarm.peer).front();
-  const std::size_t there = other.machine().index();
-  if (astray(alarm.flow, there) || astray(ground_.relation(other, alarm.host->id()).flow, here)) return true;
+  const std::size_t there = ground_.hosts_of(alarm.peer).front()->machine().index();
   std::size_t wrong = 0;
   for (const auto& [from, to] : {std::pair{here, there}, std::pair{there, here}}) {
     const Mishaps& mishaps = ground_.passage(from, to).mishaps;
@@ -148,7 +144,9 @@ void Causes::session_ended(Instant at, const Host& host, const event::SessionEnd
     case CloseReason::peer_request:
     case CloseReason::replaced:
     case CloseReason::reset:
+      break;
     case CloseReason::error:
+      refused_anew(at, host, e.peer);
       break;
   }
   // The other end has to know of it: it is gone, somebody else by now, or does not hold that session any more.
@@ -161,6 +159,57 @@ void Causes::session_ended(Instant at, const Host& host, const event::SessionEnd
   if (here.flow != Flow::kNone && ground_.flow(here.flow).last_long_header + kHandshakes > at) return;
   complain(host.name() + at_text(at) + "a session ended by " + std::string{pw::name(e.reason)} +
            " that the other end still holds (of " + other.name() + ")");
+}
+
+// ---- daemons that were started anew
+
+bool Causes::held_by_former(const Host& host, const PeerId& peer) const {
+  const auto& others = ground_.hosts_of(peer);
+  if (others.size() != 1 || !others.front()->running()) return false;
+  const Relation& there = ground_.relation(*others.front(), host.id());
+  return there.connected_since && *there.connected_since < ground_.changed(host);
+}
+
+/// A connection was closed although the other end had no reason to.
+void Causes::refused_anew(Instant at, const Host& host, const PeerId& peer) {
+  if (held_by_former(host, peer))
+    complain(host.name() + at_text(at) + "its connection was refused for its former instance's session (by " +
+             peer.to_short() + ")");
+}
+
+void Causes::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {
+  const Now& now = ground_.packet();
+  if (now.flow == Flow::kNone || !now.travelled || now.bent || packet.payload.size() <= kShortestReset) return;
+  const std::size_t sender = ground_.flow(now.flow).back;
+  const Host* here = ground_.host_on(ground_.flow(sender).machine);
+  const Host* there = ground_.host_on(machine.index());
+  if (!here || !there || !here->running() || !there->running() || now.sent_at < ground_.changed(*there)) return;
+  if (!held_by_former(*there, here->id()) || ground_.relation(*here, there->id()).flow != sender) return;
+  Path& p = path(*here, there->id());
+  const Flow& back = ground_.flow(now.flow);
+  if (p.unknown == 0 || p.back != now.flow || p.unknown_since < ground_.changed(*there)) {
+    p.unknown = 0;
+    p.unknown_since = at;
+    p.back = now.flow;
+    p.back_wrong = back.lost + back.bent;
+  }
+  ++p.unknown;
+}
+
+void Causes::check_forgotten(const World& world, const Host& host, const Host& other) {
+  Path& p = path(host, other.id());
+  const Relation& here = ground_.relation(host, other.id());
+  if (!other.running() || !here.connected_since || !here.dialled || !held_by_former(other, host.id())) {
+    p.unknown = 0;
+    return;
+  }
+  if (p.unknown < kUnknownPackets || world.now() - p.unknown_since < kResetTakes) return;
+  const Flow& back = ground_.flow(p.back);
+  if (back.lost + back.bent != p.back_wrong || back.last_long_header >= p.unknown_since) return;
+  for (const Host* h : {&host, &other})
+    if (ground_.was_paused(h->machine().index(), p.unknown_since, world.now())) return;
+  complain(host.name() + at_text(world.now()) + "it holds a session that " + other.name() + " knows nothing of, which was told it " +
+           std::to_string(p.unknown) + " packets ago");
 }
 
 // ---- missed alarms
@@ -228,7 +277,10 @@ void Causes::look(const World& world) {
     const Host& host = world.host(i);
     if (!host.running() || ground_.was_paused(host.machine().index(), world.now(), world.now())) continue;
     for (std::size_t j = 0; j < world.size(); ++j)
-      if (i != j && world.host(i).id() != world.host(j).id()) check_missed(world, host, world.host(j));
+      if (i != j && world.host(i).id() != world.host(j).id()) {
+        check_missed(world, host, world.host(j));
+        check_forgotten(world, host, world.host(j));
+      }
   }
   check_faults(world);
 }

@@ -114,3 +114,42 @@ TEST_CASE("a session that breaks while the other end holds it needs a cause") {
     CHECK_FALSE(p.tales.complaint().empty());
   }
 }
+
+TEST_CASE("a session with a daemon that was started anew ends by its reset, unless resets are lost") {
+  for (const bool lost_silently : {false, true}) {
+    TamperedPair p{causes};
+    for (event::PeerSpec& spec : p.b.membership.peers) spec.addresses.clear();  // only the other side dials
+    p.run(5s);
+    p.b.kill();
+    p.w.link(p.b, p.a).up = false;
+    p.tales.hides_drops = lost_silently;
+    p.b.start();
+    for (int i = 0; i < 20; ++i) p.run(1s);
+    CHECK(p.complains_of("it holds a session that b knows nothing of") == lost_silently);
+    CHECK(p.w.verdict().empty());
+  }
+}
+
+TEST_CASE("a daemon that was started anew and is refused for its former instance's session is complained of") {
+  using event::SessionState;
+  for (const bool dialling : {false, true}) {
+    TamperedPair p{causes};
+    p.run(40s);
+    p.b.kill();
+    // Nothing of what becomes of the former session is told.
+    p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+      if (&h != &p.a || std::holds_alternative<event::ProbeMeasured>(r.event)) p.tales.tell(at, h, r);
+    };
+    p.b.start();
+    p.run(5s);
+    CHECK(p.tales.complaint() == "");
+    if (dialling) {
+      p.tales.tell(p.w.now(), p.b, {p.w.now(), event::DialEnded{p.a.id(), event::DialResult::cancelled, {}, {}, 1s, 0s}});
+      p.tales.tell(p.w.now(), p.b,
+                   {p.w.now(), event::StateChanged{p.a.id(), SessionState::connecting, SessionState::failed}});
+    } else {
+      p.tales.tell(p.w.now(), p.b, {p.w.now(), event::SessionEnded{p.a.id(), event::CloseReason::error, 1s, {}}});
+    }
+    CHECK(p.complains_of("was refused for its former instance's session"));
+  }
+}

@@ -78,17 +78,20 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
     Peer& peer = daemon.peers[changed->peer];
     check(at, host, daemon, changed->peer, peer);
     peer.state = changed->to;
+    if (changed->to == SessionState::connected || changed->to == SessionState::disconnected) peer.told.reset();
     peer.since = peer.progress = mark(at, host);
     peer.suspect.reset();
     peer.dead.reset();
   } else if (const auto* start = std::get_if<event::DialStarted>(&record.event)) {
     Peer& peer = daemon.peers[start->peer];
     peer.dial = peer.progress = mark(at, host);
+    peer.told.reset();
   } else if (const auto* end = std::get_if<event::DialEnded>(&record.event)) {
     Peer& peer = daemon.peers[end->peer];
     check(at, host, daemon, end->peer, peer);
     peer.dial.reset();
     peer.progress = mark(at, host);
+    if (end->result == event::DialResult::failed) peer.told = Mark{at + end->retry_in, mark(at, host).paused};
   } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&record.event)) {
     if (const auto known = failed->peer ? daemon.peers.find(*failed->peer) : daemon.peers.end();
         known != daemon.peers.end())
@@ -143,12 +146,12 @@ void DeadlinesKept::look(const World& world) {
       limit(world.now(), host, command.since, command.limit, "a command is unanswered");
     if (daemon.stopping && !host.node().stopped())
       limit(world.now(), host, *daemon.stopping, host.options.peer.goodbye_timeout + kStopSlack, "stopping");
-    if (!daemon.stopping) check_snapshot(world, host);
+    if (!daemon.stopping) check_snapshot(world, host, daemon);
   }
 }
 
 /// Nobody is forgotten: whoever has an address and is not connected has its next dial.
-void DeadlinesKept::check_snapshot(const World& world, const Host& host) {
+void DeadlinesKept::check_snapshot(const World& world, const Host& host, const Daemon& daemon) {
   const auto snapshot = host.snapshot();
   for (const auto& p : snapshot.peers) {
     const std::string of = " (of " + p.id.to_short() + ")";
@@ -157,6 +160,14 @@ void DeadlinesKept::check_snapshot(const World& world, const Host& host) {
       const Duration paused = ground_.paused(host.machine().index(), world.now() - overdue, world.now());
       if (overdue - paused > kSlack && !ground_.slow(host.machine().index()))
         complain(host.name() + ": a dial is overdue by " + std::to_string(to_seconds(overdue)) + " s" + of);
+      // It may be sooner, by a command or a reload, or wait for whoever is at the door.
+      const auto peer = daemon.peers.find(p.id);
+      if (peer != daemon.peers.end() && peer->second.told) {
+        const Duration told = -awake_since(*peer->second.told, world.now(), host);
+        if (-overdue > std::max(told, Duration{}) + host.options.peer.retry_initial + kSlack)
+          complain(host.name() + ": the next dial is in " + std::to_string(to_seconds(-overdue)) + " s, but was told to be in " +
+                   std::to_string(to_seconds(told)) + " s" + of);
+      }
       if (-overdue > host.options.peer.retry_max + kSlack)
         complain(host.name() + ": the next dial is further away than the longest back-off" + of);
     }

@@ -37,6 +37,7 @@ class DeadlinesKept : public Checker {
     Mark since{};
     Mark progress{};  // of connecting: the last thing that happened to dial or connection
     std::optional<Mark> dial;
+    std::optional<Mark> told;  // when the next dial will be, by the failure of the last
     std::optional<Mark> suspect;
     std::optional<Mark> dead;
     probe::RttEstimator rtt;  // as the daemon must have it, from its own samples
@@ -57,7 +58,7 @@ class DeadlinesKept : public Checker {
   /// What is open for too long.
   void check(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer);
   void check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer);
-  void check_snapshot(const World& world, const Host& host);
+  void check_snapshot(const World& world, const Host& host, const Daemon& daemon);
   Duration dial_limit(const Host& host) const;
 
   const World& world_;

@@ -101,6 +101,17 @@ TEST_CASE("a dial further away than the longest back-off is complained of") {
   CHECK(p.complains_of("further away"));
 }
 
+TEST_CASE("a next dial that nobody was told of is complained of") {
+  for (const bool told : {true, false}) {
+    TamperedPair p{deadlines};
+    p.w.start_all();
+    p.b.kill();
+    if (!told) p.bend<event::DialEnded>([](auto& e) { e.retry_in = 0s; });
+    for (int i = 0; i < 40; ++i) p.run(3s);
+    CHECK(p.complains_of("the next dial is in") == !told);
+  }
+}
+
 TEST_CASE("time in which a machine could not run does not count") {
   TamperedPair p{deadlines};
   p.run(5s);

@@ -2,7 +2,9 @@
 
 #include <cstring>
 
+#include "probe/starvation.hpp"
 #include "sim/host.hpp"
+#include "wire/demux.hpp"
 
 namespace pw::sim {
 namespace {
@@ -13,7 +15,12 @@ constexpr std::size_t kMaxUnderWay = 1 << 20;
 /// A bandwidth measurement lasts this long beyond its time both ways: requests, reports, what is still queued.
 constexpr Duration kMeasurementTail = 20s;
 
+/// Pings of more than that within their tail fill a congestion window: probes wait behind them.
 constexpr Duration kPingTail = 3s;
+constexpr std::uint64_t kPingsFelt = 4000;
+constexpr std::uint64_t kPingOverhead = 100;
+/// A packet that waits for so long is sure to be seen late.
+constexpr Duration kStarves = probe::Starvation::kThreshold + 1ms;
 
 /// Tells whether bytes were bent on their way; every bit counts, order hardly.
 std::uint64_t digest(const Buffer& bytes) {
@@ -52,6 +59,8 @@ std::size_t Ground::flow_of(std::size_t machine, const SocketAddress& remote) {
 std::size_t Ground::session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote) {
   const std::size_t flow = flow_of(host.machine().index(), remote);
   const auto& others = hosts_of(peer);
+  flows_[flow].shared |= flows_[flow].user && flows_[flow].user != peer;
+  flows_[flow].user = peer;
   flows_[flow].meant = others.size() == 1 ? others.front()->machine().index() : Flow::kNone;
   return flow;
 }
@@ -101,6 +110,8 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   flow.received.bytes += packet.payload.size();
   if (long_header(packet)) flow.last_long_header = at;
   arrival_ = now_;
+  if (!here.pauses.empty() && at < here.pauses.back().to && wire::classify(packet.payload) == wire::DatagramKind::quic)
+    here.first_waiting = earlier(here.first_waiting, at);
   if (now_.forged) {
     ++here.tainted;
     return;
@@ -176,7 +187,10 @@ void Ground::paused(Instant at, const net::Machine& machine, Instant until) {
     here.pauses.back().to = until;  // thawed, or paused for longer
   } else if (until > at) {
     here.pauses.push_back({at, until});
+    here.first_waiting = Instant::max();
   }
+  // Its clock stands still while it sleeps: what waits does not grow old.
+  if (machine.asleep()) here.first_waiting = Instant::min();
   if (here.pauses.size() > kPausesKept) {
     here.before += here.pauses.front().to - here.pauses.front().from;
     here.pauses.pop_front();
@@ -198,6 +212,15 @@ bool Ground::was_paused(std::size_t machine, Instant from, Instant to) const {
   const Known& here = known(machine);
   if (slow(machine)) return true;
   return std::ranges::any_of(here.pauses, [&](const Pause& p) { return p.from <= to && p.to >= from; });
+}
+
+Instant Ground::starved(std::size_t machine, Instant at) const {
+  const Known& here = known(machine);
+  if (here.pauses.empty() || here.pauses.back().to > at) return Instant::min();
+  const Instant first = here.first_waiting;
+  // What waited for a daemon that is gone is gone with it.
+  const bool late = first != Instant::min() && first > here.changed && first < here.pauses.back().to - kStarves;
+  return late ? here.pauses.back().to : Instant::min();
 }
 
 // ---- daemons
@@ -258,6 +281,7 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     r.health = event::PathHealth::proved;
     r.health_since = at;
     r.flow = session_flow(host, up->peer, up->remote);
+    r.dialled = up->dialled;
     ++r.sessions;
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     Relation& r = relation(host, who->peer);  // a newer connection of the same session: its path is proved anew
@@ -280,8 +304,11 @@ void Ground::commanded(Instant at, const Host& host, event::Ticket, const event:
     until += 2 * std::min(measure->duration, Duration{10s}) + kMeasurementTail;
     peer = measure->peer;
   } else if (const auto* ping = std::get_if<event::Ping>(&command)) {
-    // A few dozen kilobytes at once are more than a congestion window: probes wait behind them.
-    until += kPingTail;
+    Known& here = known(host.machine().index());
+    if (at - kPingTail > here.pinged) here.ping_bytes = 0;
+    here.pinged = at;
+    here.ping_bytes += ping->size + kPingOverhead;
+    if (here.ping_bytes > kPingsFelt) until += kPingTail;
     peer = ping->peer;
   } else {
     return;

@@ -33,6 +33,8 @@ struct Flow {
   std::size_t back = kNone;   // the flow whose packets came last: the way back
   std::size_t to = kNone;     // the machine that its packets last reached
   std::size_t meant = kNone;  // the machine of the peer whose session uses it, or used it last
+  std::optional<PeerId> user;  // that peer
+  bool shared = false;        // sessions with several peers used it: their packets can't be told apart
   // Of packets sent:
   std::uint64_t lost = 0;     // that never arrived
   std::uint64_t bent = 0;     // that arrived with other bytes
@@ -55,6 +57,7 @@ struct Relation {
   std::size_t flow = Flow::kNone;  // of the session's path
   event::PathHealth health = event::PathHealth::proved;
   Instant health_since{};
+  bool dialled = false;
   unsigned sessions = 0;
 };
 
@@ -91,6 +94,9 @@ class Ground : public Checker {
   Duration paused(std::size_t machine, Instant from, Instant to) const;
   /// Whether it could not run at some time of [from, to]; machines that are slow never could quite.
   bool was_paused(std::size_t machine, Instant from, Instant to) const;
+  /// When the machine got to run again at last after a pause in which a packet had waited for so long that the daemon
+  /// must call itself starved.
+  Instant starved(std::size_t machine, Instant at) const;
   /// Packets that came there and were not what a machine had sent: forged or bent.
   std::uint64_t tainted(std::size_t machine) const { return known(machine).tainted; }
   /// Every arrival costs it time, or did shortly before.
@@ -148,10 +154,13 @@ class Ground : public Checker {
     Duration busy{};           // by the cost of arrivals
     Duration before{};         // of pauses that are no longer listed
     std::deque<Pause> pauses;  // the latest
+    Instant first_waiting = Instant::max();  // of QUIC's packets that wait, or waited in the last pause
     Instant changed{};
     std::optional<event::InstanceId> instance;
     Instant said_late = Instant::min();
     Instant busy_until = Instant::min();
+    Instant pinged = Instant::min();
+    std::uint64_t ping_bytes = 0;  // of pings that came one upon another
     std::vector<Relation> relations;  // by index_of
     std::vector<Passage> passages;    // by the machine that they lead to
   };

@@ -19,6 +19,8 @@ class Tampered : public Checker {
   std::function<void(Instant, const Host&, const event::Record&)> on_event;
   std::function<void(Instant, const net::Machine&, const net::Packet&)> on_sent;
   std::function<bool(event::Ticket)> keeps_answer;
+  std::function<event::Answer(const event::Answer&)> on_answer;
+  bool hides_drops = false;  // what is lost is under way for ever
 
   const std::string& complaint() const { return rule_->broken(); }
 
@@ -44,6 +46,7 @@ class Tampered : public Checker {
     tell_arrived(at, machine, packet);
   }
   void dropped(Instant at, const net::Packet& packet, net::Drop why, std::string_view where) override {
+    if (hides_drops) return;
     ground_.dropped(at, packet, why, where);
     rule_->dropped(at, packet, why, where);
   }
@@ -67,7 +70,7 @@ class Tampered : public Checker {
     rule_->commanded(at, host, ticket, command);
   }
   void answered(Instant at, const Host& host, event::Ticket ticket, const event::Answer& answer) override {
-    if (!keeps_answer || keeps_answer(ticket)) rule_->answered(at, host, ticket, answer);
+    if (!keeps_answer || keeps_answer(ticket)) rule_->answered(at, host, ticket, on_answer ? on_answer(answer) : answer);
   }
   void look(const World& world) override { rule_->look(world); }
 

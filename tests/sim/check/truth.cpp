@@ -73,9 +73,10 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
   count(daemon, record.event);
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
     if (!probe->suspect) daemon.peers[probe->peer].probes.add(probe->rtt);
-    check_rtt(at, host, *probe);
+    check_rtt(at, host, probe->peer, probe->rtt, probe->suspect, Measured::probe);
   } else if (const auto* echo = std::get_if<event::EchoMeasured>(&record.event)) {
     if (!echo->suspect) daemon.peers[echo->peer].echoes.add(echo->rtt);
+    check_rtt(at, host, echo->peer, echo->rtt, echo->suspect, Measured::echo);
   } else if (const auto* probes = std::get_if<event::ProbesAccounted>(&record.event)) {
     check_lost(at, host, daemon.peers[probes->peer], *probes);
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
@@ -109,34 +110,43 @@ std::size_t Truth::other_machine(const PeerId& peer) const {
 
 // ---- measurements
 
-void Truth::check_rtt(Instant at, const Host& host, const event::ProbeMeasured& e) {
+/// Of a probe, whose answer says how long the other end held it, or of an echo, which counts that too.
+void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, Duration rtt, bool suspect, Measured what) {
+  const auto wrong = [&](const std::string& text) {
+    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: a round trip with " +
+             id.to_short() + " of " + std::to_string(to_milliseconds(rtt)) + " ms, " + text);
+  };
   const Now& answer = ground_.arrival();
   const std::size_t here = host.machine().index();
-  const std::size_t there = other_machine(e.peer);
+  const std::size_t there = other_machine(id);
+  if (!suspect && !ground_.slow(here) && at - rtt <= ground_.starved(here, at))
+    return wrong("during which this machine did not run, is not suspect");
   // What waited while this machine did not run is no longer the packet that arrived last.
-  if (there == Flow::kNone || ground_.was_paused(here, at - e.rtt - kYoung, at)) return;
+  if (there == Flow::kNone || ground_.was_paused(here, at - rtt - kYoung, at)) return;
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
   if (answer.sent_at + *answer.travelled != at) return;
   const Flow& way = ground_.flow(answer.flow);
-  if (answer.flow != ground_.relation(host, e.peer).flow || way.to != there || !way.travel.any() || e.rtt > Travel::kSpan) return;
-  // A probe whose original was lost, but not its copy, may have been faster than all that is known of.
-  const bool copied = ground_.passage(here, there).last_copy >= at - e.rtt;
-  if (!copied && e.rtt < way.travel.least() + *answer.travelled)
-    complain(host.name() + ": a round trip of " + std::to_string(to_milliseconds(e.rtt)) + " ms, though the way there takes " +
-             std::to_string(to_milliseconds(way.travel.least())) + " ms and the answer took " +
-             std::to_string(to_milliseconds(*answer.travelled)) + " ms");
-  Duration most = way.travel.most() + *answer.travelled + kSlack + e.rtt / 100;
-  const Instant from = at - e.rtt - Travel::kSpan;
+  if (answer.flow != ground_.relation(host, id).flow || way.to != there || !way.travel.any() || rtt > Travel::kSpan) return;
+  const Instant from = at - rtt - Travel::kSpan;
   const bool lossy = ground_.passage(here, there).mishaps.count(from, at) > 0 ||
                      ground_.passage(there, here).mishaps.count(from, at) > 0;
-  if (lossy) most += kHeldBack;
+  // What fills a gap in a stream is older than the echo that it lets through.
+  const Duration slack = what == Measured::echo ? kEchoSlack : Duration{};
+  // A probe whose original was lost, but not its copy, may have been faster than all that is known of.
+  const bool copied = ground_.passage(here, there).last_copy >= at - rtt;
+  if (!copied && (what == Measured::probe || !lossy) && rtt + slack < way.travel.least() + *answer.travelled)
+    wrong("though the way there takes " + std::to_string(to_milliseconds(way.travel.least())) +
+          " ms and the answer took " + std::to_string(to_milliseconds(*answer.travelled)) + " ms");
+  Duration most = way.travel.most() + *answer.travelled + kSlack + rtt / 100;
+  // A window that losses shrank, or that was filled while nobody answered, holds packets back.
+  if (lossy || ground_.paused(there, from, at) > kFillsWindow) most += kHeldBack;
   // Where the other end did not run, its receipt says how long it held the probe: no time of that is left in the RTT.
+  if (what == Measured::echo) most += slack + ground_.paused(there, from, at);
   if (way.last_long_header >= from) most += kHandshake;
   if (ground_.slow(there) || ground_.busy_until(host) + Travel::kSpan >= at) return;
   // A sample that is suspect is told, and left out of everything.
-  if (e.rtt > most && !e.suspect)
-    complain(host.name() + ": a round trip of " + std::to_string(to_milliseconds(e.rtt)) +
-             " ms, where what was under way took " + std::to_string(to_milliseconds(most)) + " ms at most");
+  if (rtt > most && !suspect)
+    wrong("where what was under way took " + std::to_string(to_milliseconds(most)) + " ms at most");
 }
 
 void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e) {
@@ -237,7 +247,7 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   const bool before = std::exchange(peer.steady, false);
   if (index_of_flow == Flow::kNone) return;
   const Flow& flow = ground_.flow(index_of_flow);
-  if (flow.last_long_header + kSettled > world.now() || ground_.slow(machine)) return;
+  if (flow.shared || flow.last_long_header + kSettled > world.now() || ground_.slow(machine)) return;
   if (ground_.was_paused(machine, world.now() - 1s, world.now())) return;
   // Resets that it sent belong to no peer, nor do packets that it refused.
   const bool resets = daemon.rejected + kSettled > peer.since;

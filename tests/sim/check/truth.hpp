@@ -5,7 +5,7 @@
 // - bytes and packets of a peer are compared while its connection is the only one on its path, which is when no handshake
 //   was seen there for a while; then exactly, forged and bent packets apart;
 // - a round trip is at least the shortest way there plus the way that the answer took, and at most the longest there
-//   plus that, where nothing went wrong that makes QUIC hold packets back;
+//   plus that, where nothing went wrong that makes QUIC hold packets back; it is suspect when this machine did not run;
 // - probes are lost only where packets were lost, bent or late, in the same direction.
 // Only the first hosts of a world are held to it: folding costs as much as the program's own.
 #pragma once
@@ -26,7 +26,9 @@ class Truth : public Checker {
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
   static constexpr Duration kSlack = 5ms;    // from when probes were paced; with 1 % of the RTT, not tightened since
-  static constexpr Duration kHeldBack = 30s;  // by a window that is down
+  static constexpr Duration kHeldBack = 30s;  // by a window that is down, or full
+  static constexpr Duration kFillsWindow = 3s;  // of probes at PTO pace that nobody acknowledges, if it was down before
+  static constexpr Duration kEchoSlack = 60ms;
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
 
   explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
@@ -37,6 +39,7 @@ class Truth : public Checker {
   void look(const World& world) override;
 
  private:
+  enum class Measured { probe, echo };
   struct Peer {
     std::array<std::uint64_t, 2> expected{};  // by ProbeDirection
     std::array<std::uint64_t, 2> lost{};
@@ -62,7 +65,7 @@ class Truth : public Checker {
     Instant looked = Instant::min();
   };
   void count(Daemon& daemon, const event::Event& event);
-  void check_rtt(Instant at, const Host& host, const event::ProbeMeasured& e);
+  void check_rtt(Instant at, const Host& host, const PeerId& id, Duration rtt, bool suspect, Measured what);
   void check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e);
   void check_metrics(const Host& host, Daemon& daemon, const event::NodeSnapshot& snapshot);
   void check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p);

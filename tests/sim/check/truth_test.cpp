@@ -51,6 +51,39 @@ TEST_CASE("a round trip shorter or longer than the way is complained of") {
         "at most"));
 }
 
+TEST_CASE("an echo's round trip shorter or longer than the way is complained of") {
+  CHECK(has(complaint([](auto& p) {
+          p.template bend<event::EchoMeasured>([](auto& e) { e.rtt = 110ms; });
+        }),
+        "at most"));
+  CHECK(has(complaint([](TamperedPair& p) {
+          p.w.link(p.a, p.b).delay = p.w.link(p.b, p.a).delay = 100ms;
+          p.run(40s);
+          p.bend<event::EchoMeasured>([](auto& e) { e.rtt = 100ms; });
+        }),
+        "though the way there takes"));
+}
+
+TEST_CASE("a sample of a time when this machine did not run has to be suspect") {
+  const auto freezes = [](TamperedPair& p) {
+    for (int i = 0; i < 20; ++i) {
+      p.run(970ms);
+      p.w.freeze(p.a, 400ms);
+    }
+  };
+  CHECK(complaint(freezes).empty());
+  CHECK(has(complaint([&](TamperedPair& p) {
+          p.bend<event::ProbeMeasured>([](auto& e) { e.suspect = false; });
+          freezes(p);
+        }),
+        "is not suspect"));
+  CHECK(has(complaint([&](TamperedPair& p) {
+          p.bend<event::EchoMeasured>([](auto& e) { e.suspect = false; });
+          freezes(p);
+        }),
+        "is not suspect"));
+}
+
 TEST_CASE("a smoothed value that is not that of its samples is complained of") {
   CHECK(has(complaint([](auto& p) {
           p.template bend<event::ProbeMeasured>([](auto& e) { e.rtt += 1us; });

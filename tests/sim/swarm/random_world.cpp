@@ -12,6 +12,8 @@ constexpr Duration kStopLimit = 2050ms;  // a goodbye waits 2 s at most
 constexpr Duration kDrained = 5s;        // what is slowed down and queued most has arrived by then
 constexpr Duration kGlance = 500ms;      // how often rest is looked for: a look costs as much as many packets
 constexpr std::size_t kOverheard = 64;
+constexpr std::uint64_t kBurst = 10;  // pings that fill windows; fewer are one small one
+constexpr Duration kReportTakes = 1s;  // until the other end knows that it is over
 // What wakes a daemon: its packets, and for each session a few timers a second.
 constexpr std::uint64_t kTimersAPacket = 4;
 constexpr std::uint64_t kTimersASecond = 100;
@@ -68,6 +70,7 @@ std::string RandomWorld::run() {
   world_.run_for(20s);
   if (auto wrong = check_answers(); !wrong.empty()) return wrong;
   if (!comes_to_rest(kOneSided)) return "later: " + at_rest();
+  if (auto wrong = measure_at_rest(); !wrong.empty()) return wrong;
   const auto seconds = static_cast<std::uint64_t>(to_seconds(world_.now() - begin));
   const auto pairs = world_.size() * world_.size();
   if (world_.timers_fired() > kTimersAPacket * world_.packets_sent() + kTimersASecond * pairs * seconds)
@@ -226,10 +229,15 @@ void RandomWorld::act() {
     case 5:
       h.command(event::Disconnect{host(j).id()});
       return;
-    case 6:
-      for (auto n = rng_.below(20); n > 0; --n)
-        h.command(event::Ping{host(j).id(), static_cast<std::uint32_t>(rng_.below(2100))});
+    case 6: {
+      const auto burst = rng_.below(20);
+      for (auto n = burst; n > 0; --n) {
+        const auto size = static_cast<std::uint32_t>(rng_.below(2100));
+        if (burst >= kBurst) h.command(event::Ping{host(j).id(), size});
+      }
+      if (burst < kBurst) h.command(event::Ping{host(j).id(), 0});
       return;
+    }
     default:
       h.command(event::MeasureBandwidth{host(j).id(), rng_.below(1 << 18), rng_.up_to(3s)});
   }
@@ -277,12 +285,13 @@ void RandomWorld::heal() {
   // With new configurations, or by themselves.
   const bool anew = rng_.chance(0.5);
   const double density = rng_.chance(0.5) ? 1 : 0.8;
+  Rng secrets = world_.net.rng_for("secrets");
   note(anew ? "the end of all faults; everybody gets another configuration" : "the end of all faults");
   for (std::size_t i = 0; i < world_.size(); ++i) {
     if (stop_by_[i]) host(i).kill();
     stop_by_[i].reset();
     start_at_[i].reset();
-    if (secret_) set_epoch(i, 0);
+    if (secret_) set_epoch(i, secrets.below(2));  // neighbours share one
     if (anew) draw_membership(i, density);
     if (!host(i).running())
       host(i).start();
@@ -306,6 +315,11 @@ RandomWorld::View RandomWorld::view(std::size_t a, std::size_t b) const {
   return v;
 }
 
+/// Whether the dialler's current secret is one that the other knows.
+bool RandomWorld::accepts(std::size_t acceptor, std::size_t dialler) const {
+  return !secret_ || std::ranges::count(host(acceptor).membership.secrets, host(dialler).membership.secrets.front()) != 0;
+}
+
 std::string RandomWorld::judge_pair(std::size_t a, std::size_t b) const {
   const View here = view(a, b);
   const View there = view(b, a);
@@ -319,9 +333,12 @@ std::string RandomWorld::judge_pair(std::size_t a, std::size_t b) const {
   if (is && !topology_.may_meet(a, b))
     return host(a).name() + " is connected to " + host(b).name() + ", whom nothing reaches";
   // Without an address that reaches, on either side, a session may last, but nobody can make it anew.
-  if (!is && welcome && (here.reaches || there.reaches))
+  // Who dials and is refused, again and again, makes mappings in a NAT that may take away the answers to the other.
+  const bool dials = here.reaches && accepts(b, a) && (accepts(a, b) || !there.dials);
+  const bool is_dialled = there.reaches && accepts(a, b) && (accepts(b, a) || !here.dials);
+  if (!is && welcome && (dials || is_dialled))
     return host(a).name() + " is not connected to " + host(b).name() + ", whom " +
-           (here.reaches ? "it reaches" : "it does not reach, but who reaches it");
+           (dials ? "it reaches" : "it does not reach, but who reaches it");
   return {};
 }
 
@@ -352,6 +369,24 @@ bool RandomWorld::comes_to_rest(Duration limit) {
     world_.run_for(kGlance);
   }
   return true;
+}
+
+/// Whatever became of earlier measurements, everybody is free for one.
+std::string RandomWorld::measure_at_rest() {
+  for (std::size_t i = 0; i < world_.size(); ++i)
+    for (std::size_t j = 0; j < world_.size(); ++j) {
+      if (i == j || !host(i).connected(host(j))) continue;
+      const event::Ticket ticket = host(i).command(event::MeasureBandwidth{host(j).id(), 20'000, 1s});
+      world_.run_until([&] { return host(i).answers.contains(ticket); }, 30s);
+      const auto answer = host(i).answers.find(ticket);
+      if (answer == host(i).answers.end()) return host(i).name() + ": a measurement has no end";
+      // Where nothing reaches, a session that was left over may end meanwhile.
+      if (!answer->second && answer->second.error().detail.find("another") != std::string::npos)
+        return host(i).name() + " can't measure the way to " + host(j).name() + ": " + answer->second.error().detail;
+      world_.run_for(kReportTakes);
+      break;
+    }
+  return {};
 }
 
 std::string RandomWorld::check_answers() const {
