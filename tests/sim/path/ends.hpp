@@ -157,7 +157,6 @@ class End : public net::Program {
     }
   }
 
-  net::Net& net_;
   net::Machine* machine_;
   probe::Starvation starvation_;
   std::optional<Duration> every_;
