@@ -29,8 +29,7 @@ inline Keys test_keys(bool dialled) {
 class End : public net::Program {
  public:
   End(net::Net& n, std::string name, bool dialled, Options options = {})
-      : net_{n},
-        machine_{&n.add_machine(name)},
+      : machine_{&n.add_machine(name)},
         set{test_keys(dialled), options, starvation_, n.rng_for("set " + name)} {
     PW_CHECK(machine_->open(*this, kPort));
   }
