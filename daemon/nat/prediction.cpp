@@ -1,14 +1,13 @@
 #include "nat/prediction.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace pw::nat {
 namespace {
 
 bool acceptable(const PunchMessage& sample) {
-  return sample.first != 0 && sample.step != 0 && std::abs(sample.step) <= kMaxStep && sample.count > 0 &&
-         sample.count <= kMaxWindow;
+  return sample.first != 0 && sample.step != 0 && sample.step >= -kMaxStep && sample.step <= kMaxStep &&
+         sample.count > 0 && sample.count <= kMaxWindow;
 }
 
 bool all_open(const SocketPool& pool, const std::vector<Via>& vias) {

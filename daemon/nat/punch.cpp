@@ -300,7 +300,7 @@ std::optional<Order> Punch::poll_order(Instant now) {
     if (burst) {
       order = method_->take_burst();
     } else {
-      // RFC 8445 section 14.2: "the agent MUST NOT ... more frequently than once every 5 ms".
+      // RFC 8445 section 14.2: "MUST NOT be sent more often than once every 5 ms".
       next_slot_ = now + kPace;
       order = plain ? plain_.poll(now) : method_->poll_order(now);
     }
