@@ -93,7 +93,6 @@ Upnp::Upnp(Deliver deliver, Work work, Duration time_limit)
 Upnp::~Upnp() {
   std::unique_lock lock{state_->mutex};
   state_->stopping = true;
-  std::erase_if(state_->waiting, [](const Job& job) { return !job.unmap; });
   state_->changed.wait_for(lock, kGoodbye, [&] { return state_->unmapping == 0; });
   state_->waiting.clear();
 }
