@@ -88,8 +88,8 @@ BUGS = [
         "std::max(received_at - open_.front().at, Duration{})"),
     # ---- counting
     Bug("a batch of packets counts as one", "mesh/node.cpp",
-        "transmit->segment_size == 0 ? 1 :",
-        "transmit->segment_size != 1 ? 1 :"),
+        "out->segment_size == 0 ? 1 :",
+        "out->segment_size != 1 ? 1 :"),
     Bug("rejected packets are not told", "mesh/node.cpp",
         "      out.emit(now, event::PacketRejected{rejected->reason, rejected->from});\n",
         "      static_cast<void>(rejected);\n"),
