@@ -56,6 +56,11 @@ class Selector {
   std::optional<Change> update(Instant now, std::span<const View> paths,
                                event::PathChangeReason if_gone = event::PathChangeReason::path_lost);
 
+  /// This node was late: a doubt gets its whole time again.
+  void restart_wait(Instant now) {
+    if (doubt_since_ != kNever) doubt_since_ = now;
+  }
+
   std::optional<PathId> first() const { return first_; }
   std::optional<PathId> second() const { return second_; }
   /// On trial for its RTT: probe it as often as the path in use.

@@ -111,6 +111,7 @@ void Set::traffic_sent(Instant now) {
 void Set::node_was_late(Instant now) {
   for (Path& path : paths_) path.node_was_late(now);
   candidates_.node_was_late(now);
+  selector_.restart_wait(now);
 }
 
 // ---- time

@@ -70,6 +70,17 @@ TEST_CASE("a path in doubt is shared with the best standby, for three seconds at
   CHECK_FALSE(s.second());
 }
 
+TEST_CASE("own lateness gives a doubt its whole time again") {
+  Selector s;
+  std::vector<View> paths{view(0, PathKind::direct_v4), view(1, PathKind::relay_quic)};
+  s.update(kStart, paths);
+  paths[0].doubtful = true;
+  s.update(kStart, paths);
+  s.restart_wait(kStart + 1min);
+  CHECK_FALSE(s.update(kStart + 1min, paths));
+  CHECK(s.update(kStart + 1min + Selector::kDoubt, paths));
+}
+
 TEST_CASE("doubt that ends leaves the path in use and the second one unused") {
   Selector s;
   std::vector<View> paths{view(0, PathKind::direct_v4), view(1, PathKind::relay_quic)};
