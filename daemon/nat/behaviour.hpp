@@ -16,7 +16,7 @@
 //   from a new socket   the leader is asked to answer from its other address and port, and from its other port
 //   from new sockets    one question each, in a row, to the first server that answered: port allocation
 //   hairpin             two of these sockets send to each other's outer address
-// 20 to 30 packets where nothing is lost, kMostPackets at most. Without loss it is done after 10 round trips of 20 ms or
+// 20 to 30 packets where nothing is lost, kMostPackets at most. Without loss it is done after 10 round trips of 30 ms or
 // more. When no server ever answers, after `attempts` × `interval`.
 //
 // Lifetime is learned afterwards, done() notwithstanding, from one new socket a round: it is silent for 15 to 300 s, at

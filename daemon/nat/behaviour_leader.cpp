@@ -49,8 +49,7 @@ void Leader::handle_ended(Questions& questions, const Ended& ended) {
     case Topic::hairpin:
     case Topic::lifetime: return;
   }
-  // A filter that lets that in lets all in; a place that is dead can't show a filter.
-  if (alive(from_place_)) questions.drop(Topic::from_other_port);
+  // A place that is dead can't show a filter.
   if (place_ && !alive(place_)) {
     questions.drop(Topic::from_other_place);
     questions.drop(Topic::from_other_port);
@@ -83,7 +82,7 @@ FilteringVerdict Leader::judge(const Questions& questions) const {
                    (1 - questions.silence_by_loss(from_port_->attempts));
   }
   if (v.confidence < 1 - kMostDoubt) {
-    v.filtering = NatFiltering::unknown;
+    v = {};
     v.doubt = "filtering: too many packets are lost";
   }
   return v;

@@ -125,7 +125,65 @@ TEST_CASE("at 35 % loss each way doubts are told") {
   CHECK(t.most_packets <= nat::BehaviourDiscovery::kMostPackets);
 }
 
+TEST_CASE("at 60 % loss each way silence is no filter: a verdict with less than nine tenths of confidence is none") {
+  unsigned told = 0;
+  std::uint64_t seed = 0;
+  for (int round = 0; round < 4; ++round)
+    for (const NatOptions& nat : every_nat()) {
+      PlaceOptions o = behind(nat, ++seed);
+      o.internet.loss = 0.6;
+      Place place{o};
+      place.discover();
+      const auto& found = place.node->result();
+      INFO("declared " << declared(nat, 1).to_string() << ", found " << to_string(found));
+      CHECK((found.filtering == event::NatFiltering::unknown || found.confidence >= 0.9));
+      told += std::ranges::find(found.not_tested, "filtering: too many packets are lost") != found.not_tested.end() ? 1U : 0U;
+    }
+  CHECK(told > 0);
+}
+
+TEST_CASE("with round trips from 30 ms to a second verdicts are the same, after ten of them at most") {
+  for (const Duration delay : {15ms, 25ms, 75ms, 150ms, 500ms})
+    for (const NatOptions& nat : every_nat()) {
+      PlaceOptions o = behind(nat);
+      o.internet.delay = delay;
+      Place place{o};
+      place.discover();
+      INFO("declared " << declared(nat, 1).to_string() << ", found " << to_string(place.node->result()));
+      CHECK(differences(declared(nat, 1), place.node->result()) == std::vector<std::string>{});
+      CHECK(*place.node->took <= 10 * 2 * delay);
+    }
+}
+
+/// Counts what one machine sends.
+struct Sent : Observer {
+  explicit Sent(const Machine& of) : machine{of} {}
+  void sent(Instant, const Machine& from, const Packet&) override { count += &from == &machine ? 1U : 0U; }
+  const Machine& machine;
+  unsigned count = 0;
+};
+
 TEST_CASE("what verdicts cost and how often they err, to be read", "[.measure]") {
+  unsigned plain = 0;
+  Duration time{};
+  for (const NatOptions& nat : every_nat()) {
+    Place place{behind(nat)};
+    DiscoveryOptions o;
+    o.server = place.addresses()[0];
+    o.attempts = 5;
+    o.allocations = 6;
+    NatDiscovery discovery{place.machine, o, place.net.rng_for("discovery")};
+    Sent sent{place.machine};
+    place.net.add_observer(sent);
+    const Instant before = place.net.now();
+    discovery.start();
+    while (!discovery.done() && place.net.step(kNever)) {
+    }
+    plain += sent.count;
+    time += place.net.now() - before;
+    place.net.remove_observer(sent);
+  }
+  std::cout << "one question at a time, no loss: packets " << plain / 45.0 << ", time " << to_milliseconds(time) / 45 << " ms\n";
   all_at_loss(0, 0, 20).print("no loss");
   for (const double loss : {0.01, 0.05, 0.1, 0.2, 0.35}) {
     all_at_loss(loss, 0, 20).print("loss " + std::to_string(loss) + " outside");

@@ -176,3 +176,30 @@ TEST_CASE("further sockets are numbered from what it was given, known as its own
   CHECK(f.discovery.done());
   for (std::uint32_t via = 5; via < f.next_via; ++via) CHECK_FALSE(f.discovery.owns(Via{via}));
 }
+
+TEST_CASE("a hairpin counts only at the socket that it was aimed at") {
+  for (const bool right : {false, true}) {
+    Fixture f;
+    // Everybody but those who ask for another place is answered.
+    std::size_t answered = 0;
+    const auto hairpin = [&] {
+      return std::ranges::find_if(f.sent, [](const Transmit& t) { return t.path.remote.ip == kMapped.ip; });
+    };
+    for (int i = 0; i < 200 && hairpin() == f.sent.end(); ++i) {
+      f.advance(5ms);
+      for (; answered < f.sent.size(); ++answered) {
+        const Transmit t = f.sent[answered];
+        if (t.path.remote.ip == kMapped.ip || Fixture::request(t).change) continue;
+        stun::Message m = Fixture::answer(t);
+        m.mapped->port = static_cast<std::uint16_t>(5000 + static_cast<std::uint32_t>(t.path.via));
+        f.give(m, t.path.remote, t.path.via);
+      }
+    }
+    REQUIRE(hairpin() != f.sent.end());
+    const Transmit t = *hairpin();
+    const Via aimed{t.path.remote.port - 5000U};
+    CHECK(aimed != t.path.via);
+    CHECK(f.give(Fixture::request(t), kMapped, right ? aimed : t.path.via) == right);
+    CHECK((f.discovery.result().hairpin == Tested::yes) == right);
+  }
+}
