@@ -70,7 +70,7 @@ class Punch {
  public:
   static constexpr Duration kPace = 5ms;  // Ta
   static constexpr unsigned kMaxToAddress = 2304;
-  static constexpr unsigned kMaxPackets = 2560;
+  static constexpr unsigned kMaxPackets = 2400;
 
   Punch(PunchTask task, PunchOptions options, PunchShare share, Rng rng);
   ~Punch();

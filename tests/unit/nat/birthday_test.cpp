@@ -157,17 +157,24 @@ TEST_CASE("ranges that are none are refused") {
 }
 
 TEST_CASE("no round sends more to one address, or in all, than its caps") {
-  PunchRig rig{Method::birthday, Role::easy, Role::hard, false};
-  rig.options.probes = 100000;
-  rig.options.search_timeout = 60s;
-  rig.begin();
-  rig.hear({.kind = Kind::sample, .first = 1024, .step = 1, .count = 64512});
-  rig.run_until(rig.now + 60s);
-  std::map<IpAddress, unsigned> sent;
-  for (const auto& s : rig.orders) ++sent[s.order.path.remote.ip];
-  for (const auto& [ip, n] : sent) CHECK(n <= Punch::kMaxToAddress);
-  CHECK(sent[at("192.0.2.9:1").ip] == Punch::kMaxToAddress);
-  CHECK(rig.punch->end()->failure == PunchFailure::budget);
+  for (const bool many : {false, true}) {
+    PunchRig rig{Method::birthday, Role::easy, Role::hard, false};
+    rig.options.probes = 100000;
+    rig.options.search_timeout = 60s;
+    for (int i = 0; many && i < 14; ++i)
+      rig.task.theirs.push_back({CandidateKind::host, at("10.0.1." + std::to_string(i + 1) + ":9470"), Via::own, 1});
+    rig.begin();
+    rig.hear({.kind = Kind::sample, .first = 1024, .step = 1, .count = 64512});
+    rig.run_until(rig.now + 60s);
+    std::map<IpAddress, unsigned> sent;
+    for (const auto& s : rig.orders) ++sent[s.order.path.remote.ip];
+    for (const auto& [ip, n] : sent) CHECK(n <= Punch::kMaxToAddress);
+    CHECK((many || sent[at("192.0.2.9:1").ip] == Punch::kMaxToAddress));
+    CHECK((rig.orders.size() == Punch::kMaxPackets) == many);
+    CHECK(rig.orders.size() <= Punch::kMaxPackets);
+    CHECK(rig.punch->packets() == rig.orders.size());
+    CHECK(rig.punch->end()->failure == PunchFailure::budget);
+  }
 }
 
 }  // namespace pw::nat

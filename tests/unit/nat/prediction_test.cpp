@@ -70,6 +70,36 @@ TEST_CASE("a question that is lost is asked again three times, then the attempt 
   CHECK_FALSE(rig.answer(50000, 7));  // of the attempt before
 }
 
+TEST_CASE("only the answer of the server that was asked, to the question that was asked, counts") {
+  PunchRig rig{Method::prediction, Role::hard, Role::hard, false};
+  rig.begin();
+  const Transmit& asked = rig.asked.at(0);
+  wire::stun::Message right;
+  right.kind = wire::stun::Class::success;
+  right.transaction = wire::stun::decode(asked.bytes)->message.transaction;
+  right.mapped = at("192.0.2.1:50000");
+  wire::stun::Message m = right;
+  m.transaction[0] ^= 1;
+  CHECK_FALSE(rig.punch->handle_stun(rig.now, asked.path, m));
+  m = right;
+  m.kind = wire::stun::Class::error;
+  CHECK_FALSE(rig.punch->handle_stun(rig.now, asked.path, m));
+  PathAddress other = asked.path;
+  other.remote.port ^= 1;
+  CHECK_FALSE(rig.punch->handle_stun(rig.now, other, right));
+  other = asked.path;
+  other.via = Via::own;
+  CHECK_FALSE(rig.punch->handle_stun(rig.now, other, right));
+  m = right;
+  m.mapped.reset();
+  CHECK(rig.punch->handle_stun(rig.now, asked.path, m));  // ours, but it says nothing
+  rig.drain();
+  CHECK(rig.said.size() == 1);
+  CHECK(rig.punch->handle_stun(rig.now, asked.path, right));
+  rig.drain();
+  CHECK(rig.last().kind == Kind::sample);
+}
+
 TEST_CASE("an easy end checks all ports that it is told, and says that prediction found one") {
   PunchRig rig{Method::prediction, Role::easy, Role::hard, false};
   rig.begin();
