@@ -31,7 +31,7 @@ using Channel = std::uint16_t;
 inline constexpr Channel kFirstOfServer = 0x8000;
 
 /// A set of them.
-enum class Services : std::uint8_t { none = 0, registry = 1, carriage = 2, relay = 4 };
+enum class Services : std::uint8_t { none = 0, bootstrap = 1, carriage = 2, relay = 4 };
 constexpr Services operator|(Services a, Services b) {
   return static_cast<Services>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }

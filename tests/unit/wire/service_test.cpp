@@ -39,9 +39,9 @@ Buffer field(std::uint8_t number, ByteView content) {
 }  // namespace
 
 TEST_CASE("service messages survive the wire") {
-  const Hello hello = round_trip(Hello{1, 3, Services::registry | Services::relay, {{1}, {2}}, Digest{3}, true});
+  const Hello hello = round_trip(Hello{1, 3, Services::bootstrap | Services::relay, {{1}, {2}}, Digest{3}, true});
   CHECK(hello.version_max == 3);
-  CHECK(hello.services == (Services::registry | Services::relay));
+  CHECK(hello.services == (Services::bootstrap | Services::relay));
   CHECK(hello.mesh_tags == std::vector<Digest>{{1}, {2}});
   CHECK(hello.proof == Digest{3});
   CHECK(hello.notify);

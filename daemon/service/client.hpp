@@ -1,0 +1,167 @@
+// Client: this node as the client of one bootstrap or relay, over one QUIC connection that it dials, keeps, and dials
+// again. Channels through it carry packets between this node and a peer; each has a number (Via) here, drawn from the
+// counter that the caller owns and never used again: after a loss of the connection all channels are gone.
+//
+//   waiting ─► dialling ─► greeting (Hello … Welcome) ─► ready ─► (lost) ─► waiting, with back-off
+//
+// Order of calls: set_addresses (again when names were looked up again), publish; then hand every event of the endpoint to
+// handle(), call handle_timeout, and after every call drain poll_event, flush the endpoint and rearm at poll_timeout.
+// Nothing here re-enters. `now` never runs backwards.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "event/vocabulary.hpp"
+#include "quic/endpoint.hpp"
+#include "service/admission.hpp"
+#include "service/client_event.hpp"
+
+namespace pw::service {
+
+struct ClientOptions {
+  Duration retry_initial = 500ms;  // back-off between dials, full jitter
+  Duration retry_max = 60s;
+  Duration greeting_timeout = 5s;
+  Duration request_timeout = 5s;
+  /// Between requests when there is nothing to ask: NATs forget UDP mappings after 30 s or more (RFC 4787 REQ-5 asks for
+  /// two minutes, few obey).
+  Duration keepalive = 15s;
+  Duration register_retry = 30s;   // after a refusal
+  std::size_t max_requests = 32;   // unanswered at once
+  std::size_t max_channels = 128;  // also those that the server says are opened to us; more are closed
+  std::size_t max_early = 8;       // packets that overtook their ChannelOpened
+  bool notify = false;
+};
+
+/// Who we are to servers. May change by a reload.
+struct Credentials {
+  std::string mesh = "default";
+  std::vector<Buffer> secrets;  // none: an allowlist, or an open server
+};
+
+struct ServerSpec {
+  PeerId id;
+  wire::service::Services services = wire::service::Services::none;  // wanted of it
+};
+
+class Client {
+ public:
+  enum class State : std::uint8_t { waiting, dialling, greeting, ready };
+
+  /// All references outlive the client.
+  Client(const ClientOptions& options, quic::Endpoint& endpoint, const PeerId& self, ServerSpec server,
+         Credentials credentials, Rng rng, std::uint32_t& next_via);
+
+  // ---- commands
+  /// Where it may be; none: it is not dialled. Dials at once when there were none.
+  void set_addresses(Instant now, std::vector<PathAddress> addresses);
+  /// The record to leave there, signed; it is registered now and before each expiry.
+  void publish(Instant now, const wire::PeerRecord& record);
+  /// Somebody, or everybody of the mesh. Answered by LookupDone with this number. Fails unless ready.
+  Result<std::uint32_t> look_up(Instant now, const std::optional<PeerId>& peer);
+  /// Answered by ChannelUp or ChannelDown. Fails unless ready.
+  Result<Via> open_channel(Instant now, const PeerId& peer);
+  void close_channel(Via via);
+  /// At most quic::kUdpPayload bytes. False before ChannelUp, after ChannelDown, and when it is too large.
+  bool send(Via via, ByteView packet);
+  void shutdown(Instant now);
+
+  // ---- input
+  /// False: not of this client's connection.
+  bool handle(Instant now, const quic::Event& event);
+  void handle_timeout(Instant now);
+
+  // ---- output
+  std::optional<ClientEvent> poll_event();
+  Instant poll_timeout() const;
+
+  // ---- getters
+  const ServerSpec& server() const { return server_; }
+  State state() const { return state_; }
+  bool ready() const { return state_ == State::ready; }
+  std::optional<quic::Handle> connection() const { return connection_; }
+  /// QUIC's smoothed one; none unless ready.
+  std::optional<Duration> rtt() const;
+  unsigned failures() const { return backoff_.failures(); }
+  /// Granted by the server.
+  wire::service::Services services() const { return granted_; }
+
+ private:
+  struct Pending {
+    RequestKind kind;
+    Instant asked;
+    std::optional<PeerId> peer;
+    std::size_t pages = 0;
+  };
+  struct Channel {
+    Via via;
+    PeerId peer;
+    bool up = false;
+    Instant asked{};
+  };
+  struct Early {
+    wire::service::Channel channel;
+    Instant received_at;
+    Buffer bytes;
+  };
+  using Number = wire::service::Channel;
+
+  void dial(Instant now);
+  void lost(Instant now, event::ErrorType error, std::string detail);
+  void greet(Instant now, const quic::Established& e);
+  void on(Instant now, const quic::StreamData& e);
+  void on(const quic::DatagramReceived& e);
+  void read(Instant now, const wire::service::Message& message);
+  void read(Instant now, const wire::service::Welcome& m);
+  void read(Instant now, const wire::service::Observed& m);
+  void read(Instant now, const wire::service::Registered& m);
+  void read(Instant now, const wire::service::Found& m);
+  void read(Instant now, const wire::service::ChannelOpened& m);
+  void read(const wire::service::ChannelClosed& m);
+  void read(Instant now, const wire::service::Refused& m);
+  void ask(Instant now);
+  void observed(const SocketAddress& address);
+  std::optional<Pending> answered(Instant now, std::uint32_t request, RequestKind kind, RequestResult result);
+  void fail_request(Instant now, std::uint32_t request, RequestResult result);
+  void end_channel(std::map<Number, Channel>::iterator at, ChannelLoss why, wire::service::Refusal refusal);
+  std::map<Number, Channel>::iterator by_via(Via via);
+  bool send(const wire::service::Message& message);
+  Instant next_deadline() const;
+  void emit(ClientEvent event) { events_.push_back(std::move(event)); }
+
+  const ClientOptions& options_;
+  quic::Endpoint& endpoint_;
+  PeerId self_;
+  ServerSpec server_;
+  Credentials credentials_;
+  Rng rng_;
+  std::uint32_t& next_via_;
+  Backoff backoff_;
+  State state_ = State::waiting;
+  Instant retry_at_ = kNever;
+  Instant dialled_at_{};
+  Instant give_up_ = kNever;  // a greeting
+  Instant register_at_ = kNever;
+  Instant ask_at_ = kNever;   // keep-alive
+  std::size_t secret_ = 0;    // the one to prove next: the other after a refusal
+  std::vector<PathAddress> addresses_;
+  std::optional<quic::Handle> connection_;
+  std::optional<quic::StreamId> control_;
+  wire::service::Reader reader_;
+  wire::service::Services granted_ = wire::service::Services::none;
+  std::optional<SocketAddress> observed_;
+  std::optional<wire::PeerRecord> record_;
+  std::uint32_t last_request_ = 0;
+  std::map<std::uint32_t, Pending> pending_;
+  std::map<Number, Channel> channels_;
+  Number next_channel_ = 1;
+  std::deque<Early> early_;
+  std::deque<ClientEvent> events_;
+};
+
+}  // namespace pw::service

@@ -1,0 +1,106 @@
+// What a client of a bootstrap or relay tells. Every struct names the server, so that several clients share a queue.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/names.hpp"
+#include "base/time.hpp"
+#include "event/vocabulary.hpp"
+#include "wire/service.hpp"
+
+namespace pw::service {
+
+/// bootstrap_requests_total{request}, bootstrap_response_time_ms{request}.
+enum class RequestKind : std::uint8_t { enrol, lookup, coordinate, observe };
+constexpr auto names(RequestKind) {
+  using namespace std::string_view_literals;
+  return std::array{"register"sv, "lookup"sv, "coordinate"sv, "observe"sv};
+}
+enum class RequestResult : std::uint8_t { success, refused, timeout, lost };
+constexpr auto names(RequestResult) {
+  using namespace std::string_view_literals;
+  return std::array{"success"sv, "refused"sv, "timeout"sv, "lost"sv};
+}
+enum class ChannelLoss : std::uint8_t {
+  refused,          // was never up
+  timeout,          // nor was it answered
+  closed,           // by the peer
+  peer_gone,        // the peer left the server
+  pair_limit,       // the carriage's bytes are used up
+  connection_lost,  // to the server
+  local             // by close_channel
+};
+
+struct ServiceUp {
+  PeerId server;
+  wire::service::Services services;
+  SocketAddress observed;
+  std::uint64_t pair_bytes;  // 0: no cap
+  Duration took;             // from the dial
+};
+struct ServiceDown {
+  PeerId server;
+  bool was_up;
+  event::ErrorType error;
+  std::string detail;
+};
+struct AddressObserved {
+  PeerId server;
+  SocketAddress address;
+};
+/// One for every request, also for those that another event answers.
+struct RequestDone {
+  PeerId server;
+  RequestKind kind;
+  RequestResult result;
+  wire::service::Refusal reason;  // of `refused`
+  Duration took;
+};
+struct Located {
+  wire::PeerRecord record;  // its signature is good, it is whom one asked for, and in time
+  std::vector<SocketAddress> observed;
+  bool present;
+};
+/// A whole mesh comes in several of them; `more`: not the last one.
+struct LookupDone {
+  PeerId server;
+  std::uint32_t request;
+  std::optional<PeerId> peer;
+  RequestResult result;
+  std::vector<Located> found;
+  std::size_t rejected;  // records that proved nothing
+  bool more;
+};
+struct PeerSeen {
+  PeerId server;
+  PeerId peer;
+  bool present;
+};
+struct ChannelUp {
+  PeerId server;
+  Via via;
+  PeerId peer;
+  bool inbound;
+};
+struct ChannelDown {
+  PeerId server;
+  Via via;
+  PeerId peer;
+  ChannelLoss why;
+  wire::service::Refusal refusal;  // of `refused`
+};
+/// A packet that came through a channel: for whoever tells datagrams apart, like those of a socket.
+struct Arrived {
+  PathAddress from;
+  Instant received_at;
+  Buffer bytes;
+};
+using ClientEvent = std::variant<ServiceUp, ServiceDown, AddressObserved, RequestDone, LookupDone, PeerSeen, ChannelUp,
+                                 ChannelDown, Arrived>;
+
+}  // namespace pw::service

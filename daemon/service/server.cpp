@@ -1,0 +1,273 @@
+#include "service/server.hpp"
+
+#include <algorithm>
+
+namespace pw::service {
+
+using wire::service::ChannelEnd;
+using wire::service::Message;
+using wire::service::Refusal;
+using wire::service::Request;
+using wire::service::Services;
+
+namespace {
+
+/// Answers that a client has not taken yet: two of the largest kind. One that asks and never reads is closed.
+constexpr std::size_t kMaxUnread = 128 << 10;
+
+}  // namespace
+
+Server::Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& self)
+    : options_{options},
+      endpoint_{endpoint},
+      self_{self},
+      registry_{options.max_entries, options.max_lifetime},
+      forwarder_{options.total_bytes_per_second} {}
+
+// ---- clients come and go
+
+void Server::configure(Instant now, Admission admission) {
+  admission_ = std::move(admission);
+  std::vector<quic::Handle> out;
+  for (const auto& [handle, c] : clients_)
+    if (c->admitted ? !admits(admission_, c->peer, self_, endpoint_.exporter(handle), c->proof)
+                    : !may_try(admission_, c->peer))
+      out.push_back(handle);
+  for (const quic::Handle handle : out) dismiss(now, handle, CloseCode::not_admitted, "no longer admitted");
+}
+
+void Server::shutdown(Instant now) {
+  while (!clients_.empty()) dismiss(now, clients_.begin()->first, CloseCode::done, "the service stops");
+}
+
+Server::Client* Server::find(quic::Handle handle) {
+  const auto found = clients_.find(handle);
+  return found == clients_.end() ? nullptr : found->second.get();
+}
+
+Server::Client* Server::find(const PeerId& peer) {
+  const auto found = present_.find(peer);
+  return found == present_.end() ? nullptr : find(found->second);
+}
+
+bool Server::handle(Instant now, const quic::Event& event) {
+  if (const auto* e = std::get_if<quic::Established>(&event)) {
+    if (e->dialled || e->protocol != quic::Protocol::service) return false;
+    on(now, *e);
+    return true;
+  }
+  const quic::Handle handle = std::visit([](const auto& e) { return e.connection; }, event);
+  Client* c = find(handle);
+  if (c == nullptr) return false;
+  if (const auto* data = std::get_if<quic::StreamData>(&event)) {
+    on(now, *c, *data);
+  } else if (const auto* datagram = std::get_if<quic::DatagramReceived>(&event)) {
+    on(now, *c, *datagram);
+  } else if (const auto* reset = std::get_if<quic::StreamReset>(&event)) {
+    if (c->control == reset->stream) dismiss(now, handle, CloseCode::protocol, "the control stream was reset");
+  } else if (std::holds_alternative<quic::Closed>(event)) {
+    forget(now, handle);
+  }
+  return true;
+}
+
+void Server::on(Instant now, const quic::Established& e) {
+  const bool known = may_try(admission_, e.peer);
+  if (!known || clients_.size() >= options_.max_clients) {
+    ++stats_.clients_refused;
+    endpoint_.close(now, e.connection, static_cast<std::uint64_t>(known ? CloseCode::full : CloseCode::not_admitted),
+                    known ? "too many clients" : "not admitted");
+    return;
+  }
+  clients_.emplace(e.connection, std::make_unique<Client>(e, options_));
+  deadlines_.set(e.connection, now + options_.admission_timeout);
+}
+
+void Server::dismiss(Instant now, quic::Handle handle, CloseCode code, std::string_view reason) {
+  endpoint_.close(now, handle, static_cast<std::uint64_t>(code), reason);
+  forget(now, handle);
+}
+
+void Server::forget(Instant now, quic::Handle handle) {
+  const auto found = clients_.find(handle);
+  if (found == clients_.end()) return;
+  const std::unique_ptr<Client> c = std::move(found->second);
+  clients_.erase(found);
+  deadlines_.clear(handle);
+  while (!c->channels.empty()) close_channel(now, *c, c->channels.begin()->first, ChannelEnd::peer_gone, false);
+  const auto here = present_.find(c->peer);
+  if (here == present_.end() || here->second != handle) return;
+  present_.erase(here);
+  tell_mesh(now, c->peer, c->tags, wire::service::PeerGone{c->peer});
+}
+
+void Server::handle_address(Instant now, quic::Handle connection, const SocketAddress& address) {
+  Client* c = find(connection);
+  if (c == nullptr || c->observed == address) return;
+  c->observed = address;
+  if (!c->admitted) return;
+  registry_.observe(c->peer, address);
+  send(now, *c, wire::service::Observed{0, address});
+}
+
+// ---- the control stream
+
+void Server::send(Instant now, Client& c, const Message& message) {
+  if (!c.control) return;
+  if (endpoint_.pending(c.handle, *c.control) > kMaxUnread ||
+      !endpoint_.write_stream(c.handle, *c.control, wire::service::encode(message)))
+    deadlines_.set(c.handle, now);  // closed at the next turn: whoever called still holds it
+}
+
+void Server::on(Instant now, Client& c, const quic::StreamData& e) {
+  if (!e.bytes.empty()) endpoint_.consume(c.handle, e.stream, e.bytes.size());
+  const quic::Handle handle = c.handle;
+  if (c.control && c.control != e.stream) return dismiss(now, handle, CloseCode::protocol, "a second stream");
+  c.control = e.stream;
+  c.reader.feed(e.bytes);
+  while (find(handle) != nullptr) {
+    const auto message = c.reader.next();
+    if (!message) break;
+    if (!*message) return dismiss(now, handle, CloseCode::protocol, message->error().detail);
+    read(now, c, **message);
+  }
+  if (e.fin && find(handle) != nullptr) dismiss(now, handle, CloseCode::done, "the control stream was ended");
+}
+
+void Server::read(Instant now, Client& c, const Message& message) {
+  if (const auto* m = std::get_if<wire::service::Hello>(&message)) return hello(now, c, *m);
+  if (!c.admitted) return dismiss(now, c.handle, CloseCode::protocol, "a message before Hello");
+  if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message))
+    return close_channel(now, c, m->channel, ChannelEnd::closed, false);
+  const bool in_time = c.requests.take(now);
+  if (const auto* observe = std::get_if<wire::service::Observe>(&message)) {
+    count(ServedRequest::observe, in_time);
+    if (in_time) send(now, c, wire::service::Observed{observe->request, c.observed});
+  } else if (const auto* enrolment = std::get_if<wire::service::Register>(&message)) {
+    if (!in_time) return refuse(now, c, Request::registration, Refusal::rate, enrolment->request);
+    enrol(now, c, *enrolment);
+  } else if (const auto* lookup = std::get_if<wire::service::Lookup>(&message)) {
+    if (!in_time) return refuse(now, c, Request::lookup, Refusal::rate, lookup->request);
+    look_up(now, c, *lookup);
+  } else if (const auto* open = std::get_if<wire::service::OpenChannel>(&message)) {
+    if (!in_time) return refuse(now, c, Request::open_channel, Refusal::rate, open->channel);
+    open_channel(now, c, *open);
+  } else {
+    ++stats_.unknown_messages;  // of a later version, or what only servers say
+  }
+}
+
+void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
+  const auto turn_away = [&](Refusal reason, CloseCode code) {
+    ++stats_.clients_refused;
+    send(now, c, wire::service::Refused{Request::hello, reason, 0});
+    dismiss(now, c.handle, code, to_string(reason));
+  };
+  if (c.admitted) return dismiss(now, c.handle, CloseCode::protocol, "a second Hello");
+  if (m.version_min > wire::service::kVersion || m.version_max < wire::service::kVersion)
+    return turn_away(Refusal::version, CloseCode::protocol);
+  if (!admits(admission_, c.peer, self_, endpoint_.exporter(c.handle), m.proof))
+    return turn_away(Refusal::not_admitted, CloseCode::not_admitted);
+  Services offered = Services::none;
+  if (options_.bootstrap) offered = offered | Services::bootstrap | Services::carriage;
+  if (options_.relay) offered = offered | Services::relay;
+  if (!any(m.services & offered)) return turn_away(Refusal::not_offered, CloseCode::not_offered);
+  if (const auto older = present_.find(c.peer); older != present_.end())
+    dismiss(now, older->second, CloseCode::replaced, "replaced by a newer connection");
+  c.admitted = true;
+  deadlines_.clear(c.handle);
+  c.services = m.services & offered;
+  c.proof = m.proof;
+  c.tags = m.mesh_tags;
+  c.notify = m.notify;
+  present_[c.peer] = c.handle;
+  registry_.observe(c.peer, c.observed);
+  wire::service::Welcome welcome;
+  welcome.services = c.services;
+  welcome.observed = c.observed;
+  welcome.max_channels = static_cast<std::uint32_t>(options_.max_channels);
+  welcome.bytes_per_second = static_cast<std::uint64_t>(options_.bytes_per_second);
+  welcome.pair_bytes = caps_pairs() ? options_.pair_bytes : 0;
+  welcome.max_lifetime_s =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(options_.max_lifetime).count());
+  send(now, c, welcome);
+  if (registry_.find(c.peer) != nullptr) tell_mesh(now, c.peer, c.tags, wire::service::PeerPresent{c.peer});
+}
+
+void Server::refuse(Instant now, Client& c, Request what, Refusal reason, std::uint32_t number) {
+  if (what == Request::registration) count(ServedRequest::enrol, false);
+  if (what == Request::lookup) count(ServedRequest::lookup, false);
+  if (what == Request::open_channel) count(ServedRequest::coordinate, false);
+  send(now, c, wire::service::Refused{what, reason, number});
+}
+
+void Server::count(ServedRequest request, bool success) {
+  auto& served = stats_.requests[static_cast<std::size_t>(request)];
+  ++(success ? served.success : served.refused);
+}
+
+// ---- the registry
+
+void Server::enrol(Instant now, Client& c, const wire::service::Register& m) {
+  if (!any(c.services & Services::bootstrap))
+    return refuse(now, c, Request::registration, Refusal::not_offered, m.request);
+  const auto outcome = registry_.add(now, c.peer, m.record, c.tags, c.observed);
+  if (outcome.refused) return refuse(now, c, Request::registration, *outcome.refused, m.request);
+  count(ServedRequest::enrol, true);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(outcome.lifetime).count();
+  send(now, c, wire::service::Registered{m.request, static_cast<std::uint32_t>(seconds)});
+  if (outcome.fresh) tell_mesh(now, c.peer, c.tags, wire::service::PeerPresent{c.peer});
+}
+
+wire::service::Found::Entry Server::entry_of(Instant now, const PeerId& peer, const Registration& r) const {
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - r.at).count();
+  return {r.record, {r.observed}, static_cast<std::uint32_t>(age), present_.contains(peer)};
+}
+
+void Server::look_up(Instant now, Client& c, const wire::service::Lookup& m) {
+  if (!any(c.services & Services::bootstrap)) return refuse(now, c, Request::lookup, Refusal::not_offered, m.request);
+  wire::service::Found found;
+  found.request = m.request;
+  const std::vector<PeerId> whom =
+      m.peer ? std::vector{*m.peer} : registry_.of_mesh(c.tags, m.after, wire::service::kMaxFound, found.more);
+  for (const PeerId& peer : whom)
+    if (const Registration* r = registry_.find(peer); r != nullptr && share_a_tag(r->tags, c.tags))
+      found.entries.push_back(entry_of(now, peer, *r));
+  count(ServedRequest::lookup, true);
+  send(now, c, found);
+}
+
+void Server::tell_mesh(Instant now, const PeerId& about, const std::vector<Digest>& tags, const Message& message) {
+  for (const auto& [handle, c] : clients_)
+    if (c->admitted && c->notify && c->peer != about && share_a_tag(c->tags, tags) && c->notices.take(now))
+      send(now, *c, message);
+}
+
+// ---- time
+
+void Server::handle_timeout(Instant now) {
+  while (const auto gone = registry_.expire(now))
+    if (present_.contains(gone->first)) tell_mesh(now, gone->first, gone->second, wire::service::PeerGone{gone->first});
+  while (const quic::Handle* due = deadlines_.due(now)) {
+    const quic::Handle handle = *due;
+    const bool admitted = find(handle)->admitted;
+    stats_.clients_refused += admitted ? 0 : 1;
+    dismiss(now, handle, admitted ? CloseCode::protocol : CloseCode::not_admitted,
+            admitted ? "answers are not read" : "no Hello in time");
+  }
+  if (next_forward_ <= now) forward(now);
+}
+
+Instant Server::poll_timeout() const {
+  return earlier(earlier(registry_.poll_timeout(), next_forward_), deadlines_.earliest());
+}
+
+ServerStats Server::stats() const {
+  ServerStats s = stats_;
+  s.entries = registry_.size();
+  s.clients = present_.size();
+  s.channels = channels_;
+  return s;
+}
+
+}  // namespace pw::service

@@ -1,0 +1,183 @@
+// Server: a bootstrap, a relay, or both, for the clients that dialled this node with quic::Protocol::service. It keeps
+// records of who is there (Registry), answers look-ups, and carries opaque packets between clients that are present.
+// It can't read what it carries. As a bootstrap only it carries a capped amount per pair, enough for a handshake and the
+// exchange of candidates; as a relay there is no cap but rates.
+//
+// Everything that a client can make grow has a limit in ServerOptions; what is over it is refused with a reason, or dropped
+// and counted. A client that does not read its answers, or breaks the protocol, is closed.
+//
+// Order of calls: hand every event of the endpoint to handle(); it says whether it was for this. After a batch of events
+// call forward(), then Endpoint::flush. Rearm at poll_timeout. Nothing here re-enters. `now` never runs backwards.
+//
+// Where a client is seen is where its handshake came from: QUIC's path is constant here (docs/adr/0001). Whoever proves
+// real paths below the connection says so by handle_address, and Endpoint::set_paths.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "base/names.hpp"
+#include "base/token_bucket.hpp"
+#include "quic/endpoint.hpp"
+#include "service/admission.hpp"
+#include "service/forwarder.hpp"
+#include "service/registry.hpp"
+#include "wire/service.hpp"
+
+namespace pw::service {
+
+/// Application codes of CONNECTION_CLOSE on a service connection, either way.
+enum class CloseCode : std::uint64_t { done, not_admitted, full, replaced, protocol, not_offered };
+
+struct ServerOptions {
+  bool bootstrap = false;
+  bool relay = false;
+  std::size_t max_clients = 256;
+  std::size_t max_entries = 4096;
+  std::size_t max_channels = 64;      // of one client, opened by either side
+  double requests_per_second = 10;    // of one client, of all kinds; saved up to request_burst
+  double request_burst = 100;
+  double bytes_per_second = 2.5e6;    // that one client may send through channels: 20 Mbit/s
+  double burst_bytes = 128 << 10;     // a congestion window's worth at once
+  double total_bytes_per_second = 125e6;
+  std::uint64_t pair_bytes = 64 << 10;  // without the relay role
+  Duration pair_window = std::chrono::hours{1};
+  std::size_t max_pairs = 8192;       // remembered for that; beyond, new pairs are refused
+  Duration max_lifetime = std::chrono::minutes{10};  // of a registration
+  Duration admission_timeout = 5s;
+};
+
+enum class ServedRequest : std::uint8_t { enrol, lookup, coordinate, observe };
+constexpr auto names(ServedRequest) {
+  using namespace std::string_view_literals;
+  return std::array{"register"sv, "lookup"sv, "coordinate"sv, "observe"sv};
+}
+enum class DropReason : std::uint8_t { malformed, unknown_channel, rate, queue, pair_limit, gone };
+constexpr auto names(DropReason) {
+  using namespace std::string_view_literals;
+  return std::array{"malformed"sv, "unknown_channel"sv, "rate"sv, "queue"sv, "pair_limit"sv, "gone"sv};
+}
+
+struct ServerStats {
+  struct Served {
+    std::uint64_t success = 0;
+    std::uint64_t refused = 0;
+  };
+  std::array<Served, 4> requests{};            // by ServedRequest
+  std::array<std::uint64_t, 6> dropped{};      // packets, by DropReason
+  std::uint64_t forwarded_packets = 0;
+  std::uint64_t forwarded_bytes = 0;           // of packets, without their channel
+  std::uint64_t clients_refused = 0;
+  std::uint64_t unknown_messages = 0;
+  std::size_t entries = 0;
+  std::size_t clients = 0;                     // admitted
+  std::size_t channels = 0;
+  const Served& of(ServedRequest r) const { return requests[static_cast<std::size_t>(r)]; }
+  std::uint64_t of(DropReason r) const { return dropped[static_cast<std::size_t>(r)]; }
+};
+
+class Server {
+ public:
+  /// `endpoint` outlives the server.
+  Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& self);
+
+  // ---- commands
+  /// At the start and at every reload; whoever is no longer admitted by its key goes at once.
+  void configure(Instant now, Admission admission);
+  /// Moves packets as far as rates and room allow.
+  void forward(Instant now);
+  /// Ends every connection.
+  void shutdown(Instant now);
+
+  // ---- input
+  /// False: not a connection of this server.
+  bool handle(Instant now, const quic::Event& event);
+  /// A client was proved to be at another address.
+  void handle_address(Instant now, quic::Handle connection, const SocketAddress& address);
+  void handle_timeout(Instant now);
+
+  // ---- output
+  Instant poll_timeout() const;
+  ServerStats stats() const;
+
+ private:
+  struct End {
+    quic::Handle other{};
+    wire::service::Channel others_number = 0;
+    Forwarder::Flow flow{};  // from here to there
+    bool opened = false;     // by this client
+  };
+  struct Client {
+    Client(const quic::Established& e, const ServerOptions& o)
+        : handle{e.connection},
+          peer{e.peer},
+          observed{e.path.remote},
+          requests{o.requests_per_second, o.request_burst},
+          notices{o.requests_per_second, o.request_burst},
+          bytes{o.bytes_per_second, o.burst_bytes} {}
+    quic::Handle handle;
+    PeerId peer;
+    SocketAddress observed;
+    bool admitted = false;
+    bool notify = false;
+    wire::service::Services services = wire::service::Services::none;
+    std::optional<Digest> proof;  // that admitted it
+    std::vector<Digest> tags;
+    std::optional<quic::StreamId> control;
+    wire::service::Reader reader;
+    TokenBucket requests;
+    TokenBucket notices;
+    TokenBucket bytes;
+    std::map<wire::service::Channel, End> channels;
+    wire::service::Channel next_channel = wire::service::kFirstOfServer;
+  };
+  /// What went between two peers, in both directions, since the window began.
+  struct Pair {
+    std::uint64_t bytes = 0;
+    Instant until{};
+  };
+  using PairKey = std::pair<PeerId, PeerId>;
+
+  void on(Instant now, const quic::Established& e);
+  void on(Instant now, Client& c, const quic::StreamData& e);
+  void on(Instant now, Client& c, const quic::DatagramReceived& e);
+  void read(Instant now, Client& c, const wire::service::Message& message);
+  void hello(Instant now, Client& c, const wire::service::Hello& m);
+  void enrol(Instant now, Client& c, const wire::service::Register& m);
+  void look_up(Instant now, Client& c, const wire::service::Lookup& m);
+  void open_channel(Instant now, Client& c, const wire::service::OpenChannel& m);
+  std::optional<wire::service::Refusal> against(Instant now, const Client& c, const Client* other,
+                                                const wire::service::OpenChannel& m);
+  void close_channel(Instant now, Client& c, wire::service::Channel number, wire::service::ChannelEnd reason, bool tell);
+  wire::service::Found::Entry entry_of(Instant now, const PeerId& peer, const Registration& registration) const;
+  void refuse(Instant now, Client& c, wire::service::Request what, wire::service::Refusal reason, std::uint32_t number);
+  void tell_mesh(Instant now, const PeerId& about, const std::vector<Digest>& tags, const wire::service::Message& message);
+  void send(Instant now, Client& c, const wire::service::Message& message);
+  void dismiss(Instant now, quic::Handle handle, CloseCode code, std::string_view reason);
+  void forget(Instant now, quic::Handle handle);
+  void count(ServedRequest request, bool success);
+  void drop(DropReason reason, std::uint64_t packets = 1) { stats_.dropped[static_cast<std::size_t>(reason)] += packets; }
+  Pair* pair_of(Instant now, const PeerId& a, const PeerId& b);
+  Client* find(quic::Handle handle);
+  Client* find(const PeerId& peer);
+  bool caps_pairs() const { return !options_.relay; }
+
+  ServerOptions options_;
+  quic::Endpoint& endpoint_;
+  PeerId self_;
+  Admission admission_;
+  Registry registry_;
+  Forwarder forwarder_;
+  std::unordered_map<quic::Handle, std::unique_ptr<Client>> clients_;
+  std::unordered_map<PeerId, quic::Handle> present_;  // admitted ones
+  std::map<PairKey, Pair> pairs_;
+  Deadlines<quic::Handle> deadlines_;  // for their Hello; of who does not read: at once
+  std::size_t channels_ = 0;
+  Instant next_forward_ = kNever;
+  ServerStats stats_;
+};
+
+}  // namespace pw::service
