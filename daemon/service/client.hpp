@@ -88,6 +88,8 @@ class Client {
   /// QUIC's smoothed one; none unless ready.
   std::optional<Duration> rtt() const;
   unsigned failures() const { return backoff_.failures(); }
+  /// The number of the record that it was given last.
+  std::optional<std::uint64_t> published() const { return record_ ? std::optional{record_->sequence} : std::nullopt; }
   /// Granted by the server.
   wire::service::Services services() const { return granted_; }
 

@@ -73,6 +73,9 @@ bool Server::handle(Instant now, const quic::Event& event) {
 
 void Server::on(Instant now, const quic::Established& e) {
   const bool known = may_try(admission_, e.peer);
+  // TLS proved that it is the same node, which has lost its older connection, or will leave it.
+  if (const auto older = present_.find(e.peer); known && older != present_.end())
+    dismiss(now, older->second, CloseCode::replaced, "replaced by a newer connection");
   if (!known || clients_.size() >= options_.max_clients) {
     ++stats_.clients_refused;
     endpoint_.close(now, e.connection, static_cast<std::uint64_t>(known ? CloseCode::full : CloseCode::not_admitted),
@@ -172,8 +175,8 @@ void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
   if (options_.bootstrap) offered = offered | Services::bootstrap | Services::carriage;
   if (options_.relay) offered = offered | Services::relay;
   if (!any(m.services & offered)) return turn_away(Refusal::not_offered, CloseCode::not_offered);
-  if (const auto older = present_.find(c.peer); older != present_.end())
-    dismiss(now, older->second, CloseCode::replaced, "replaced by a newer connection");
+  if (const auto other = present_.find(c.peer); other != present_.end())
+    dismiss(now, other->second, CloseCode::replaced, "replaced by another connection");
   c.admitted = true;
   deadlines_.clear(c.handle);
   c.services = m.services & offered;
