@@ -74,9 +74,9 @@ bool Clients::handle(Instant now, const quic::Event& event) {
   return std::ranges::any_of(clients_, [&](const auto& c) {
     if (!c->handle(now, event)) return false;
     // Relays come and go together when this node's network does: they are judged when the dust has settled.
-    if (judge_at_ > now + kGrace && any(c->server().services & Services::relay) &&
-        c->ready() != (std::ranges::find(homes_, c->server().id) != homes_.end()) && homes_.size() <= kHomeRelays)
-      judge_at_ = now + kGrace;
+    const bool home = std::ranges::find(homes_, c->server().id) != homes_.end();
+    const bool wanted = any(c->services() & Services::relay) && homes_.size() < kHomeRelays;
+    if (c->ready() ? !home && wanted : home) judge_at_ = earlier(judge_at_, now + kGrace);
     return true;
   });
 }

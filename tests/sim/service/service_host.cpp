@@ -36,6 +36,7 @@ void ServiceHost::kill() {
   if (!endpoint) return;
   machine.kill(*this);
   clients.clear();
+  set.reset();
   server.reset();
   endpoint.reset();
 }
@@ -47,6 +48,17 @@ service::Client& ServiceHost::add_client(const ServiceHost& to, wire::service::S
       Rng{seed_ + 1000 * generation_ + 500 + clients.size()}, next_via_));
   act([&](Instant now) { client.set_addresses(now, {path_to(to)}); });
   return client;
+}
+
+void ServiceHost::start_set(const std::vector<const ServiceHost*>& servers, wire::service::Services services) {
+  set = std::make_unique<service::Clients>(client_options, *endpoint, identity, Rng{seed_ + 1000 * generation_ + 400},
+                                           next_via_, 1000 * generation_);
+  act([&](Instant now) {
+    std::vector<service::ServerSpec> specs;
+    for (const ServiceHost* s : servers) specs.push_back({s->id(), services});
+    set->configure(now, specs, {});
+    for (const ServiceHost* s : servers) set->set_addresses(now, s->id(), {path_to(*s)});
+  });
 }
 
 wire::PeerRecord ServiceHost::record(std::uint32_t lifetime_s) {
@@ -68,6 +80,7 @@ void ServiceHost::handle_timeout(Instant now) {
   if (server->poll_timeout() <= now) server->handle_timeout(now);
   for (const auto& c : clients)
     if (c->poll_timeout() <= now) c->handle_timeout(now);
+  if (set && set->poll_timeout() <= now) set->handle_timeout(now);
   drain();
 }
 
@@ -75,6 +88,7 @@ Instant ServiceHost::poll_timeout() const {
   if (!endpoint) return kNever;
   Instant next = earlier(endpoint->poll_timeout(), server->poll_timeout());
   for (const auto& c : clients) next = earlier(next, c->poll_timeout());
+  if (set) next = earlier(next, set->poll_timeout());
   return next;
 }
 
@@ -85,23 +99,27 @@ bool ServiceHost::take_events() {
     any = true;
     if (server->handle(now, *event)) continue;
     if (std::ranges::any_of(clients, [&](const auto& c) { return c->handle(now, *event); })) continue;
+    if (set && set->handle(now, *event)) continue;
     if (const auto* up = std::get_if<quic::Established>(&*event)) peers.push_back(*up);
     if (const auto* datagram = std::get_if<quic::DatagramReceived>(&*event)) datagrams.push_back(*datagram);
     if (const auto* end = std::get_if<quic::Closed>(&*event)) closed.push_back(*end);
   }
   while (endpoint->poll_rejected()) any = true;
   for (const auto& c : clients)
-    while (auto event = c->poll_event()) {
-      any = true;
-      if (const auto* packet = std::get_if<service::Arrived>(&*event)) {
-        ++packets[packet->from.via];
-        packet_bytes[packet->from.via] += packet->bytes.size();
-        if (!keep_packets) endpoint->handle_datagram(now, packet->received_at, packet->from, packet->bytes);
-      } else {
-        events.push_back(std::move(*event));
-      }
-    }
+    while (auto event = c->poll_event()) any = take(std::move(*event));
+  while (auto event = set ? set->poll_event() : std::nullopt) any = take(std::move(*event));
   return any;
+}
+
+bool ServiceHost::take(service::ClientEvent event) {
+  if (const auto* packet = std::get_if<service::Arrived>(&event)) {
+    ++packets[packet->from.via];
+    packet_bytes[packet->from.via] += packet->bytes.size();
+    if (!keep_packets) endpoint->handle_datagram(machine.now(), packet->received_at, packet->from, packet->bytes);
+  } else {
+    events.push_back(std::move(event));
+  }
+  return true;
 }
 
 bool ServiceHost::transmit() {
@@ -116,6 +134,7 @@ bool ServiceHost::transmit() {
       }
       sent_through_channels.push_back(packet.size());
       for (const auto& c : clients) through_channel |= c->send(t->path.via, packet);
+      if (set) through_channel |= set->send(t->path.via, packet);
     }
   }
   return through_channel;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "service/client.hpp"
+#include "service/clients.hpp"
 #include "service/server.hpp"
 #include "sim/net/machine.hpp"
 #include "sim/net/net.hpp"
@@ -34,6 +35,7 @@ class ServiceHost : public net::Program {
   PathAddress path_to(const ServiceHost& other) const { return {{}, other.address()}; }
   service::Client& add_client(const ServiceHost& server, wire::service::Services services,
                               service::Credentials credentials = {});
+  void start_set(const std::vector<const ServiceHost*>& servers, wire::service::Services services);
   /// Signed; its number goes up.
   wire::PeerRecord record(std::uint32_t lifetime_s = 600);
   /// Runs `what(now)` as an input of this host, and everything that follows from it.
@@ -69,6 +71,7 @@ class ServiceHost : public net::Program {
   std::unique_ptr<quic::Endpoint> endpoint;
   std::unique_ptr<service::Server> server;
   std::vector<std::unique_ptr<service::Client>> clients;
+  std::unique_ptr<service::Clients> set;  // as a node has them; made by start_set
   /// Packets through channels go to QUIC, or, with this, here.
   bool keep_packets = false;
   std::map<Via, std::uint64_t> packets;       // with keep_packets
@@ -83,6 +86,7 @@ class ServiceHost : public net::Program {
   void drain();
   bool take_events();
   bool transmit();
+  bool take(service::ClientEvent event);
 
   std::uint64_t seed_;  // of the generators: equal ones would make equal connection IDs
   std::uint32_t next_via_ = 1;
