@@ -51,14 +51,15 @@ class FullSize {
     passed_at_ = now;
     return std::exchange(verdict_, Size::full) != Size::full;
   }
-  /// Judges one that stayed unanswered. `small_passed`: when a small check was last answered. True if the verdict
+  /// Judges one that stayed unanswered. `passed`: when a check was last answered; since the doubt began that
+  /// was a small one. True if the verdict
   /// changed.
-  bool expire(Instant now, Instant small_passed) {
+  bool expire(Instant now, Instant passed) {
     if (now < judge_at_) return false;
     judge_at_ = kNever;
     next_ = now;
     if (++unanswered_ < kTries) return false;
-    const bool small = small_passed > doubted_since_;
+    const bool small = passed > doubted_since_;
     unanswered_ = 0;
     next_ = now + kRecheck;
     return small && std::exchange(verdict_, Size::small) != Size::small;
@@ -73,12 +74,6 @@ class FullSize {
   /// Check now, if none is under way.
   void check_now(Instant now) {
     if (judge_at_ == kNever) next_ = earlier(next_, now);
-  }
-  /// The path itself is in doubt: what is out says nothing about sizes.
-  void void_wait(Instant now) {
-    if (judge_at_ == kNever) return;
-    judge_at_ = kNever;
-    next_ = now;
   }
   /// This node was late: what is out gets its time again.
   void restart_wait(Instant now, Duration timeout) {

@@ -41,7 +41,6 @@ class Path {
       : id{number},
         name{called},
         steady_since{now},
-        last_small_proof{now},
         prober{heard},
         liveness{timing.interval, now, timing.phase},
         size{now, verdict, timing.full_interval},
@@ -87,7 +86,6 @@ class Path {
   std::optional<Instant> dead_since;
   std::optional<SocketAddress> mapped;
   Instant last_probe{};
-  Instant last_small_proof;
   std::uint64_t samples = 0;  // of the RTT
   bool fast = true;           // probed as often as the path in use
   unsigned lost_in_use = 0;   // how often it was left because it failed

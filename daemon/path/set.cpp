@@ -128,9 +128,8 @@ void Set::handle_timeout(Instant now) {
 void Set::turn(Instant now, Path& path) {
   const PathHealth before = path.liveness.health();
   if (path.liveness.expire(now)) health_changed(now, path, before);
-  if (!path.proved()) path.size.void_wait(now);
   if (path.size.judge_at() <= now) {
-    if (path.size.expire(now, path.last_small_proof)) events_.push_back(SizeJudged{path.name, path.size.verdict()});
+    if (path.size.expire(now, path.last_proof())) events_.push_back(SizeJudged{path.name, path.size.verdict()});
     path.liveness.probe_now(now);  // do small ones pass meanwhile?
   }
   if (path.liveness.next_probe() <= now) send_probe(now, path);

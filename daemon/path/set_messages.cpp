@@ -122,7 +122,6 @@ Verdict Set::handle_response(Instant now, const Arrived& response) {
 
 void Set::proved(Instant now, const Arrived& response, const Check& check, Path& path) {
   path.mapped = response.decoded.message.mapped;
-  if (!check.full) path.last_small_proof = now;
   if (check.full && path.size.passed(now, options_.full_interval))
     events_.push_back(SizeJudged{path.name, path.size.verdict()});
   if (check.probe) take_receipt(now, response, path);

@@ -60,6 +60,16 @@ TEST_CASE("all triggered checks together keep to one budget, which ordered ones 
   CHECK(static_cast<double>(sent) > Candidates::kTriggeredPerSecond * kSeconds / 2);
 }
 
+TEST_CASE("nobody is given up because this node was late") {
+  Candidates c;
+  REQUIRE(c.order(kStart, at("9.0.0.1:1")));
+  std::size_t over = 0;
+  run(c, kStart + 12s, over);
+  c.node_was_late(kStart + 1min);
+  CHECK_FALSE(c.poll_given_up(kStart + 1min));
+  CHECK(c.poll_given_up(kStart + 1min + Candidates::kMaxPace));
+}
+
 TEST_CASE("a check of the peer's hastens ours, but not beyond the pace") {
   Candidates c;
   REQUIRE(c.order(kStart, at("9.0.0.1:1")));

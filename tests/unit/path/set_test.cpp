@@ -267,6 +267,72 @@ TEST_CASE("a relay's channel has no address: none is told, and none is needed") 
   CHECK_FALSE(stun::decode(one.sent().at(0).bytes)->message.mapped);
 }
 
+TEST_CASE("a path that comes of the peer's check knows its probes, and is no candidate any more") {
+  One one;
+  stun::Message m = one.request();
+  m.probe = wire::ProbeFrame{5, 0};
+  REQUIRE(one.hear(one.bytes(m)));
+  REQUIRE(one.hear(one.answer(one.sent().at(1))));
+  CHECK(one.set.paths() == 1);
+  CHECK(one.set.candidates() == 0);
+  one.sent();
+  m = one.request();
+  m.probe = wire::ProbeFrame{6, 0};
+  REQUIRE(one.hear(one.bytes(m)));
+  CHECK(stun::decode(one.sent().at(0).bytes)->message.receipt->window == 3);
+}
+
+TEST_CASE("a check of the peer's over a dead path has it probed before its time") {
+  One one;
+  one.prove(kPeer);
+  const auto probe = one.sent().at(0);
+  one.now += 20ms;
+  REQUIRE(one.hear(one.answer(probe)));  // now the RTT is known, and time-outs are short
+  const auto advance = [&] {
+    one.now = one.set.poll_timeout();
+    one.set.handle_timeout(one.now);
+  };
+  while (!one.set.sending().empty()) advance();
+  one.sent();
+  while (one.sent().empty()) advance();
+  for (const auto& [later, packets] : {std::pair{50ms, 1U}, std::pair{150ms, 2U}}) {  // the answer, and a probe
+    one.now += later;
+    stun::Message m = one.request();
+    REQUIRE(one.hear(one.bytes(m)));
+    CHECK(one.sent().size() == packets);
+  }
+}
+
+TEST_CASE("an answer to what went to a closed channel proves nothing") {
+  One one;
+  REQUIRE(one.set.check(one.now, kPeer, PathKind::direct_v4));
+  const auto out = one.sent();
+  one.set.close(one.now, kPeer, event::PathChangeReason::relay_closed);
+  CHECK(why(one.hear(one.answer(out.at(0)))) == Refusal::unknown_transaction);
+  CHECK(one.set.paths() == 0);
+}
+
+TEST_CASE("a node that was late blames no path") {
+  One one;
+  one.prove(kPeer);
+  one.sent();
+  one.told();
+  one.now += 10s;
+  one.set.node_was_late(one.now);
+  one.set.handle_timeout(one.now);
+  for (const Event& e : one.told()) CHECK_FALSE(std::holds_alternative<HealthChanged>(e));
+}
+
+TEST_CASE("a node that was late gives up no candidate for it") {
+  One one;
+  REQUIRE(one.set.add(one.now, kPeer, PathKind::direct_v4, false));
+  for (; one.now < kStart + 12s; one.now = one.set.poll_timeout()) one.set.handle_timeout(one.now);
+  one.now += 10s;
+  one.set.node_was_late(one.now);
+  one.set.handle_timeout(one.now);
+  CHECK(one.set.candidates() == 1);
+}
+
 TEST_CASE("checks under way are bounded: the oldest are forgotten") {
   Checks checks{"0011223344556677"};
   const auto first = checks.begin(kStart, {}).id;
