@@ -83,6 +83,21 @@ TEST_CASE("nothing sent from the moment a path is suspect is lost when a standby
   }
 }
 
+TEST_CASE("a standby that has just been taken is watched as closely as the path before it") {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    INFO("seed " << seed);
+    Ends ends{seed};
+    ends.start_direct();
+    ends.run(ends.net.rng_for("phase").up_to(5s));
+    const PathAddress direct = ends.way(ends.a, ends.b, 0);
+    ends.a.command([&](Set& s, Instant now) { s.close(now, direct, PathChangeReason::operator_request); });
+    const Instant at = ends.net.now();
+    ends.both(ends.detour, [](net::Link& l) { l.up = false; });
+    ends.run(5s);
+    CHECK(ends.a.became(PathKind::relay_quic, PathHealth::suspect).value() - at <= 1s + 3 * 110ms);
+  }
+}
+
 TEST_CASE("while a slow path is in doubt packets go out on two paths for three seconds and no longer") {
   Ends ends{1};
   ends.both(ends.direct, [](net::Link& l) { l.delay = 400ms; });
