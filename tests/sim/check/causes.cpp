@@ -11,6 +11,8 @@ using probe::Liveness;
 
 namespace {
 
+/// Silent probes in a row that a death takes, as it was designed: what the code says of it may be wrong.
+constexpr unsigned kDeadAfter = 8;
 constexpr Duration kRounding = 10ms;  // of eight deadlines that share turns
 /// A pause costs a probe as long as it lasts and the one that was under way.
 constexpr Duration kProbeInPause = Liveness::kMinTimeout;
@@ -20,6 +22,8 @@ constexpr Duration kHandshakes = 30s;
 constexpr Duration kBacklog = 2min;
 /// After losses or a pause QUIC's window is down to two packets, and what waits goes out bit by bit.
 constexpr Duration kRecovery = 3s;
+/// The end of what bulk may take, in which it is well on its way if all is well.
+constexpr Duration kBulkPasses = 3s;
 
 std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
 
@@ -66,11 +70,11 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
     if (at - std::max(p.last_proof, ground_.said_late(host)) + kRounding < wait)
       complain(host.name() + at_text(at) + "a path was suspected before its time (of " + e.peer.to_short() + ")");
     p.suspect_at = at;
-  } else if (at - p.suspect_at + kRounding < Liveness::kDeadAfter * wait) {
+  } else if (at - p.suspect_at + kRounding < kDeadAfter * wait) {
     complain(host.name() + at_text(at) + "a path was called dead before eight probes had their time (of " +
              e.peer.to_short() + ")");
   }
-  const std::size_t needed = e.to == PathHealth::dead ? Liveness::kDeadAfter : 1;
+  const std::size_t needed = e.to == PathHealth::dead ? kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
   const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.relation(host, e.peer).flow};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
@@ -86,8 +90,15 @@ bool Causes::other_end_excuses(const Host& host, const PeerId& peer, Instant fro
   const Relation& there = ground_.relation(other, host.id());
   if (!there.connected_since || *there.connected_since >= from) return true;
   if (ground_.slow(host.machine().index()) || ground_.slow(other.machine().index())) return true;
-  // Bulk fills QUIC's own queue, where probes wait unseen.
-  return ground_.busy_until(host) >= from || ground_.busy_until(other) >= from;
+  // Bulk fills QUIC's own queue, where probes wait unseen; what met a black hole still does when that has ended.
+  const Instant busy = std::max(ground_.busy_until(host), ground_.busy_until(other));
+  return busy >= from || (busy + Ground::kBulkStuck >= from && stuck_since(busy - kBulkPasses, host, other));
+}
+
+bool Causes::stuck_since(Instant from, const Host& host, const Host& other) const {
+  const std::size_t a = host.machine().index();
+  const std::size_t b = other.machine().index();
+  return ground_.passage(a, b).mishaps.any_since(from) || ground_.passage(b, a).mishaps.any_since(from);
 }
 
 void Causes::judge_until(Instant at) {
@@ -216,7 +227,7 @@ void Causes::check_forgotten(const World& world, const Host& host, const Host& o
 
 Duration Causes::detection(const Host& host, const Path& p) const {
   const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
-  return 2 * host.membership.probe.datagram_interval + (1 + Liveness::kDeadAfter) * wait + kNoticed;
+  return 2 * host.membership.probe.datagram_interval + (1 + kDeadAfter) * wait + kNoticed;
 }
 
 /// When the wire last carried something each way.

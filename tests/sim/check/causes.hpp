@@ -61,6 +61,7 @@ class Causes : public Checker {
   std::string seen(const Alarm& alarm) const;
   bool explained(const Alarm& alarm) const;
   bool other_end_excuses(const Host& host, const PeerId& peer, Instant from) const;
+  bool stuck_since(Instant from, const Host& host, const Host& other) const;
   /// The other end's session is older than this daemon.
   bool held_by_former(const Host& host, const PeerId& peer) const;
   void refused_anew(Instant at, const Host& host, const PeerId& peer);

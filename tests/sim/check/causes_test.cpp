@@ -42,6 +42,22 @@ TEST_CASE("a path that is suspected although it answers is a false alarm") {
   CHECK(p.complains_of("nothing was wrong"));
 }
 
+TEST_CASE("bulk that met a black hole explains a silence after it") {
+  for (const bool bulk : {false, true}) {
+    TamperedPair p{causes};
+    p.run(20s);
+    for (int i = 0; bulk && i < 10; ++i) p.a.command(event::Ping{p.b.id(), 2000});
+    p.w.link(p.a, p.b).up = false;
+    p.run(8s);
+    p.w.link(p.a, p.b).up = true;
+    p.run(10s);
+    p.w.run_for(500ms);
+    tell_health(p, PathHealth::proved, PathHealth::suspect);
+    p.run(10s);
+    CHECK(p.complains_of("nothing was wrong") == !bulk);
+  }
+}
+
 TEST_CASE("a path that is suspected right after its proof is a false alarm") {
   TamperedPair p{causes};
   bool told = false;
@@ -102,6 +118,33 @@ TEST_CASE("proofs that nothing on the wire can have brought do not hide a silent
     p.run(1s);
   }
   CHECK(p.complains_of("no probe"));
+}
+
+TEST_CASE("a fault that cuts a path and is not noticed is complained of") {
+  TamperedPair p{causes};
+  p.run(20s);
+  p.w.freeze(p.b, 100ms);  // whose proofs may be of long ago
+  p.run(1s);
+  p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+    if (&h != &p.a || !std::holds_alternative<PathHealthChanged>(r.event)) p.tales.tell(at, h, r);
+  };
+  p.w.link(p.b, p.a).up = false;
+  for (const bool known : {false, true}) {
+    if (known) {
+      Fault fault;
+      fault.kind = FaultKind::one_way;
+      fault.host = p.b.index();
+      fault.other = p.a.index();
+      fault.effect = Effect::kills_path;
+      p.w.begin(fault);
+    }
+    for (int i = 0; i < 15; ++i) {
+      p.tales.tell(p.w.now(), p.a,
+                   {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false}});
+      p.run(1s);
+    }
+    CHECK(p.complains_of("it did not notice: one_way") == known);
+  }
 }
 
 TEST_CASE("a session that breaks while the other end holds it needs a cause") {

@@ -1,5 +1,6 @@
 #include "sim/check/deadlines.hpp"
 
+#include "peer/dial.hpp"
 #include "probe/echo.hpp"
 #include "probe/liveness.hpp"
 #include "sim/world.hpp"
@@ -34,21 +35,65 @@ void DeadlinesKept::limit(Instant at, const Host& host, const Mark& since, Durat
              std::to_string(to_seconds(took)) + " s, where " + std::to_string(to_seconds(most)) + " s are allowed");
 }
 
-/// Names, the handshake, and the exchange that admits.
+/// The handshake, and the exchange that admits.
+Duration DeadlinesKept::handshake_limit(const Host& host) const {
+  return host.options.quic.handshake_timeout + host.options.peer.admission_timeout + kSlack;
+}
+
 Duration DeadlinesKept::dial_limit(const Host& host) const {
-  return std::max(world_.names.takes, world_.names.gives_up) + host.options.quic.handshake_timeout +
-         host.options.peer.admission_timeout + kSlack;
+  return std::max(world_.names.takes, world_.names.gives_up) + handshake_limit(host);
 }
 
 void DeadlinesKept::check(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer) {
   const std::string of = " (of " + id.to_short() + ")";
-  if (peer.dial) limit(at, host, *peer.dial, dial_limit(host), "a dial is under way" + of);
+  if (peer.dial) limit(at, host, *peer.dial, peer.dial_limit, "a dial is under way" + of);
+  if (peer.dial && peer.names_up) check_tie(at, host, id, peer);
   // A connection of the peer's that waits for admission has its own time after the dial that it waited for.
   if (peer.state == SessionState::connecting)
     limit(at, host, peer.progress, dial_limit(host) + host.options.peer.admission_timeout, "nothing but connecting" + of);
   if (peer.state == SessionState::disconnecting)
     limit(at, host, peer.since, host.options.peer.goodbye_timeout + kSlack, "disconnecting" + of);
   check_health(at, host, daemon, id, peer);
+}
+
+/// Whether a handshake with one of the addresses that the other is known by went both ways within that time, and none
+/// goes on.
+bool DeadlinesKept::shook_hands(Instant from, Instant to, const Host& host, const Host& other) const {
+  const auto spec = std::ranges::find(host.membership.peers, other.id(), &event::PeerSpec::id);
+  if (spec == host.membership.peers.end()) return false;
+  bool answered = false;
+  for (const HostPort& address : spec->addresses) {
+    const auto ip = IpAddress::parse(address.host);
+    const std::size_t index = ip ? ground_.find(host.machine().index(), {*ip, address.port}) : Flow::kNone;
+    if (index == Flow::kNone || ground_.flow(index).to != other.machine().index()) continue;
+    const Flow& flow = ground_.flow(index);
+    if (flow.last_long_header > to) return false;
+    answered |= std::min(flow.last_long_sent, flow.last_long_arrival) > from;
+  }
+  return answered;
+}
+
+/// Two that dial each other while nothing is wrong agree on one of the connections as soon as they shook hands.
+void DeadlinesKept::check_tie(Instant at, const Host& host, const PeerId& id, const Peer& peer) {
+  const auto& others = ground_.hosts_of(id);
+  if (others.size() != 1 || !others.front()->running()) return;
+  const Host& other = *others.front();
+  const auto& peers = daemons_[other.index()].peers;
+  const auto there = peers.find(host.id());
+  if (there == peers.end() || !there->second.dial || !there->second.names_up) return;
+  const Instant since = std::max(peer.dial->at, there->second.dial->at);
+  if (at - since <= kTieSettled) return;
+  const std::size_t a = host.machine().index();
+  const std::size_t b = other.machine().index();
+  if (ground_.was_paused(a, since, at) || ground_.was_paused(b, since, at)) return;
+  if (ground_.passage(a, b).mishaps.any_since(since) || ground_.passage(b, a).mishaps.any_since(since)) return;
+  if (std::ranges::any_of(world_.faults(), [&](const Fault& f) {
+        return f.touches(host.index(), other.index()) && f.end.value_or(at) >= since;
+      }))
+    return;
+  if (shook_hands(since, at - kTieSettled, host, other) && shook_hands(since, at - kTieSettled, other, host))
+    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: it and " + other.name() +
+             " dial each other for " + std::to_string(to_seconds(at - since)) + " s, and all packets arrive");
 }
 
 void DeadlinesKept::check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id,
@@ -85,6 +130,9 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
   } else if (const auto* start = std::get_if<event::DialStarted>(&record.event)) {
     Peer& peer = daemon.peers[start->peer];
     peer.dial = peer.progress = mark(at, host);
+    peer.dial_limit = dial_limit(host);
+    peer.names_up = world_.names.up;
+    peer.strangers = 0;
     peer.told.reset();
   } else if (const auto* end = std::get_if<event::DialEnded>(&record.event)) {
     Peer& peer = daemon.peers[end->peer];
@@ -94,8 +142,16 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
     if (end->result == event::DialResult::failed) peer.told = Mark{at + end->retry_in, mark(at, host).paused};
   } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&record.event)) {
     if (const auto known = failed->peer ? daemon.peers.find(*failed->peer) : daemon.peers.end();
-        known != daemon.peers.end())
-      known->second.progress = mark(at, host);
+        known != daemon.peers.end()) {
+      Peer& peer = known->second;
+      peer.progress = mark(at, host);
+      // Another key answered at one of the addresses: the dial goes on with a whole handshake to the others.
+      if (peer.dial && failed->error == event::ErrorType::tls && ++peer.strangers < peer::Dial::kMaxHandshakes) {
+        check(at, host, daemon, *failed->peer, peer);
+        peer.dial = peer.progress;
+        peer.dial_limit = handshake_limit(host);
+      }
+    }
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     Peer& peer = daemon.peers[who->peer];  // a new connection: measured anew
     check_health(at, host, daemon, who->peer, peer);

@@ -16,6 +16,8 @@ class DeadlinesKept : public Checker {
   /// Scheduling: turns are shared among close deadlines, a deadline that did not move gets another turn later.
   static constexpr Duration kSlack = 500ms;
   static constexpr Duration kStopSlack = 50ms;
+  /// Of two that dial each other, one holds the other's connection for a second at most.
+  static constexpr Duration kTieSettled = 3s;
 
   DeadlinesKept(const World& world, const Ground& ground)
       : Checker{"deadlines"}, world_{world}, ground_{ground} {}
@@ -36,8 +38,11 @@ class DeadlinesKept : public Checker {
     event::SessionState state = event::SessionState::disconnected;
     Mark since{};
     Mark progress{};  // of connecting: the last thing that happened to dial or connection
-    std::optional<Mark> dial;
-    std::optional<Mark> told;  // when the next dial will be, by the failure of the last
+    std::optional<Mark> dial;  // or of its latest handshake, once a stranger answered
+    Duration dial_limit{};
+    bool names_up = true;       // when it began
+    std::size_t strangers = 0;  // in this dial
+    std::optional<Mark> told;   // when the next dial will be, by the failure of the last
     std::optional<Mark> suspect;
     std::optional<Mark> dead;
     probe::RttEstimator rtt;  // as the daemon must have it, from its own samples
@@ -57,8 +62,11 @@ class DeadlinesKept : public Checker {
   void limit(Instant at, const Host& host, const Mark& since, Duration most, const std::string& what);
   /// What is open for too long.
   void check(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer);
+  void check_tie(Instant at, const Host& host, const PeerId& id, const Peer& peer);
+  bool shook_hands(Instant from, Instant to, const Host& host, const Host& other) const;
   void check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer);
   void check_snapshot(const World& world, const Host& host, const Daemon& daemon);
+  Duration handshake_limit(const Host& host) const;
   Duration dial_limit(const Host& host) const;
 
   const World& world_;

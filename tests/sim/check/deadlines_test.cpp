@@ -31,11 +31,40 @@ TEST_CASE("deadlines are kept in a life with a death, a freeze and a goodbye") {
 
 TEST_CASE("a dial that never ends is complained of") {
   TamperedPair p{deadlines};
+  for (event::PeerSpec& spec : p.b.membership.peers) spec.addresses.clear();  // b never dials
   p.hide<event::DialEnded>();
   p.run(5s);
   CHECK(p.tales.complaint().empty());
   p.run(30s);
   CHECK(p.complains_of("a dial is under way"));
+}
+
+TEST_CASE("a dial has a handshake's time more for each of three strangers that answered, and not for a fourth") {
+  TamperedPair p{deadlines};
+  p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+    if (&h != &p.a || !std::holds_alternative<event::DialEnded>(r.event)) p.tales.tell(at, h, r);
+  };
+  p.run(15s);
+  for (int strangers = 0; strangers < 4; ++strangers) {
+    CHECK(p.tales.complaint().empty());
+    p.tales.tell(p.w.now(), p.a, {p.w.now(), event::ConnectionFailed{p.b.id(), {}, event::ErrorType::tls, "another key"}});
+    p.run(strangers < 3 ? 15s : 10s);
+  }
+  CHECK(p.complains_of("a dial is under way"));
+}
+
+TEST_CASE("two whose dials go on though all packets arrive are complained of, and not where some are lost") {
+  for (const bool lost : {false, true}) {
+    TamperedPair p{deadlines};
+    p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
+      if (!std::holds_alternative<event::DialEnded>(r.event)) p.tales.tell(at, h, r);
+    };
+    p.run(2s);
+    CHECK(p.tales.complaint().empty());
+    p.w.link(p.a, p.b).loss = lost ? 1 : 0;
+    p.run(3s);
+    CHECK(p.complains_of("dial each other") == !lost);
+  }
 }
 
 TEST_CASE("a path that stays suspect is complained of") {
@@ -109,6 +138,19 @@ TEST_CASE("a next dial that nobody was told of is complained of") {
     if (!told) p.bend<event::DialEnded>([](auto& e) { e.retry_in = 0s; });
     for (int i = 0; i < 40; ++i) p.run(3s);
     CHECK(p.complains_of("the next dial is in") == !told);
+  }
+}
+
+TEST_CASE("a dial that is overdue is complained of, unless its machine could not run") {
+  for (const bool known : {false, true}) {
+    TamperedPair p{deadlines};
+    p.w.start_all();
+    p.b.kill();
+    REQUIRE(p.w.run_until([&] { return p.a.peer(p.b).next_dial > p.a.machine().now() + 1s; }, 2min));
+    p.tales.hides_pauses = !known;
+    p.w.freeze(p.a, 3min);
+    p.run(2min);
+    CHECK(p.complains_of("a dial is overdue") == !known);
   }
 }
 

@@ -88,7 +88,7 @@ void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packe
   Flow& flow = flows_[now_.flow];
   ++flow.sent.packets;
   flow.sent.bytes += packet.payload.size();
-  if (long_header(packet)) flow.last_long_header = at;
+  if (long_header(packet)) flow.last_long_header = flow.last_long_sent = at;
   if (packets_.empty()) first_id_ = packet.id;
   if (packet.id < first_id_ || packets_.size() >= kMaxUnderWay) return;
   packets_.resize(packet.id - first_id_ + 1);
@@ -117,6 +117,7 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
     return;
   }
   flow.last_received = at;
+  if (long_header(packet)) flow.last_long_arrival = at;
   const UnderWay* way = under_way(packet.id);
   // Where it came from is known of copies too.
   Passage& from = passage_between(packet.origin, machine.index());

@@ -30,6 +30,8 @@ struct Flow {
   Count received;             // at the socket
   std::optional<Instant> last_received;
   Instant last_long_header = Instant::min();  // either way: a handshake goes on
+  Instant last_long_sent = Instant::min();
+  Instant last_long_arrival = Instant::min();  // not forged
   std::size_t back = kNone;   // the flow whose packets came last: the way back
   std::size_t to = kNone;     // the machine that its packets last reached
   std::size_t meant = kNone;  // the machine of the peer whose session uses it, or used it last
@@ -74,6 +76,8 @@ class Ground : public Checker {
  public:
   /// Beyond the shortest way of late, a packet counts as late from here on: less than Liveness' granularity, both ways.
   static constexpr Duration kLate = 20ms;
+  /// Bulk behind a black hole goes out when it ends, if the session lasted so long: QUIC's idle time-out.
+  static constexpr Duration kBulkStuck = 60s;
   static constexpr Duration kSlowFelt = 15s;  // samples and what waits of a time when a machine was slow
 
   Ground() : Checker{"ground"} {}
@@ -100,7 +104,7 @@ class Ground : public Checker {
   /// Packets that came there and were not what a machine had sent: forged or bent.
   std::uint64_t tainted(std::size_t machine) const { return known(machine).tainted; }
   /// Every arrival costs it time, or did shortly before.
-  bool slow(std::size_t machine) const { return known(machine).slow_at + kSlowFelt >= clock_; }
+  bool slow(std::size_t machine) const { return known(machine).slow_at + kSlowFelt > clock_; }
 
   // ---- daemons
   std::size_t index_of(const PeerId& peer) const;  // dense; unknown ids get a new one

@@ -77,6 +77,63 @@ TEST_CASE("more connections than there may be are complained of") {
   CHECK(p.complains_of("1 connections"));
 }
 
+TEST_CASE("more half-open connections than there may be are complained of") {
+  TamperedPair p{make<Bounds>};
+  p.w.link(p.b, p.a).up = false;
+  for (event::PeerSpec& spec : p.b.membership.peers) spec.addresses.clear();  // only a dials, and b's answers get lost
+  p.run(2s);
+  CHECK(p.tales.complaint().empty());
+  p.b.options.quic.max_half_open = 0;
+  p.run(1s);
+  CHECK(p.complains_of("b: 1 half-open connections"));
+}
+
+TEST_CASE("a visitor that is remembered for longer than its time is complained of") {
+  TamperedPair p{make<Bounds>};
+  for (Host* h : {&p.a, &p.b}) {
+    h->membership.admission = peer::AdmissionMode::secret;
+    h->membership.secrets = {Buffer(32, 1)};
+  }
+  p.a.membership.peers.clear();
+  p.run(5s);
+  p.b.kill();
+  p.run(2min);
+  CHECK(p.tales.complaint().empty());
+  p.a.options.peer.retention = 30s;
+  p.run(1s);
+  CHECK(p.complains_of("a visitor is remembered"));
+}
+
+TEST_CASE("timers that fire for nothing are complained of") {
+  struct Spins : net::Program {
+    void handle_arrival(Instant, const net::Arrival&) override {}
+    void handle_timeout(Instant now) override { next = now + 1ms; }
+    Instant poll_timeout() const override { return next; }
+    Instant next = Instant{};
+  };
+  TamperedPair p{make<Bounds>};
+  p.run(5s);
+  Spins spins;
+  spins.next = p.a.machine().now();
+  REQUIRE(p.a.machine().open(spins, 1));
+  p.a.machine().rearm(spins);
+  p.run(5s);
+  CHECK(p.complains_of("timers spin"));
+  p.a.machine().kill(spins);
+}
+
+TEST_CASE("packets under way that never end are complained of") {
+  TamperedPair p{make<Bounds>};
+  p.run(5s);
+  auto lost = packet(p.a.address(), kVictim, Buffer(10, 0x40));
+  for (lost.id = 1'000'000; lost.id < 1'002'000; ++lost.id) p.tales.tell_sent(p.w.now(), p.a.machine(), lost);
+  p.tales.look(p.w);
+  CHECK(p.tales.complaint().empty());
+  for (; lost.id < 1'003'000; ++lost.id) p.tales.tell_sent(p.w.now(), p.a.machine(), lost);
+  p.tales.look(p.w);
+  CHECK(p.complains_of("packets are under way"));
+}
+
 TEST_CASE("connections that nothing explains are complained of") {
   TamperedPair p{make<Bounds>};
   p.run(5s);

@@ -9,9 +9,6 @@ namespace {
 /// What earns a packet may come some time before it: a retransmission after a loss, an acknowledgement at last.
 constexpr std::array<std::int64_t, kWindows.size()> kEarnedWithin{4, 15, 59};
 
-/// Bulk behind a black hole goes out when it ends, if the session lasted so long: QUIC's idle time-out.
-constexpr Duration kBulkStuck = 60s;
-
 constexpr Duration kLongest = std::chrono::seconds{kWindows.back() + 1};
 
 std::string window_text(std::size_t w) { return std::to_string(kWindows[w]) + " s"; }
@@ -59,7 +56,7 @@ void Storm::judge_flow(Instant at, std::size_t index) {
   m.earned.advance(at);
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
     const Instant from = at - std::chrono::seconds{kWindows[w] + 1};
-    if (ground_.busy_until(host) + kBulkStuck >= from) continue;  // it has its own quota
+    if (ground_.busy_until(host) + Ground::kBulkStuck >= from) continue;  // it has its own quota
     if (w == 0 && caught_up(at, host, other)) continue;
     const double budget = kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));
     if (static_cast<double>(m.packets.closed()[w]) > budget)
@@ -80,7 +77,7 @@ void Storm::judge_node(Instant at, const Host& host) {
     ++peers;
   }
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
-    if (ground_.busy_until(host) + kBulkStuck >= at - std::chrono::seconds{kWindows[w] + 1}) continue;
+    if (ground_.busy_until(host) + Ground::kBulkStuck >= at - std::chrono::seconds{kWindows[w] + 1}) continue;
     if (w == 0 && caught_up(at, host, nullptr)) continue;
     const double budget =
         (1 + peers) * kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));

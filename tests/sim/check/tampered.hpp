@@ -21,6 +21,7 @@ class Tampered : public Checker {
   std::function<bool(event::Ticket)> keeps_answer;
   std::function<event::Answer(const event::Answer&)> on_answer;
   bool hides_drops = false;  // what is lost is under way for ever
+  bool hides_pauses = false;
 
   const std::string& complaint() const { return rule_->broken(); }
 
@@ -51,6 +52,7 @@ class Tampered : public Checker {
     rule_->dropped(at, packet, why, where);
   }
   void paused(Instant at, const net::Machine& machine, Instant until) override {
+    if (hides_pauses) return;
     ground_.paused(at, machine, until);
     rule_->paused(at, machine, until);
   }

@@ -54,6 +54,7 @@ class Mishaps {
   }
   /// Whether some that were sent after `from` are forgotten already.
   bool forgot(Instant from) const { return total_ > kKept && at_[total_ % kKept] > from; }
+  bool any_since(Instant from) const { return count(from, Instant::max()) > 0; }
   std::uint64_t total() const { return total_; }
 
  private:

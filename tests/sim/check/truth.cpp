@@ -126,7 +126,10 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, Duration r
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
   if (answer.sent_at + *answer.travelled != at) return;
   const Flow& way = ground_.flow(answer.flow);
-  if (answer.flow != ground_.relation(host, id).flow || way.to != there || !way.travel.any() || rtt > Travel::kSpan) return;
+  if (answer.flow != ground_.relation(host, id).flow || way.to != there || !way.travel.any()) return;
+  // Of a probe that waited there until the machine ran again, the way is older than what is remembered of it.
+  const Duration waited = what == Measured::probe ? ground_.paused(there, at - 1min, at) : Duration{};
+  if (rtt + waited > Travel::kSpan) return;
   const Instant from = at - rtt - Travel::kSpan;
   const bool lossy = ground_.passage(here, there).mishaps.count(from, at) > 0 ||
                      ground_.passage(there, here).mishaps.count(from, at) > 0;
@@ -138,11 +141,15 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, Duration r
     wrong("though the way there takes " + std::to_string(to_milliseconds(way.travel.least())) +
           " ms and the answer took " + std::to_string(to_milliseconds(*answer.travelled)) + " ms");
   Duration most = way.travel.most() + *answer.travelled + kSlack + rtt / 100;
-  // A window that losses shrank, or that was filled while nobody answered, holds packets back.
-  if (lossy || ground_.paused(there, from, at) > kFillsWindow) most += kHeldBack;
-  // Where the other end did not run, its receipt says how long it held the probe: no time of that is left in the RTT.
-  if (what == Measured::echo) most += slack + ground_.paused(there, from, at);
-  if (way.last_long_header >= from) most += kHandshake;
+  if (what == Measured::probe) {
+    // What QUIC or the other end held back is taken out, but how long a copy took is not known.
+    if (copied) return;
+  } else {
+    // A window that losses shrank, or that was filled while nobody answered, holds packets back.
+    if (lossy || ground_.paused(there, from, at) > kFillsWindow) most += kHeldBack;
+    if (way.last_long_header >= from) most += kHandshake;
+    most += slack + ground_.paused(there, from, at);
+  }
   if (ground_.slow(there) || ground_.busy_until(host) + Travel::kSpan >= at) return;
   // A sample that is suspect is told, and left out of everything.
   if (rtt > most && !suspect)

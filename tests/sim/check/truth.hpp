@@ -5,7 +5,8 @@
 // - bytes and packets of a peer are compared while its connection is the only one on its path, which is when no handshake
 //   was seen there for a while; then exactly, forged and bent packets apart;
 // - a round trip is at least the shortest way there plus the way that the answer took, and at most the longest there
-//   plus that, where nothing went wrong that makes QUIC hold packets back; it is suspect when this machine did not run;
+//   plus that, an echo's only where nothing went wrong that makes QUIC hold packets back; it is suspect when this
+//   machine did not run;
 // - probes are lost only where packets were lost, bent or late, in the same direction.
 // Only the first hosts of a world are held to it: folding costs as much as the program's own.
 #pragma once
@@ -26,7 +27,8 @@ class Truth : public Checker {
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
   static constexpr Duration kSlack = 5ms;    // from when probes were paced; with 1 % of the RTT, not tightened since
-  static constexpr Duration kHeldBack = 30s;  // by a window that is down, or full
+  // Of echoes only: probes tell how long they were held.
+  static constexpr Duration kHeldBack = 30s;    // by a window that is down, or full
   static constexpr Duration kFillsWindow = 3s;  // of probes at PTO pace that nobody acknowledges, if it was down before
   static constexpr Duration kEchoSlack = 60ms;
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight

@@ -64,6 +64,24 @@ TEST_CASE("an echo's round trip shorter or longer than the way is complained of"
         "though the way there takes"));
 }
 
+TEST_CASE("a window that filled while nobody answered explains a long echo, and no long probe") {
+  CHECK(complaint([](TamperedPair& p) {
+          p.w.freeze(p.b, 5s);
+          p.run(6s);
+          p.bend<event::EchoMeasured>([](auto& e) { e.rtt += 500ms; });
+          p.run(6s);
+          p.tales.on_event = {};
+          p.run(20s);
+        }).find("at most") == std::string::npos);
+  CHECK(has(complaint([](TamperedPair& p) {
+          p.w.freeze(p.b, 5s);
+          p.run(6s);
+          p.bend<event::ProbeMeasured>([](auto& e) { e.rtt += 500ms; });
+          p.run(6s);
+        }),
+        "at most"));
+}
+
 TEST_CASE("a sample of a time when this machine did not run has to be suspect") {
   const auto freezes = [](TamperedPair& p) {
     for (int i = 0; i < 20; ++i) {
