@@ -67,6 +67,12 @@ struct Node::Impl {
     out.emit(now, event::PacketRejected{reason, from});
   }
 
+  /// A packet that waited, or a timer that is overdue while packets are read first: what else came waits unread.
+  void judge_lateness(Instant now, Instant received_at) {
+    late(now, now - received_at);
+    if (const Instant due = next(); due < now) late(now, now - std::max(due, last));
+  }
+
   void late(Instant now, Duration lag) {
     if (lag < probe::Starvation::kThreshold) return;
     context.starvation.mark(now);
@@ -103,13 +109,13 @@ void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& 
     case wire::DatagramKind::unknown:
       return n.reject(now, event::RejectReason::unknown_protocol, from.remote);
     case wire::DatagramKind::stun:
-      n.late(now, now - received_at);
+      n.judge_lateness(now, received_at);
       n.stun(now, received_at, from, bytes);
       return n.pump(now);
     case wire::DatagramKind::quic:
       break;
   }
-  n.late(now, now - received_at);
+  n.judge_lateness(now, received_at);
   if (const auto connection = n.endpoint.handle_datagram(now, received_at, from, bytes))
     n.table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   n.pump(now);
@@ -172,11 +178,11 @@ std::optional<Transmit> Node::poll_transmit() {
   }
   auto& checks = n.out.checks;
   if (checks.empty()) return std::nullopt;
-  const peer::CheckOut check = std::move(checks.front());
+  peer::CheckOut check = std::move(checks.front());
   checks.pop_front();
   n.table.count(n.last, check.connection, event::Direction::outbound, check.transmit.path, peer::Carried::check,
                 check.transmit.bytes.size(), 1);
-  return check.transmit;
+  return std::move(check.transmit);
 }
 
 std::optional<event::Record> Node::poll_event() {

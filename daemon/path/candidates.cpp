@@ -58,9 +58,10 @@ void Candidates::remove(const PathAddress& address) {
 }
 
 const probe::DatagramProber* Candidates::window(std::uint32_t path) const {
+  const probe::DatagramProber* latest = nullptr;
   for (const Candidate& c : candidates_)
-    if (const auto* window = c.heard.window(path)) return window;
-  return nullptr;
+    if (const auto* window = c.heard.window(path); window && (!latest || window->ahead_of(*latest))) latest = window;
+  return latest;
 }
 
 std::optional<Named> Candidates::poll_due(Instant now) {

@@ -49,7 +49,7 @@ class Candidates {
   Candidate* trigger(Instant now, const Named& name);
   Candidate* find(const PathAddress& address);
   void remove(const PathAddress& address);
-  /// Of the peer's path of that number, where it was heard at a candidate.
+  /// Of the peer's path of that number, where it was heard at candidates: the latest.
   const probe::DatagramProber* window(std::uint32_t path) const;
 
   /// The next one whose check is due, counted as sent. Drain it at next_timeout().

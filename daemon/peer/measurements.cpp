@@ -12,6 +12,8 @@ namespace {
 
 constexpr Duration kLatencyInterval = 10s;  // of PathLatency events
 constexpr Duration kEchoStreamWait = 20ms;  // the dialler opens the echo stream; until then the acceptor can't ask
+/// A third of QUIC's idle time-out (quic::Options), which nothing else is sure to go through.
+constexpr Duration kKeepAlive = 20s;
 constexpr Duration kRateNeeds = 1s;         // no rate is told from a shorter time
 constexpr Duration kRateWindow = 60s;
 
@@ -24,6 +26,8 @@ path::Options options_of(const probe::Options& options) {
   return o;
 }
 
+Duration echo_interval(const probe::Options& options) { return std::min(options.rtt_interval, kKeepAlive); }
+
 }  // namespace
 
 Measurements::Measurements(Context& context, const PeerId& peer, const Link& link, Instant now)
@@ -34,7 +38,7 @@ Measurements::Measurements(Context& context, const PeerId& peer, const Link& lin
       last_kind_{kind_of(link.path())},
       paths_{link.keys(), options_of(context.membership.probe), context.starvation, context.rng.split()},
       // The first at once, so that a number is there; the second at a random phase, so that peers spread.
-      echo_{context.membership.probe.rtt_interval, now, context.rng.up_to(context.membership.probe.rtt_interval)},
+      echo_{echo_interval(context.membership.probe), now, context.rng.up_to(echo_interval(context.membership.probe))},
       next_latency_{now + context.rng.up_to(kLatencyInterval)} {
   static_cast<void>(paths_.add(now, link.path(), kind_of(link.path()), true));  // the table is empty: there is room
   while (paths_.poll_event()) {
@@ -43,7 +47,7 @@ Measurements::Measurements(Context& context, const PeerId& peer, const Link& lin
 }
 
 void Measurements::set_intervals(Instant now, const probe::Options& options) {
-  echo_.set_interval(options.rtt_interval);
+  echo_.set_interval(echo_interval(options));
   paths_.set_intervals(now, options_of(options));
   drain(now);
 }
@@ -66,7 +70,8 @@ void Measurements::handle(Instant now, const path::PathForgotten& e) {
 void Measurements::handle(Instant now, const path::HealthChanged& e) {
   context_.out.emit(now, event::PathHealthChanged{peer_, e.path.kind, e.path.address.remote, e.from, e.to, e.silence});
   // A restarted peer doesn't know the keys of our checks and is silent, but it answers a packet of QUIC's with a reset.
-  if (e.to == PathHealth::suspect) echo_.hasten(now);
+  // And when the path is back, QUIC sleeps in a time-out that silence has doubled: something new to send wakes it.
+  if (in_use(e.path.address) && e.to != PathHealth::dead) echo_.hasten(now);
 }
 
 void Measurements::handle(Instant now, const path::SizeJudged& e) {
@@ -79,7 +84,7 @@ void Measurements::handle(Instant now, const path::RttSampled& e) {
 
 /// Of the paths that packets go out on: what a standby loses, nobody misses.
 void Measurements::handle(Instant now, const path::LossAccounted& e) {
-  if (std::ranges::find(paths_.sending(), e.path.address) == paths_.sending().end()) return;
+  if (!in_use(e.path.address)) return;
   losses_[static_cast<std::size_t>(e.direction)].add(now, {e.expected, e.lost});
   context_.out.emit(now, event::ProbesAccounted{peer_, e.direction, e.expected, e.lost, e.suspect});
 }
@@ -90,12 +95,17 @@ void Measurements::handle(Instant now, const path::SendingPathChanged& e) {
   } else {
     dead_since_.reset();
     last_kind_ = e.to.kind;
+    echo_.hasten(now);
   }
   context_.out.emit(now, event::PathChanged{peer_, e.from.kind, e.to.kind, e.reason, e.to.address.remote});
 }
 
 void Measurements::handle(Instant, const path::SendingChanged&) {
   context_.endpoint.set_paths(handle_, paths_.sending());
+}
+
+bool Measurements::in_use(const PathAddress& address) const {
+  return std::ranges::find(paths_.sending(), address) != paths_.sending().end();
 }
 
 // ---- input
@@ -198,7 +208,7 @@ void Measurements::fill(Instant now, event::PeerSnapshot& s, const quic::Stats& 
   const auto told = in_use != paths.end() ? in_use : std::ranges::max_element(paths, {}, [](const path::Snapshot& p) {
     return p.path.last_proof;
   });
-  s.jitter = told->jitter;
+  if (told != paths.end()) s.jitter = told->jitter;
   const Losses forward = losses_[static_cast<std::size_t>(event::ProbeDirection::forward)].sum(now);
   const Losses back = losses_[static_cast<std::size_t>(event::ProbeDirection::back)].sum(now);
   s.loss_forward = {forward.expected, forward.lost};

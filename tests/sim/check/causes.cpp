@@ -4,6 +4,7 @@
 
 #include "probe/liveness.hpp"
 #include "sim/world.hpp"
+#include "wire/demux.hpp"
 
 namespace pw::sim {
 
@@ -205,6 +206,7 @@ void Causes::refused_anew(Instant at, const Host& host, const PeerId& peer) {
 void Causes::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {
   const Now& now = ground_.packet();
   if (now.flow == Flow::kNone || !now.travelled || now.bent || packet.payload.size() <= kShortestReset) return;
+  if (wire::classify(packet.payload) != wire::DatagramKind::quic) return;  // checks are answered by nothing
   const std::size_t sender = ground_.flow(now.flow).back;
   const Host* here = ground_.host_on(ground_.flow(sender).machine);
   const Host* there = ground_.host_on(machine.index());
