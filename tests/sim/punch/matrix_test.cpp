@@ -1,4 +1,4 @@
-// What a round of punching reaches through every pair of NATs, how fast, and for how many packets. PEERWATCH_SIM_SEEDS: runs
+// What a round of punching reaches through every pair of NATs, how fast, and for how many packets. PEERWATCH_MATRIX_SEEDS: runs
 // of each cell.
 #include <catch2/catch_test_macros.hpp>
 #include <cstdio>
@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, kPlaces> kMatrix{
 };
 
 int seeds() {
-  const char* text = std::getenv("PEERWATCH_SIM_SEEDS");
+  const char* text = std::getenv("PEERWATCH_MATRIX_SEEDS");
   const int n = text != nullptr ? std::atoi(text) : 0;
   return n > 0 ? n : 20;
 }
