@@ -49,9 +49,6 @@ class Set {
   /// And over proved paths: probes, at time-out pace on each while in doubt, and checks at full size.
   static constexpr double kAnswersPerSecond = 100;
   static constexpr double kAnswersBurst = 200;
-  /// Of them, answers to what was seen before.
-  static constexpr double kCopiesPerSecond = 10;
-  static constexpr double kCopiesBurst = 20;
 
   /// A message as it came. `bytes` is what `decoded` was made from; `kind`: of a path by which it came.
   struct Arrived {
@@ -118,8 +115,7 @@ class Set {
   void send_probe(Instant now, Path& path);
   void send_full_check(Instant now, Path& path);
   Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
-  std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by);
-  const probe::DatagramProber* window(std::uint32_t path) const;
+  static std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, probe::DatagramProber& by);
   void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);
   void take_receipt(Instant now, const Arrived& response, Path& path);
@@ -162,7 +158,6 @@ class Set {
   std::vector<PathAddress> sending_;
   TokenBucket strangers_{kStrangersPerSecond, kStrangersBurst};
   TokenBucket answers_{kAnswersPerSecond, kAnswersBurst};
-  TokenBucket copies_{kCopiesPerSecond, kCopiesBurst};
   std::deque<Transmit> transmits_;
   std::deque<Event> events_;
 };

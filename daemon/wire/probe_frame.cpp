@@ -9,12 +9,11 @@ constexpr std::size_t kEchoHeader = 7;
 
 Buffer encode(const ProbeFrame& frame) {
   Buffer out;
-  out.reserve(13);
+  out.reserve(9);
   ByteWriter w{out};
   w.u8(kRequest);
   w.u32(frame.sequence);
   w.u32(frame.sent_us);
-  w.u32(frame.path);
   return out;
 }
 
@@ -37,7 +36,6 @@ std::optional<std::variant<ProbeFrame, ReceiptFrame>> decode_probe(ByteView data
     ProbeFrame frame;
     frame.sequence = r.u32();
     frame.sent_us = r.u32();
-    frame.path = r.u32();
     if (r.ok() && r.remaining() == 0) return frame;
   } else if (type == kAnswer) {
     ReceiptFrame frame;

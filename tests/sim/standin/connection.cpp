@@ -153,13 +153,15 @@ void Connection::consume(StreamId id, std::size_t bytes) {
   }
 }
 
-bool Connection::write_datagram(ByteView bytes) {
+bool Connection::write_datagram(ByteView bytes, bool timed) {
   if (!established_ || bytes.empty() || bytes.size() > max_datagram(protocol_)) return false;
+  if (timed && bytes.size() < QueuedDatagram::kCount) return false;
   if (datagrams_.size() >= shared_.options.max_queued_datagrams) {
+    if (datagrams_.front().timed) emit(DatagramHeld{handle_, std::nullopt, std::move(datagrams_.front().bytes)});
     datagrams_.erase(datagrams_.begin());
     ++shared_.dropped_datagrams;
   }
-  datagrams_.emplace_back(bytes.begin(), bytes.end());
+  datagrams_.push_back({Buffer(bytes.begin(), bytes.end()), timed});
   return true;
 }
 

@@ -22,8 +22,7 @@ struct ContextFixture {
                   .starvation = {},
                   .bandwidth_quota = probe::BandwidthQuota{0},
                   .owners = {},
-                  .lookups = {},
-                  .tags = {}};
+                  .lookups = {}};
 };
 
 }  // namespace pw::peer
