@@ -159,6 +159,9 @@ void Table::handle(Instant now, const quic::Event& e) {
 }
 
 void Table::handle_established(Instant now, const quic::Established& e) {
+  // Whoever wants a service of ours is no peer by that, and none is offered here.
+  if (e.protocol != quic::Protocol::peer)
+    return context_.endpoint.close(now, e.connection, static_cast<std::uint64_t>(CloseCode::protocol), "no services here");
   auto refusal = judge_key(e.peer, context_.self, context_.membership, listed(e.peer));
   if (!refusal && !listed(e.peer)) refusal = make_room(now, e.peer);
   if (context_.stopping)

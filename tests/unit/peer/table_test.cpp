@@ -49,6 +49,13 @@ TEST_CASE("a connection has an owner until it is closed") {
   }
 }
 
+TEST_CASE("who comes for a service is no peer") {
+  Fixture f;
+  f.table.handle(f.now, quic::Established{quic::Handle{1}, visitor(1), false, {}, quic::Protocol::service});
+  CHECK(f.context.owners.empty());
+  CHECK(f.table.snapshot(f.now).empty());
+}
+
 TEST_CASE("an answered lookup is forgotten, also when who asked is gone") {
   Fixture f;
   f.membership.peers = {{visitor(1), "x", false, {HostPort{"x.example", 1}, HostPort{"y.example", 1}}}};
