@@ -49,6 +49,9 @@ class Set {
   /// And over proved paths: probes, at time-out pace on each while in doubt, and checks at full size.
   static constexpr double kAnswersPerSecond = 100;
   static constexpr double kAnswersBurst = 200;
+  /// Of them, answers to what was seen before.
+  static constexpr double kCopiesPerSecond = 10;
+  static constexpr double kCopiesBurst = 20;
 
   /// A message as it came. `bytes` is what `decoded` was made from; `kind`: of a path by which it came.
   struct Arrived {
@@ -158,6 +161,7 @@ class Set {
   std::vector<PathAddress> sending_;
   TokenBucket strangers_{kStrangersPerSecond, kStrangersBurst};
   TokenBucket answers_{kAnswersPerSecond, kAnswersBurst};
+  TokenBucket copies_{kCopiesPerSecond, kCopiesBurst};
   std::deque<Transmit> transmits_;
   std::deque<Event> events_;
 };

@@ -72,9 +72,10 @@ Verdict Set::handle_request(Instant now, const Arrived& request) {
 /// Where a path is proved, what was seen before is answered too, unless it came by the same path: otherwise who brings
 /// us copies from elsewhere, sooner than the originals, could make the peer's probes fail.
 Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, bool fresh) {
-  if (!answers_.take(now)) return refuse(Refusal::rate_limited);
   const auto receipt = heard(now, request, path.prober);
   if (!fresh && request.decoded.message.probe && !receipt) return refuse(Refusal::replayed);
+  // Copies have a budget of their own: whoever throws them at us must not use up that of the peer's checks.
+  if (!(fresh ? answers_ : copies_).take(now)) return refuse(Refusal::rate_limited);
   answer(request, receipt);
   // It comes from where nothing answered: perhaps the path is back.
   if (fresh && !path.alive() && now - path.last_probe >= path.timeout()) send_probe(now, path);

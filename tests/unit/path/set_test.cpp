@@ -197,6 +197,27 @@ TEST_CASE("a copy is refused also where its original came from, but for one that
   CHECK(why(one.hear(one.bytes(m), kElsewhere)) == Refusal::replayed);
 }
 
+TEST_CASE("whoever throws copies of a check at us gets few answers, and uses up nothing of the peer's") {
+  One one;
+  one.prove(kPeer);
+  one.sent();
+  const stun::Message probe = [&] {
+    stun::Message m = one.request();
+    m.probe = wire::ProbeFrame{1, 1};
+    return m;
+  }();
+  const stun::Message full = one.request();  // at full size there is no probe that tells a copy
+  REQUIRE(one.hear(one.bytes(probe)));
+  REQUIRE(one.hear(one.bytes(full, kFullSize)));
+  one.sent();
+  for (int i = 0; i < 1000; ++i) {
+    CHECK(why(one.hear(one.bytes(probe))) == Refusal::replayed);
+    static_cast<void>(one.hear(one.bytes(full, kFullSize)));
+  }
+  CHECK(static_cast<double>(one.sent().size()) <= Set::kCopiesBurst);
+  CHECK(one.hear(one.bytes(one.request())));
+}
+
 TEST_CASE("an answer counts once, from where the question went, in time, and under its key") {
   One one;
   REQUIRE(one.set.check(one.now, kPeer, PathKind::direct_v4));
