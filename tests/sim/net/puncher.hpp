@@ -18,6 +18,23 @@ constexpr auto names(Place) {
                     "APDM seq"sv, "APDM rnd"sv, "carrier's NAT"sv, "no UDP"sv};
 }
 
+inline constexpr std::size_t kPlaces = enum_count<Place>();
+
+/// What traverses each pair at best. P: plain punching. S: prediction of the next port. B: only a search of many ports.
+/// R: none of these.
+inline constexpr std::array<std::string_view, kPlaces> kMatrix{
+    // public EIF ADF APDF ADM seq rnd carrier no-UDP
+    "PPPPPPPPR",  // public
+    "PPPPPPPPR",  // EIM/EIF
+    "PPPPPPPPR",  // EIM/ADF
+    "PPPPBSBPR",  // EIM/APDF
+    "PPPBRRRBR",  // ADM
+    "PPPSRSRSR",  // APDM seq
+    "PPPBRRRBR",  // APDM rnd
+    "PPPPBSBPR",  // carrier's NAT
+    "RRRRRRRRR",
+};
+
 inline NatOptions nat_at(Place place) {
   NatOptions o;
   if (place == Place::eif) o.filtering = Dependence::endpoint_independent;

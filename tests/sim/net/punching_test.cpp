@@ -9,22 +9,6 @@
 namespace pw::net {
 namespace {
 
-constexpr std::size_t kPlaces = enum_count<Place>();
-
-/// P: plain punching. S: prediction of the next port. B: only a search of many ports; R: none of these.
-constexpr std::array<std::string_view, kPlaces> kMatrix{
-    // public EIF ADF APDF ADM seq rnd carrier no-UDP
-    "PPPPPPPPR",  // public
-    "PPPPPPPPR",  // EIM/EIF
-    "PPPPPPPPR",  // EIM/ADF
-    "PPPPBSBPR",  // EIM/APDF
-    "PPPBRRRBR",  // ADM
-    "PPPSRSRSR",  // APDM seq
-    "PPPBRRRBR",  // APDM rnd
-    "PPPPBSBPR",  // carrier's NAT
-    "RRRRRRRRR",
-};
-
 /// Who connects, in the form of the matrix, with `yes` where every seed did, "." where none did.
 std::array<std::string, kPlaces> outcomes(Method method, char yes, int seeds) {
   std::array<std::string, kPlaces> all;

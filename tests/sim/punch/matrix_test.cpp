@@ -9,22 +9,6 @@
 namespace pw::net {
 namespace {
 
-constexpr std::size_t kPlaces = enum_count<Place>();
-
-/// P: plain punching. S: prediction. B: birthday search. R: nothing is to be tried.
-constexpr std::array<std::string_view, kPlaces> kMatrix{
-    // public EIF ADF APDF ADM seq rnd carrier no-UDP
-    "PPPPPPPPR",  // public
-    "PPPPPPPPR",  // EIM/EIF
-    "PPPPPPPPR",  // EIM/ADF
-    "PPPPBSBPR",  // EIM/APDF
-    "PPPBRRRBR",  // ADM
-    "PPPSRSRSR",  // APDM seq
-    "PPPBRRRBR",  // APDM rnd
-    "PPPPBSBPR",  // carrier's NAT
-    "RRRRRRRRR",
-};
-
 int seeds() {
   const char* text = std::getenv("PEERWATCH_MATRIX_SEEDS");
   const int n = text != nullptr ? std::atoi(text) : 0;
