@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/clock.hpp"
+#include "io/link.hpp"
 #include "io/resolver.hpp"
 #include "io/troubles.hpp"
 
@@ -58,18 +59,6 @@ struct Driver::Impl {
   ~Impl() {
     for (auto& link : links) link->descriptor.release();  // the socket owns the descriptor
   }
-
-  /// A socket as Asio waits for it. What is waited for holds the link: its port may be gone by then.
-  struct Link {
-    Link(asio::io_context& c, UdpSockets::Port& p) : port{p}, descriptor{c, p.socket.fd()}, pause{c} {}
-    UdpSockets::Port& port;
-    bool closed = false;
-    asio::posix::stream_descriptor descriptor;
-    Timer pause;
-    bool awaits_room = false;  // writability, or the end of a pause
-    std::uint64_t kernel_drops = 0;
-    std::uint64_t overflow_told = 0;
-  };
 
   // ---- turns
   /// Everything on the network thread happens inside a turn.
@@ -209,7 +198,9 @@ struct Driver::Impl {
   void push(Instant now, Transmit transmit) {
     const Family family = transmit.path.remote.ip.family();
     const bool own = transmit.path.via == Via::own;
-    if (sockets.push(std::move(transmit)) || !own) return;  // a further socket was closed while something waited for it
+    if (sockets.push(std::move(transmit))) return;
+    // A further socket was closed while something waited for it.
+    if (!own) return node.handle_event(now, event::QueueDropped{event::Queue::transmit, 1});
     trouble(
         now, "no socket " + family_name(family),
         "packets to " + family_name(family) + " addresses can't be sent: network.listen has no socket of that family");
