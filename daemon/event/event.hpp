@@ -43,14 +43,22 @@ struct DuplicateIdentity { PeerId peer; SocketAddress remote; };
 
 // ---- paths
 struct PathHealthChanged { PeerId peer; PathKind path; SocketAddress remote; PathHealth from; PathHealth to; Duration silence; };
-struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; };
+/// A check of ours over a path that was not known was answered.
+struct PathProved { PeerId peer; PathKind path; SocketAddress remote; Duration rtt; };
+struct PathForgotten { PeerId peer; PathKind path; SocketAddress remote; PathEnd why; };
+/// Whether large packets pass it: told when that changes.
+struct PathSizeJudged { PeerId peer; PathKind path; SocketAddress remote; PathSize size; };
+/// A connectivity check that named this peer's connection.
+struct CheckRefused { PeerId peer; CheckRefusal reason; SocketAddress from; };
+/// Packets go out over another path now; `remote`: where it leads. To none: no path is alive.
+struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; SocketAddress remote{}; };
 
 // ---- measurements
 /// Echo over the bidirectional stream.
 struct EchoMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; };
-/// Probe datagram; the other side's holding time is taken out.
-struct ProbeMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; };
-/// Increments: of `expected` probes whose fate is now known `lost` were lost; `suspect` were left out of both.
+/// A probe over one path; the other side's holding time is taken out.
+struct ProbeMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; SocketAddress remote{}; };
+/// Increments, of the path in use: of `expected` probes whose fate is now known `lost` were lost; `suspect` were left out of both.
 struct ProbesAccounted { PeerId peer; ProbeDirection direction; std::uint32_t expected; std::uint32_t lost; std::uint32_t suspect; };
 /// The smoothed RTT of a live path, every 10 s.
 struct PathLatency { PeerId peer; PathKind path; Duration rtt; };
@@ -75,7 +83,8 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            AdmissionRefused, SessionEstablished, SessionEnded, PeerIdentified, DuplicateIdentity,
                            PathHealthChanged, PathChanged, EchoMeasured, ProbeMeasured, ProbesAccounted, PathLatency,
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
-                           NodeStopping, ConfigReloaded, Trouble>;
+                           NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
+                           CheckRefused>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -85,7 +94,8 @@ inline constexpr std::array kEventNames = {
     "path_health_changed"sv, "path_changed"sv,       "echo_measured"sv,       "probe_measured"sv,
     "probes_accounted"sv,    "path_latency"sv,       "bandwidth_measured"sv,  "packet_rejected"sv,
     "queue_dropped"sv,       "node_late"sv,          "clock_jumped"sv,        "node_started"sv,
-    "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv};
+    "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv,
+    "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

@@ -30,6 +30,7 @@ struct PathSnapshot {
   PathAddress address;
   PathHealth health = PathHealth::proved;
   bool in_use = false;
+  PathSize size = PathSize::unknown;
   std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probe datagrams
   std::optional<Duration> rtt_min;
   Instant since{};                  // when it was first proved
@@ -80,6 +81,7 @@ struct PeerSnapshot {
   std::optional<BandwidthEstimate> estimate_outbound;
 
   TrafficByPath traffic{};
+  std::array<std::uint64_t, 2> quic_packets{};  // by Direction; the others are connectivity checks
   std::uint64_t quic_datagrams_lost = 0;
   std::optional<std::uint64_t> cwnd;
   std::optional<std::uint64_t> bytes_in_flight;

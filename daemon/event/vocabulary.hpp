@@ -85,6 +85,39 @@ enum class PathHealth : std::uint8_t {
 };
 constexpr auto names(PathHealth) { return std::array{"proved"sv, "suspect"sv, "dead"sv}; }
 
+/// Whether packets of full size (1200 bytes of UDP payload) pass a path both ways. Some networks lose only large ones.
+enum class PathSize : std::uint8_t { unknown, small, full };
+constexpr auto names(PathSize) { return std::array{"unknown"sv, "small"sv, "full"sv}; }
+
+/// Why nothing is known of a path, or of an address that was checked, any more.
+enum class PathEnd : std::uint8_t {
+  unanswered,  // never proved: none of its checks was answered
+  dead,        // for too long
+  evicted,     // others are better, and there is a limit
+  closed       // its channel or socket is gone
+};
+constexpr auto names(PathEnd) { return std::array{"unanswered"sv, "dead"sv, "evicted"sv, "closed"sv}; }
+
+/// Why a connectivity check was refused. What is refused changes nothing.
+enum class CheckRefusal : std::uint8_t {
+  not_a_check,          // another method or class, an attribute that nobody here understands, an error response
+  too_small,            // a request that its answer would not fit into
+  unknown_user,         // a request for another connection, or thrown back at its sender
+  no_integrity,         // no MESSAGE-INTEGRITY-SHA256
+  wrong_key,            // forged, or changed on its way
+  replayed,             // seen before, or too old to tell
+  unknown_transaction,  // an answer to nothing that is under way
+  wrong_source,         // an answer from elsewhere than where the question went (RFC 8445 section 7.2.5.2.1)
+  forbidden_address,    // nobody may make us send there
+  rate_limited,         // authentic; there were too many
+  table_full
+};
+constexpr auto names(CheckRefusal) {
+  return std::array{"not_a_check"sv,       "too_small"sv,    "unknown_user"sv,        "no_integrity"sv,
+                    "wrong_key"sv,         "replayed"sv,     "unknown_transaction"sv, "wrong_source"sv,
+                    "forbidden_address"sv, "rate_limited"sv, "table_full"sv};
+}
+
 enum class PathChangeReason : std::uint8_t {
   upgraded,
   better_rtt,
@@ -114,7 +147,7 @@ enum class RejectReason : std::uint8_t {
   empty,
   oversized,           // larger than any packet of ours may be
   unknown_protocol,    // not STUN, not QUIC (RFC 9443)
-  stun,                // STUN that nothing here asked for
+  stun,                // malformed STUN, or of nobody's here
   malformed,           // QUIC that can't be parsed
   unknown_connection,  // a short-header packet for no connection of ours
   unsupported_version,

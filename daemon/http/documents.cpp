@@ -44,6 +44,7 @@ Json paths_of(const Clock& clock, const PeerSnapshot& peer) {
                      {"remote", path.address.remote.to_string()},
                      {"health", name(path.health)},
                      {"in_use", path.in_use},
+                     {"size", name(path.size)},
                      {"rtt_ms", milliseconds(path.rtt)},
                      {"rtt_min_ms", milliseconds(path.rtt_min)},
                      {"since", clock.time(path.since)},

@@ -46,7 +46,7 @@ std::string_view openapi_schemas() {
       "peers": {"type": "object", "additionalProperties": false, "required": ["total", "by_state", "by_path"], "properties": {"total": {"type": "integer", "minimum": 0}, "by_state": {"type": "object", "additionalProperties": false, "required": ["disconnected", "connecting", "connected", "disconnecting", "failed"], "properties": {"disconnected": {"type": "integer", "minimum": 0}, "connecting": {"type": "integer", "minimum": 0}, "connected": {"type": "integer", "minimum": 0}, "disconnecting": {"type": "integer", "minimum": 0}, "failed": {"type": "integer", "minimum": 0}}}, "by_path": {"type": "object", "additionalProperties": false, "required": ["direct_v4", "direct_v6", "relay_quic", "relay_websocket", "none"], "properties": {"direct_v4": {"type": "integer", "minimum": 0}, "direct_v6": {"type": "integer", "minimum": 0}, "relay_quic": {"type": "integer", "minimum": 0}, "relay_websocket": {"type": "integer", "minimum": 0}, "none": {"type": "integer", "minimum": 0}}}}},
       "connections": {"type": "object", "additionalProperties": false, "required": ["held", "half_open", "max_sessions"], "properties": {"held": {"type": "integer", "minimum": 0}, "half_open": {"type": "integer", "minimum": 0}, "max_sessions": {"type": "integer", "minimum": 0}}}}},
   "Path": {"type": "object", "additionalProperties": false,
-    "required": ["kind", "local", "remote", "health", "in_use", "rtt_ms", "rtt_min_ms", "since", "age_seconds",
+    "required": ["kind", "local", "remote", "health", "in_use", "size", "rtt_ms", "rtt_min_ms", "since", "age_seconds",
       "last_proof", "last_proof_seconds"],
     "properties": {
       "kind": {"type": "string", "enum": ["direct_v4", "direct_v6", "relay_quic", "relay_websocket", "none"]},
@@ -54,6 +54,7 @@ std::string_view openapi_schemas() {
       "remote": {"type": "string"},
       "health": {"type": "string", "enum": ["proved", "suspect", "dead"]},
       "in_use": {"type": "boolean"},
+      "size": {"type": "string", "enum": ["unknown", "small", "full"], "description": "whether packets of full size pass it both ways"},
       "rtt_ms": {"type": ["number", "null"], "description": "smoothed, by probe datagrams"},
       "rtt_min_ms": {"type": ["number", "null"]},
       "since": {"type": "string", "format": "date-time"},

@@ -4,9 +4,13 @@
 
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
+#include "wire/stun.hpp"
 
 namespace pw::mesh {
 namespace {
+
+/// Of QUIC's packets: more than acknowledgements and echoes, so that somebody waits for what is in them.
+constexpr std::size_t kTraffic = 200;
 
 event::InstanceId draw_instance(Rng& rng) {
   event::InstanceId id{};
@@ -30,7 +34,8 @@ struct Node::Impl {
                 .starvation = {},
                 .bandwidth_quota = probe::BandwidthQuota{0},
                 .owners = {},
-                .lookups = {}},
+                .lookups = {},
+                .tags = {}},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
@@ -52,8 +57,20 @@ struct Node::Impl {
     last = now;
   }
 
+  void stun(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
+    const auto decoded = wire::stun::decode(bytes);
+    if (!decoded || !table.handle_check(now, {received_at, from, bytes, *decoded}))
+      reject(now, event::RejectReason::stun, from.remote);
+  }
+
   void reject(Instant now, event::RejectReason reason, const SocketAddress& from) {
     out.emit(now, event::PacketRejected{reason, from});
+  }
+
+  /// A packet that waited, or a timer that is overdue while packets are read first: what else came waits unread.
+  void judge_lateness(Instant now, Instant received_at) {
+    late(now, now - received_at);
+    if (const Instant due = next(); due < now) late(now, now - std::max(due, last));
   }
 
   void late(Instant now, Duration lag) {
@@ -92,13 +109,15 @@ void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& 
     case wire::DatagramKind::unknown:
       return n.reject(now, event::RejectReason::unknown_protocol, from.remote);
     case wire::DatagramKind::stun:
-      return n.reject(now, event::RejectReason::stun, from.remote);
+      n.judge_lateness(now, received_at);
+      n.stun(now, received_at, from, bytes);
+      return n.pump(now);
     case wire::DatagramKind::quic:
       break;
   }
-  n.late(now, now - received_at);
+  n.judge_lateness(now, received_at);
   if (const auto connection = n.endpoint.handle_datagram(now, received_at, from, bytes))
-    n.table.count(now, *connection, event::Direction::inbound, from, bytes.size(), 1);
+    n.table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   n.pump(now);
 }
 
@@ -147,14 +166,23 @@ void Node::shutdown(Instant now) {
 
 std::optional<Transmit> Node::poll_transmit() {
   Impl& n = *impl_;
-  auto out = n.endpoint.poll_transmit();
-  if (!out) return std::nullopt;
-  if (out->connection) {
+  if (auto out = n.endpoint.poll_transmit()) {
     const std::size_t size = out->bytes.size();
     const std::size_t packets = out->segment_size == 0 ? 1 : (size + out->segment_size - 1) / out->segment_size;
-    n.table.count(n.last, *out->connection, event::Direction::outbound, out->path, size, packets);
+    if (out->connection) {
+      n.table.count(n.last, *out->connection, event::Direction::outbound, out->path, peer::Carried::quic, size,
+                    packets);
+      if (size >= kTraffic) n.table.traffic_sent(n.last, *out->connection);
+    }
+    return Transmit{out->path, std::move(out->bytes), out->segment_size};
   }
-  return Transmit{out->path, std::move(out->bytes), out->segment_size};
+  auto& checks = n.out.checks;
+  if (checks.empty()) return std::nullopt;
+  peer::CheckOut check = std::move(checks.front());
+  checks.pop_front();
+  n.table.count(n.last, check.connection, event::Direction::outbound, check.transmit.path, peer::Carried::check,
+                check.transmit.bytes.size(), 1);
+  return std::move(check.transmit);
 }
 
 std::optional<event::Record> Node::poll_event() {

@@ -81,8 +81,31 @@ Fields of(const PathHealthChanged& e) {
   f.insert(f.end(), {{"from", name(e.from)}, {"to", name(e.to)}, {"silence", e.silence}});
   return f;
 }
+Fields of(const PathProved& e) {
+  Fields f{{"peer", e.peer}, {"path", name(e.path)}};
+  add_remote(f, e.remote);
+  f.push_back({"rtt", e.rtt});
+  return f;
+}
+Fields of(const PathForgotten& e) {
+  Fields f{{"peer", e.peer}, {"path", name(e.path)}};
+  add_remote(f, e.remote);
+  f.push_back({"why", name(e.why)});
+  return f;
+}
+Fields of(const PathSizeJudged& e) {
+  Fields f{{"peer", e.peer}, {"path", name(e.path)}};
+  add_remote(f, e.remote);
+  f.push_back({"size", name(e.size)});
+  return f;
+}
+Fields of(const CheckRefused& e) {
+  return {{"peer", e.peer}, {"reason", name(e.reason)}, {"from", e.from}};
+}
 Fields of(const PathChanged& e) {
-  return {{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"reason", name(e.reason)}};
+  Fields f{{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"reason", name(e.reason)}};
+  if (e.to != PathKind::none) add_remote(f, e.remote);
+  return f;
 }
 Fields of(const EchoMeasured& e) {
   return {{"peer", e.peer}, {"path", name(e.path)}, {"rtt", e.rtt}, {"suspect", e.suspect}};

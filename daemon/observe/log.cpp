@@ -74,7 +74,8 @@ void Log::handle(const event::Record& record) {
     impl_->write({record.event, 0});
     return;
   }
-  const bool summed = std::holds_alternative<event::PacketRejected>(record.event);
+  const bool summed = std::holds_alternative<event::PacketRejected>(record.event) ||
+                      std::holds_alternative<event::CheckRefused>(record.event);
   for (const Repeats::Line& line : impl_->repeats.add(record, summed)) impl_->write(line);
 }
 

@@ -48,6 +48,12 @@ struct Table {
     // One missed probe makes a path suspect, and on a lossy path that happens all the time.
     return {Room::peer, e.from == PathHealth::dead ? Level::info : Level::debug};
   }
+  Importance operator()(const PathProved&) const { return {Room::peer, Level::debug}; }
+  Importance operator()(const PathForgotten&) const { return {Room::peer, Level::debug}; }
+  Importance operator()(const PathSizeJudged& e) const {
+    return {Room::peer, e.size == PathSize::small ? Level::warning : Level::debug};
+  }
+  Importance operator()(const CheckRefused&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
   Importance operator()(const EchoMeasured&) const { return {Room::probe, Level::debug}; }
   Importance operator()(const ProbeMeasured&) const { return {Room::probe, Level::debug}; }

@@ -48,6 +48,19 @@ std::string say(const DuplicateIdentity& e) {
 std::string say(const PathHealthChanged& e) {
   return "path to " + e.peer.to_short() + " is " + text(name(e.to)) + ", silent for " + human(e.silence);
 }
+std::string say(const PathProved& e) {
+  return "a path to " + e.peer.to_short() + " is proved, " + text(name(e.path)) + " in " + human(e.rtt);
+}
+std::string say(const PathForgotten& e) {
+  return "a path to " + e.peer.to_short() + " is given up: " + text(name(e.why));
+}
+std::string say(const PathSizeJudged& e) {
+  return e.size == PathSize::full ? "packets of full size pass the path to " + e.peer.to_short()
+                                  : "only small packets pass the path to " + e.peer.to_short();
+}
+std::string say(const CheckRefused& e) {
+  return "a connectivity check for " + e.peer.to_short() + " refused: " + text(name(e.reason));
+}
 std::string say(const PathChanged& e) {
   return "path to " + e.peer.to_short() + " is now " + text(name(e.to)) + ", was " + text(name(e.from));
 }
@@ -87,6 +100,9 @@ struct Reason {
   std::uint64_t operator()(const SessionEnded& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PeerIdentified& e) const { return e.restarted ? 1 : 0; }
   std::uint64_t operator()(const PathHealthChanged& e) const { return of_enum(e.path) * 16 + of_enum(e.to); }
+  std::uint64_t operator()(const PathForgotten& e) const { return of_enum(e.path) * 16 + of_enum(e.why); }
+  std::uint64_t operator()(const PathSizeJudged& e) const { return of_enum(e.path) * 16 + of_enum(e.size); }
+  std::uint64_t operator()(const CheckRefused& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PathChanged& e) const {
     return (of_enum(e.from) * 16 + of_enum(e.to)) * 16 + of_enum(e.reason);
   }

@@ -166,6 +166,8 @@ struct NodeMetrics::Impl {
                             .Add({})};
   CounterPer<RejectReason> packets_rejected{
       counters(registry, "peerwatch_packets_rejected_total", "Datagrams on the UDP port that were dropped."), "reason"};
+  CounterPer<CheckRefusal> checks_refused{
+      counters(registry, "peerwatch_checks_refused_total", "Connectivity checks that were refused."), "reason"};
   CounterPer<Queue> queue_dropped{
       counters(registry, "peerwatch_queue_dropped_total", "Entries that a full queue dropped."), "queue"};
   Counter& clock_jumps{
@@ -203,6 +205,7 @@ struct NodeMetrics::Impl {
     throughput[e.direction].Observe(e.bytes_per_second * 8 / kBitsInMegabit);
   }
   void on(const PacketRejected& e, Instant) { packets_rejected[e.reason].Increment(); }
+  void on(const CheckRefused& e, Instant) { checks_refused[e.reason].Increment(); }
   void on(const QueueDropped& e, Instant) { queue_dropped[e.queue].Increment(static_cast<double>(e.count)); }
   void on(const ClockJumped&, Instant) { clock_jumps.Increment(); }
   void on(const ConfigReloaded& e, Instant at) {

@@ -29,7 +29,7 @@ using ByDirection = std::array<T, 2>;
 /// Only ever grows. Both the increments of one peer and those of "other".
 struct PeerCounters {
   std::array<ByDirection<std::uint64_t>, kPaths> bytes{};
-  ByDirection<std::uint64_t> packets{};  // by Direction
+  ByDirection<std::uint64_t> packets{};  // of QUIC, by Direction
   std::uint64_t datagrams_lost = 0;
   ByDirection<std::uint64_t> probes_expected{};  // by ProbeDirection
   ByDirection<std::uint64_t> probes_lost{};

@@ -83,6 +83,7 @@ void PeerTable::add(const PeerId& id) {
   if (row.gone_since == kNever) return;
   row.gone_since = kNever;
   row.last = {};  // the core counts from 0 again
+  row.last_quic_packets = {};
   row.last_datagrams_lost = 0;
 }
 
@@ -159,9 +160,10 @@ void PeerTable::absorb_traffic(Row& row, const PeerSnapshot& peer) {
       event::Traffic& last = row.last[path][direction];
       if (now.packets != 0) paths_ |= static_cast<PathSet>(1U << path);
       to.bytes[path][direction] += advance(last.bytes, now.bytes);
-      to.packets[direction] += advance(last.packets, now.packets);
     }
   }
+  for (std::size_t direction = 0; direction < 2; ++direction)
+    to.packets[direction] += advance(row.last_quic_packets[direction], peer.quic_packets[direction]);
   to.datagrams_lost += advance(row.last_datagrams_lost, peer.quic_datagrams_lost);
 }
 

@@ -62,6 +62,7 @@ class PeerTable {
     std::shared_ptr<const PeerText> text;
     PeerCounters counters;
     event::TrafficByPath last{};  // the core's totals, as last seen
+    std::array<std::uint64_t, 2> last_quic_packets{};
     std::uint64_t last_datagrams_lost = 0;
   };
 

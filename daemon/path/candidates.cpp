@@ -36,19 +36,20 @@ bool Candidates::order(Instant now, const Named& name) {
     return true;
   }
   if (candidates_.size() >= kMax) return false;
-  candidates_.push_back({name, true, 0, {}, now, probe::DatagramProber{now}});
+  candidates_.push_back({name, true, 0, 0, {}, now});
   return true;
 }
 
 Candidate* Candidates::trigger(Instant now, const Named& name) {
   if (Candidate* known = find(name.address)) {
+    known->allowed = known->tries + kChecksForOne;
     if (known->tries < kTries) known->next = std::min(known->next, std::max(now, known->last + kPace));
     return known;
   }
   std::erase_if(quiet_, [&](const Quiet& q) { return q.until <= now; });
   const bool quiet = std::ranges::any_of(quiet_, [&](const Quiet& q) { return same_way(q.address, name.address); });
   if (quiet || candidates_.size() >= kMax) return nullptr;
-  candidates_.push_back({name, false, 0, {}, now, probe::DatagramProber{now}});
+  candidates_.push_back({name, false, 0, kChecksForOne, {}, now});
   return &candidates_.back();
 }
 
@@ -56,9 +57,20 @@ void Candidates::remove(const PathAddress& address) {
   std::erase_if(candidates_, [&](const Candidate& c) { return same_way(c.name.address, address); });
 }
 
+const probe::DatagramProber* Candidates::window(std::uint32_t path) const {
+  const probe::DatagramProber* latest = nullptr;
+  for (const Candidate& c : candidates_)
+    if (const auto* window = c.heard.window(path); window && (!latest || window->ahead_of(*latest))) latest = window;
+  return latest;
+}
+
 std::optional<Named> Candidates::poll_due(Instant now) {
   for (Candidate& c : candidates_) {
     if (c.next > now || c.tries >= kTries) continue;
+    if (!c.ordered && c.tries >= c.allowed) {
+      c.next = now + pace_after(++c.tries);
+      continue;
+    }
     if (!c.ordered && !triggered_.take(now)) {
       c.next = now + from_seconds(1 / kTriggeredPerSecond);
       continue;

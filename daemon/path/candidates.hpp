@@ -12,7 +12,7 @@
 
 #include "base/token_bucket.hpp"
 #include "path/event.hpp"
-#include "probe/datagrams.hpp"
+#include "path/hearing.hpp"
 
 namespace pw::path {
 
@@ -20,9 +20,10 @@ struct Candidate {
   Named name;
   bool ordered = false;  // by the session; else somebody's check came from there
   unsigned tries = 0;
+  unsigned allowed = 0;  // of them, unless it is ordered
   Instant last{};
   Instant next{};
-  probe::DatagramProber heard;  // probes of the peer that came from there, for the path it may become
+  Hearing heard{};  // probes of the peer that came from there, for the path it may become
 };
 
 class Candidates {
@@ -30,6 +31,9 @@ class Candidates {
   static constexpr std::size_t kMax = 16;
   /// RFC 8489 section 6.2.1's Rc. Where each way loses 20 %, all are lost by chance with 0.08 %.
   static constexpr unsigned kTries = 7;
+  /// For each check of the peer's that came from there. With the answer to it, which is no larger than it was, an
+  /// address that proved nothing never gets more than three times what it sent.
+  static constexpr unsigned kChecksForOne = 2;
   static constexpr Duration kFirstPace = 200ms;  // doubled each time
   static constexpr Duration kMaxPace = 3200ms;   // and the wait after the last one
   static constexpr Duration kPace = 50ms;        // Ta: not sooner after the one before, though the peer's check came
@@ -45,6 +49,8 @@ class Candidates {
   Candidate* trigger(Instant now, const Named& name);
   Candidate* find(const PathAddress& address);
   void remove(const PathAddress& address);
+  /// Of the peer's path of that number, where it was heard at candidates: the latest.
+  const probe::DatagramProber* window(std::uint32_t path) const;
 
   /// The next one whose check is due, counted as sent. Drain it at next_timeout().
   std::optional<Named> poll_due(Instant now);

@@ -1,10 +1,8 @@
 // What a Set says happened. The session above turns it into events of the telemetry schema, which name the peer.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <variant>
 
 #include "base/address.hpp"
@@ -14,17 +12,7 @@
 
 namespace pw::path {
 
-/// Why nothing is known of a path, or of an address that was checked, any more.
-enum class Forgotten : std::uint8_t {
-  unanswered,  // never proved: none of its checks was answered
-  dead,        // for too long
-  evicted,     // others are better, and there is a limit
-  closed       // by close()
-};
-constexpr auto names(Forgotten) {
-  using namespace std::string_view_literals;
-  return std::array{"unanswered"sv, "dead"sv, "evicted"sv, "closed"sv};
-}
+using Forgotten = event::PathEnd;
 
 struct Named {
   PathAddress address;

@@ -7,22 +7,17 @@
 // Order of calls: at next_check() send one and call sent(); passed() for an answer; expire() when due.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "base/time.hpp"
+#include "event/vocabulary.hpp"
 #include "path/options.hpp"
 
 namespace pw::path {
 
-enum class Size : std::uint8_t { unknown, small, full };
-constexpr auto names(Size) {
-  using namespace std::string_view_literals;
-  return std::array{"unknown"sv, "small"sv, "full"sv};
-}
+using Size = event::PathSize;
 
 class FullSize {
  public:

@@ -18,12 +18,11 @@ Path::Losses& Path::Losses::apply(const Losses& o, bool add) {
 
 Snapshot Path::snapshot(Instant now, bool in_use) const {
   Snapshot s;
-  s.path = {name.kind, name.address, liveness.health(), in_use, rtt.smoothed(), rtt.min(), since_, last_proof()};
+  s.path = {name.kind, name.address, liveness.health(), in_use, size.verdict(), rtt.smoothed(), rtt.min(), since_, last_proof()};
   const Losses lost = losses_.sum(now);
   s.loss_forward = lost.forward;
   s.loss_return = lost.back;
-  s.jitter = prober.jitter().value();
-  s.size = size.verdict();
+  s.jitter = heard.jitter();
   s.last_full_proof = size.passed_at();
   s.mapped = mapped;
   return s;

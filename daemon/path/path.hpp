@@ -7,6 +7,7 @@
 #include "event/snapshot.hpp"
 #include "path/event.hpp"
 #include "path/full_size.hpp"
+#include "path/hearing.hpp"
 #include "probe/datagrams.hpp"
 #include "probe/liveness.hpp"
 #include "probe/rtt_estimator.hpp"
@@ -23,7 +24,6 @@ struct Snapshot {
   event::LossWindow loss_forward;
   event::LossWindow loss_return;
   std::optional<Duration> jitter;  // of the peer's probes (RFC 3550 section 6.4.1)
-  Size size = Size::unknown;
   std::optional<Instant> last_full_proof;  // when a check at full size was last answered
   std::optional<SocketAddress> mapped;     // where the peer sees us; relayed: nothing
 };
@@ -35,13 +35,14 @@ class Path {
     Duration phase;     // from the first to the second
     Duration full_interval;
   };
-  /// Proved now. `heard`: has the probes of the peer that came over it already.
-  Path(PathId number, const Named& called, Instant now, Size verdict, const probe::DatagramProber& heard,
+  /// Proved now. `heard_before`: has the probes of the peer that came over it already.
+  Path(PathId number, const Named& called, Instant now, Size verdict, const Hearing& heard_before,
        const Timing& timing)
       : id{number},
         name{called},
         steady_since{now},
-        prober{heard},
+        prober{now, static_cast<std::uint32_t>(number)},
+        heard{heard_before},
         liveness{timing.interval, now, timing.phase},
         size{now, verdict, timing.full_interval},
         since_{now} {
@@ -89,7 +90,8 @@ class Path {
   std::uint64_t samples = 0;  // of the RTT
   bool fast = true;           // probed as often as the path in use
   unsigned lost_in_use = 0;   // how often it was left because it failed
-  probe::DatagramProber prober;
+  probe::DatagramProber prober;  // ours
+  Hearing heard;                 // the peer's
   probe::Liveness liveness;
   probe::RttEstimator rtt;
   FullSize size;

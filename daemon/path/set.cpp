@@ -179,7 +179,7 @@ Path* Set::find(std::optional<PathId> id) {
 Path* Set::create(Instant now, const Named& name, Size size) {
   if (paths_.size() >= kMaxPaths && !make_room()) return nullptr;
   const Candidate* candidate = candidates_.find(name.address);
-  const probe::DatagramProber heard = candidate ? candidate->heard : probe::DatagramProber{now};
+  const Hearing heard = candidate ? candidate->heard : Hearing{};
   candidates_.remove(name.address);
   const Path::Timing timing{options_.interval, rng_.up_to(options_.interval), options_.full_interval};
   return &paths_.emplace_back(PathId{next_path_++}, name, now, size, heard, timing);

@@ -118,7 +118,8 @@ class Set {
   void send_probe(Instant now, Path& path);
   void send_full_check(Instant now, Path& path);
   Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
-  static std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, probe::DatagramProber& by);
+  std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by);
+  const probe::DatagramProber* window(std::uint32_t path) const;
   void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);
   void take_receipt(Instant now, const Arrived& response, Path& path);

@@ -72,7 +72,7 @@ Verdict Set::handle_request(Instant now, const Arrived& request) {
 /// Where a path is proved, what was seen before is answered too, unless it came by the same path: otherwise who brings
 /// us copies from elsewhere, sooner than the originals, could make the peer's probes fail.
 Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, bool fresh) {
-  const auto receipt = heard(now, request, path.prober);
+  const auto receipt = heard(now, request, path.heard);
   if (!fresh && request.decoded.message.probe && !receipt) return refuse(Refusal::replayed);
   // Copies have a budget of their own: whoever throws them at us must not use up that of the peer's checks.
   if (!(fresh ? answers_ : copies_).take(now)) return refuse(Refusal::rate_limited);
@@ -82,9 +82,20 @@ Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, boo
   return {};
 }
 
-std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, probe::DatagramProber& by) {
+std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, Hearing& by) {
   const auto& probe = request.decoded.message.probe;
-  return probe ? by.handle_probe(now, request.at, *probe) : std::nullopt;
+  if (!probe) return std::nullopt;
+  if (!by.window(probe->path))
+    if (const auto* before = window(probe->path)) by.adopt(probe->path, *before);
+  return by.receipt(now, request.at, *probe);
+}
+
+/// Of the places where that path of the peer's was heard, the one where it was heard last.
+const probe::DatagramProber* Set::window(std::uint32_t path) const {
+  const probe::DatagramProber* latest = candidates_.window(path);
+  for (const Path& p : paths_)
+    if (const auto* window = p.heard.window(path); window && (!latest || window->ahead_of(*latest))) latest = window;
+  return latest;
 }
 
 void Set::answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt) {

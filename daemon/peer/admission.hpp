@@ -6,10 +6,10 @@
 #include <array>
 #include <optional>
 
+#include "base/digest.hpp"
 #include "base/peer_id.hpp"
 #include "event/vocabulary.hpp"
 #include "peer/options.hpp"
-#include "base/digest.hpp"
 
 namespace pw::peer {
 

@@ -9,6 +9,7 @@
 
 #include "base/rng.hpp"
 #include "base/token_bucket.hpp"
+#include "base/transmit.hpp"
 #include "event/command.hpp"
 #include "event/event.hpp"
 #include "event/request.hpp"
@@ -16,13 +17,31 @@
 #include "probe/quota.hpp"
 #include "probe/starvation.hpp"
 #include "quic/endpoint.hpp"
+#include "wire/stun.hpp"
 
 namespace pw::peer {
+
+/// A STUN message of somebody's connectivity check as it came: `bytes` is what `decoded` was made from.
+struct StunArrival {
+  Instant at{};  // when the kernel had it
+  PathAddress from;
+  ByteView bytes;
+  const wire::stun::Decoded& decoded;
+};
+
+enum class Carried : std::uint8_t { quic, check };
+
+/// A connectivity check or its answer on its way out. Counted as traffic of the connection that it is for.
+struct CheckOut {
+  quic::Handle connection;
+  Transmit transmit;
+};
 
 /// What leaves the core; the driver drains it after every input.
 struct Outbox {
   std::deque<event::Record> events;
   std::deque<event::Reply> replies;
+  std::deque<CheckOut> checks;
   std::deque<event::Request> requests;
 
   void emit(Instant now, event::Event e) { events.push_back({now, std::move(e)}); }
@@ -49,8 +68,9 @@ struct Context {
   bool bandwidth_busy = false;  // one active measurement a node at a time, whoever asked for it
   TokenBucket dials{kDialsPerSecond, kDialBurst};
   std::uint64_t next_resolve = 0;
-  std::unordered_map<quic::Handle, PeerId> owners;    // whose connection it is: from dial or Established to Closed
-  std::unordered_map<std::uint64_t, PeerId> lookups;  // who asked
+  std::unordered_map<quic::Handle, PeerId> owners;     // whose connection it is: from dial or Established to Closed
+  std::unordered_map<std::uint64_t, PeerId> lookups;   // who asked
+  std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
   bool stopping = false;
 };
 

@@ -13,7 +13,7 @@ namespace pw::peer {
 class Dial {
  public:
   enum class Step { resolving, handshaking, failed };
-  static constexpr std::size_t kMaxNames = 4;      // looked up in one attempt
+  static constexpr std::size_t kMaxNames = 4;       // looked up in one attempt
   static constexpr std::size_t kMaxHandshakes = 4;  // begun in one attempt; all but one with strangers
 
   /// Asks for the look-ups that the peer's addresses need; starts the handshake at once if they need none.
@@ -23,8 +23,8 @@ class Dial {
   bool awaits(std::uint64_t resolve_id) const;
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
 
-  /// Somebody else answered at that address, which may well be private and in use here too: the handshake begins anew with
-  /// the others. False when there are none; then the attempt has failed.
+  /// Somebody else answered at that address, which may well be private and in use here too: the handshake begins anew
+  /// with the others. False when there are none; then the attempt has failed.
   bool go_on_without(Instant now, const SocketAddress& stranger);
 
   /// While handshaking, and while its link waits for admission.

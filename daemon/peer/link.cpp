@@ -18,7 +18,9 @@ Link::Link(Context& context, const quic::Established& established, Instant now, 
       path_{established.path},
       since_{now},
       deadline_{now + context.options.admission_timeout},
-      held_{held} {
+      held_{held},
+      keys_{path::derive_keys(context.endpoint.exporter(established.connection), established.dialled)} {
+  context_.tags.emplace(keys_.own_tag, handle_);
   if (!dialled_) return;
   control_ = open(StreamKind::control);
   if (secret_mode())
@@ -49,9 +51,8 @@ bool Link::send(const wire::EchoFrame& frame) {
 bool Link::outdated() const {
   if (peer_hello_ && peer_hello_->mesh != context_.membership.mesh) return true;
   if (!secret_mode()) return false;
-  return !admitted_by_ || std::ranges::none_of(context_.membership.secrets, [&](const Buffer& secret) {
-    return sha256(secret) == *admitted_by_;
-  });
+  return !admitted_by_ || std::ranges::none_of(context_.membership.secrets,
+                                               [&](const Buffer& secret) { return sha256(secret) == *admitted_by_; });
 }
 
 std::uint64_t Link::new_losses() {

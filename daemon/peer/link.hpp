@@ -18,8 +18,9 @@
 #include <variant>
 #include <vector>
 
-#include "peer/context.hpp"
 #include "base/digest.hpp"
+#include "path/keys.hpp"
+#include "peer/context.hpp"
 #include "wire/control.hpp"
 #include "wire/probe_frame.hpp"
 
@@ -52,12 +53,15 @@ class Link {
  public:
   /// Echo requests that overtook the Hello: one of the largest kind.
   static constexpr std::size_t kMaxEarlyEcho = wire::kMaxEchoPadding + 64;
-  /// Probes that overtook the Hello: the first, which goes out with it, and what may follow within its retransmission.
-  static constexpr std::size_t kMaxEarlyDatagrams = 4;
+  /// Checks that overtook the Hello: the first, which goes out with it, and what may follow within its retransmission.
+  static constexpr std::size_t kMaxEarlyChecks = 4;
   /// Streams whose end was not seen. QUIC lets each side have eight open (quic::Options::max_streams_bidi).
   static constexpr std::size_t kMaxStreams = 32;
 
   Link(Context& context, const quic::Established& established, Instant now, bool held);
+  ~Link() { context_.tags.erase(keys_.own_tag); }
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   quic::Handle handle() const { return handle_; }
   bool dialled() const { return dialled_; }
@@ -65,6 +69,8 @@ class Link {
   bool held() const { return held_; }
   bool has_echo() const { return echo_.has_value(); }
   const PathAddress& path() const { return path_; }
+  /// Of the connectivity checks below it.
+  const path::Keys& keys() const { return keys_; }
   const wire::Hello& hello() const { return *peer_hello_; }
   /// SHA-256 of the secret that admitted the peer; none with an allowlist.
   const std::optional<Digest>& admitted_by() const { return admitted_by_; }
@@ -79,11 +85,17 @@ class Link {
   std::vector<LinkEvent> release();
   std::vector<LinkEvent> handle(const quic::StreamData& data);
   std::vector<LinkEvent> handle_reset(quic::StreamId stream);
-  /// A datagram that overtook the Hello: kept until the link is admitted; a few of them.
-  void keep_early(const quic::DatagramReceived& datagram) {
-    if (early_.size() < kMaxEarlyDatagrams) early_.push_back(datagram);
+  /// A check that overtook the Hello: kept until the link is admitted; a few of them, and none that is too large.
+  struct EarlyCheck {
+    Instant at{};
+    PathAddress from;
+    Buffer bytes;
+  };
+  void keep_early(const StunArrival& check) {
+    if (early_.size() < kMaxEarlyChecks)
+      early_.push_back({check.at, check.from, {check.bytes.begin(), check.bytes.end()}});
   }
-  std::vector<quic::DatagramReceived> take_early() { return std::exchange(early_, {}); }
+  std::vector<EarlyCheck> take_early() { return std::exchange(early_, {}); }
   bool send(const wire::ControlMessage& message);
   bool send(const wire::EchoFrame& frame);
   /// A stream of our own for a measurement, its kind already written.
@@ -119,7 +131,8 @@ class Link {
   std::map<quic::StreamId, std::optional<wire::StreamKind>> streams_;  // empty until its first byte
   std::optional<quic::StreamId> control_;
   std::optional<quic::StreamId> echo_;
-  std::vector<quic::DatagramReceived> early_;
+  path::Keys keys_;
+  std::vector<EarlyCheck> early_;
   wire::ControlReader control_reader_;
   wire::EchoReader echo_reader_;
 };

@@ -6,17 +6,27 @@ namespace pw::peer {
 
 using event::Direction;
 using event::PathHealth;
-using event::ProbeDirection;
+using event::PathKind;
 
 namespace {
 
 constexpr Duration kLatencyInterval = 10s;  // of PathLatency events
 constexpr Duration kEchoStreamWait = 20ms;  // the dialler opens the echo stream; until then the acceptor can't ask
+/// A third of QUIC's idle time-out (quic::Options), which nothing else is sure to go through.
+constexpr Duration kKeepAlive = 20s;
 constexpr Duration kRateNeeds = 1s;         // no rate is told from a shorter time
 constexpr Duration kRateWindow = 60s;
 
 std::size_t index(Direction d) { return static_cast<std::size_t>(d); }
-std::size_t index(ProbeDirection d) { return static_cast<std::size_t>(d); }
+
+path::Options options_of(const probe::Options& options) {
+  path::Options o;
+  o.interval = options.datagram_interval;
+  o.standby_interval = std::max(o.standby_interval, o.interval);
+  return o;
+}
+
+Duration echo_interval(const probe::Options& options) { return std::min(options.rtt_interval, kKeepAlive); }
 
 }  // namespace
 
@@ -24,116 +34,129 @@ Measurements::Measurements(Context& context, const PeerId& peer, const Link& lin
     : context_{context},
       peer_{peer},
       handle_{link.handle()},
-      path_{link.path()},
-      kind_{kind_of(link.path())},
       since_{now},
-      datagrams_{now},
-      // The first of each at once, so that numbers are there; the second at a random phase, so that peers spread.
-      echo_{context.membership.probe.rtt_interval, now, context.rng.up_to(context.membership.probe.rtt_interval)},
-      liveness_{context.membership.probe.datagram_interval, now,
-                context.rng.up_to(context.membership.probe.datagram_interval)},
-      next_latency_{now + context.rng.up_to(kLatencyInterval)} {}
-
-void Measurements::set_intervals(const probe::Options& options) {
-  echo_.set_interval(options.rtt_interval);
-  liveness_.set_interval(options.datagram_interval);
+      last_kind_{kind_of(link.path())},
+      paths_{link.keys(), options_of(context.membership.probe), context.starvation, context.rng.split()},
+      // The first at once, so that a number is there; the second at a random phase, so that peers spread.
+      echo_{echo_interval(context.membership.probe), now, context.rng.up_to(echo_interval(context.membership.probe))},
+      next_latency_{now + context.rng.up_to(kLatencyInterval)} {
+  static_cast<void>(paths_.add(now, link.path(), kind_of(link.path()), true));  // the table is empty: there is room
+  while (paths_.poll_event()) {
+  }  // the session says itself that it is up, and over what
+  drain(now);
 }
 
-void Measurements::send_probe(Instant now) {
-  // What was never sent is not expected: a probe that QUIC can't take (its queue is full) is tried again at the next
-  // turn.
-  const wire::ProbeFrame frame = datagrams_.probe(now);
-  if (!context_.endpoint.write_datagram(handle_, wire::encode(frame), true)) datagrams_.take_back(frame.sequence);
-  liveness_.sent(now, probe::Liveness::timeout_of(path_rtt_.smoothed(), path_rtt_.variation()));
+void Measurements::set_intervals(Instant now, const probe::Options& options) {
+  echo_.set_interval(echo_interval(options));
+  paths_.set_intervals(now, options_of(options));
+  drain(now);
 }
+
+// ---- what the paths say
+
+void Measurements::drain(Instant now) {
+  while (auto t = paths_.poll_transmit()) context_.out.checks.push_back({handle_, std::move(*t)});
+  while (auto e = paths_.poll_event()) std::visit([&](const auto& what) { handle(now, what); }, *e);
+}
+
+void Measurements::handle(Instant now, const path::PathProved& e) {
+  context_.out.emit(now, event::PathProved{peer_, e.path.kind, e.path.address.remote, e.rtt});
+}
+
+void Measurements::handle(Instant now, const path::PathForgotten& e) {
+  context_.out.emit(now, event::PathForgotten{peer_, e.path.kind, e.path.address.remote, e.why});
+}
+
+void Measurements::handle(Instant now, const path::HealthChanged& e) {
+  context_.out.emit(now, event::PathHealthChanged{peer_, e.path.kind, e.path.address.remote, e.from, e.to, e.silence});
+  // A restarted peer doesn't know the keys of our checks and is silent, but it answers a packet of QUIC's with a reset.
+  // And when the path is back, QUIC sleeps in a time-out that silence has doubled: something new to send wakes it.
+  if (in_use(e.path.address) && e.to != PathHealth::dead) echo_.hasten(now);
+}
+
+void Measurements::handle(Instant now, const path::SizeJudged& e) {
+  context_.out.emit(now, event::PathSizeJudged{peer_, e.path.kind, e.path.address.remote, e.verdict});
+}
+
+void Measurements::handle(Instant now, const path::RttSampled& e) {
+  context_.out.emit(now, event::ProbeMeasured{peer_, e.path.kind, e.rtt, e.suspect, e.path.address.remote});
+}
+
+/// Of the paths that packets go out on: what a standby loses, nobody misses.
+void Measurements::handle(Instant now, const path::LossAccounted& e) {
+  if (!in_use(e.path.address)) return;
+  losses_[static_cast<std::size_t>(e.direction)].add(now, {e.expected, e.lost});
+  context_.out.emit(now, event::ProbesAccounted{peer_, e.direction, e.expected, e.lost, e.suspect});
+}
+
+void Measurements::handle(Instant now, const path::SendingPathChanged& e) {
+  if (e.to.kind == PathKind::none) {
+    dead_since_ = now;
+  } else {
+    dead_since_.reset();
+    last_kind_ = e.to.kind;
+    echo_.hasten(now);
+  }
+  context_.out.emit(now, event::PathChanged{peer_, e.from.kind, e.to.kind, e.reason, e.to.address.remote});
+}
+
+void Measurements::handle(Instant, const path::SendingChanged&) {
+  context_.endpoint.set_paths(handle_, paths_.sending());
+}
+
+bool Measurements::in_use(const PathAddress& address) const {
+  return std::ranges::find(paths_.sending(), address) != paths_.sending().end();
+}
+
+// ---- input
 
 void Measurements::handle_timeout(Instant now, Link& link) {
-  const PathHealth before = liveness_.health();
-  if (liveness_.expire(now)) health_changed(now, before);
-  if (liveness_.next_probe() <= now) send_probe(now);
+  paths_.handle_timeout(now);
+  drain(now);
   if (!link.has_echo())
     echo_.postpone(now + kEchoStreamWait);
   else if (auto request = echo_.poll(now))
     link.send(*request);
   for (event::Ticket ticket : echo_.expire(now))
     context_.out.fail(ticket, event::CommandError::timeout, "no answer within 10 s");
-  if (now >= next_latency_) {
-    next_latency_ = now + kLatencyInterval;
-    if (const auto rtt = path_rtt_.smoothed(); rtt && liveness_.health() == PathHealth::proved)
-      context_.out.emit(now, event::PathLatency{peer_, kind_, *rtt});
-  }
+  if (now < next_latency_) return;
+  next_latency_ = now + kLatencyInterval;
+  for (const path::Snapshot& s : paths_.snapshot(now))
+    if (s.path.rtt && s.path.health == PathHealth::proved)
+      context_.out.emit(now, event::PathLatency{peer_, s.path.kind, *s.path.rtt});
 }
 
-void Measurements::handle_datagram(Instant now, const quic::DatagramReceived& datagram) {
-  const auto frame = wire::decode_probe(datagram.bytes);
-  if (!frame) return;
-  if (const auto* probe = std::get_if<wire::ProbeFrame>(&*frame)) {
-    if (auto receipt = datagrams_.handle_probe(now, datagram.received_at, *probe))
-      context_.endpoint.write_datagram(handle_, wire::encode(*receipt), true);
-    // A probe that is due soon rides in the receipt's packet: the two ends fall into step, and a round of probes both
-    // ways costs four packets instead of six.
-    if (liveness_.due_within(now, context_.membership.probe.datagram_interval / 2)) send_probe(now);
-    return;
-  }
-  const auto& receipt = std::get<wire::ReceiptFrame>(*frame);
-  const auto outcome = datagrams_.handle_receipt(datagram.received_at, receipt, context_.starvation);
-  if (outcome.rtt) {
-    if (!outcome.rtt_suspect) path_rtt_.add(*outcome.rtt);
-    context_.out.emit(now, event::ProbeMeasured{peer_, kind_, *outcome.rtt, outcome.rtt_suspect});
-  }
-  account(now, ProbeDirection::forward, outcome.forward_expected, outcome.forward_lost, outcome.suspect);
-  account(now, ProbeDirection::back, outcome.return_expected, outcome.return_lost, 0);
-  const PathHealth before = liveness_.health();
-  if (outcome.proof && liveness_.proof(now)) health_changed(now, before);
-}
-
-/// What congestion control did to a probe is no property of the path: its time begins when it leaves, and one that never
-/// left was not lost. A receipt tells of its wait itself.
-void Measurements::handle_held(const quic::DatagramHeld& datagram) {
-  const auto frame = wire::decode_probe(datagram.bytes);
-  const auto* probe = frame ? std::get_if<wire::ProbeFrame>(&*frame) : nullptr;
-  if (!probe) return;
-  if (datagram.held)
-    datagrams_.left_later(probe->sequence, *datagram.held);
-  else
-    datagrams_.take_back(probe->sequence);
-}
-
-void Measurements::account(Instant now, ProbeDirection direction, std::uint32_t expected, std::uint32_t lost,
-                           std::uint32_t suspect) {
-  if (expected == 0 && suspect == 0) return;
-  losses_[index(direction)].add(now, {expected, lost});
-  context_.out.emit(now, event::ProbesAccounted{peer_, direction, expected, lost, suspect});
-}
-
-void Measurements::health_changed(Instant now, PathHealth from) {
-  const PathHealth to = liveness_.health();
-  const Duration silence = now - last_proof().value_or(since_);
-  context_.out.emit(now, event::PathHealthChanged{peer_, kind_, path_.remote, from, to, silence});
-  if (to == PathHealth::dead) {
-    dead_since_ = now;
-    context_.out.emit(now, event::PathChanged{peer_, kind_, event::PathKind::none, event::PathChangeReason::path_lost});
-  } else if (from == PathHealth::dead) {
-    dead_since_.reset();
-    context_.out.emit(now, event::PathChanged{peer_, event::PathKind::none, kind_, event::PathChangeReason::upgraded});
-  }
+void Measurements::handle_check(Instant now, const StunArrival& arrival) {
+  const path::Set::Arrived arrived{arrival.at, arrival.from, kind_of(arrival.from), arrival.bytes, arrival.decoded};
+  const auto verdict = arrival.decoded.message.kind == wire::stun::Class::request
+                           ? paths_.handle_request(now, arrived)
+                           : paths_.handle_response(now, arrived);
+  if (!verdict) context_.out.emit(now, event::CheckRefused{peer_, verdict.error(), arrival.from.remote});
+  drain(now);
 }
 
 void Measurements::handle_echo(Instant now, Instant received_at, const wire::EchoFrame& frame, Link& link) {
   if (!frame.reply) {
     link.send(wire::EchoFrame{true, frame.sequence, frame.padding});
-    if (auto request = echo_.poll_early(now)) link.send(*request);  // in the same packet, as with probes
+    if (auto request = echo_.poll_early(now)) link.send(*request);  // in the same packet
     return;
   }
   const auto sample = echo_.handle_reply(received_at, frame.sequence, context_.starvation);
   if (!sample) return;
   if (!sample->suspect) echo_rtt_.add(sample->rtt);
-  context_.out.emit(now, event::EchoMeasured{peer_, kind_, sample->rtt, sample->suspect});
-  if (sample->ticket) context_.out.reply(*sample->ticket, event::PingAnswer{sample->rtt, kind_, sample->suspect});
+  context_.out.emit(now, event::EchoMeasured{peer_, last_kind_, sample->rtt, sample->suspect});
+  if (sample->ticket) context_.out.reply(*sample->ticket, event::PingAnswer{sample->rtt, last_kind_, sample->suspect});
 }
 
 void Measurements::count(Instant now, Direction direction, std::size_t bytes) {
   bytes_[index(direction)].add(now, bytes);
+}
+
+void Measurements::traffic_sent(Instant now) { paths_.traffic_sent(now); }
+
+void Measurements::probe_now(Instant now) {
+  paths_.probe_now(now);
+  drain(now);
 }
 
 void Measurements::ping(Instant now, event::Ticket ticket, std::uint32_t size, Link& link) {
@@ -155,8 +178,19 @@ void Measurements::abandon() {
     context_.out.fail(ticket, event::CommandError::lost, "the session ended meanwhile");
 }
 
+void Measurements::forget_paths(Instant now) {
+  for (const path::Snapshot& s : paths_.snapshot(now))
+    context_.out.emit(now, event::PathForgotten{peer_, s.path.kind, s.path.address.remote, event::PathEnd::closed});
+}
+
+void Measurements::introduce_path(Instant now) {
+  context_.out.emit(now, event::PathProved{peer_, kind(), remote(), context_.endpoint.stats(handle_).smoothed_rtt});
+}
+
+// ---- getters
+
 Instant Measurements::next_timeout() const {
-  return earlier(earlier(liveness_.next_timeout(), echo_.next_timeout()), next_latency_);
+  return earlier(earlier(paths_.poll_timeout(), echo_.next_timeout()), next_latency_);
 }
 
 std::optional<double> Measurements::rate(Instant now, Direction direction) const {
@@ -166,24 +200,21 @@ std::optional<double> Measurements::rate(Instant now, Direction direction) const
 }
 
 void Measurements::fill(Instant now, event::PeerSnapshot& s, const quic::Stats& stats) const {
-  event::PathSnapshot path;
-  path.kind = kind_;
-  path.address = path_;
-  path.health = liveness_.health();
-  path.in_use = path.health != PathHealth::dead;
-  path.rtt = path_rtt_.smoothed();
-  path.rtt_min = path_rtt_.min();
-  path.since = since_;
-  path.last_proof = last_proof().value_or(since_);
-  s.path = path.in_use ? kind_ : event::PathKind::none;
-  s.paths.push_back(path);
-  s.echo_rtt = echo_rtt_.latest();
-  s.echo_rtt_smoothed = echo_rtt_.smoothed();
-  s.jitter = datagrams_.jitter().value();
-  const Losses forward = losses_[index(ProbeDirection::forward)].sum(now);
-  const Losses back = losses_[index(ProbeDirection::back)].sum(now);
+  const std::vector<path::Snapshot> paths = paths_.snapshot(now);
+  s.path = kind();
+  for (const path::Snapshot& p : paths) s.paths.push_back(p.path);
+  const auto in_use = std::ranges::find_if(paths, [](const path::Snapshot& p) { return p.path.in_use; });
+  // While all are dead: what was last known of the one that was proved last.
+  const auto told = in_use != paths.end() ? in_use : std::ranges::max_element(paths, {}, [](const path::Snapshot& p) {
+    return p.path.last_proof;
+  });
+  if (told != paths.end()) s.jitter = told->jitter;
+  const Losses forward = losses_[static_cast<std::size_t>(event::ProbeDirection::forward)].sum(now);
+  const Losses back = losses_[static_cast<std::size_t>(event::ProbeDirection::back)].sum(now);
   s.loss_forward = {forward.expected, forward.lost};
   s.loss_return = {back.expected, back.lost};
+  s.echo_rtt = echo_rtt_.latest();
+  s.echo_rtt_smoothed = echo_rtt_.smoothed();
   s.bandwidth_inbound = rate(now, Direction::inbound);
   s.bandwidth_outbound = rate(now, Direction::outbound);
   s.cwnd = stats.cwnd;

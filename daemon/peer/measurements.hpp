@@ -1,16 +1,15 @@
-// Measurements: all that is measured of one session while it is connected, over the path that it uses. They vanish with
-// it.
+// Measurements: all that is measured of one session while it is connected: its real paths (path::Set), and the echo
+// over its stream. They vanish with it.
 #pragma once
 
 #include <optional>
 #include <vector>
 
 #include "event/snapshot.hpp"
+#include "path/set.hpp"
 #include "peer/context.hpp"
 #include "peer/link.hpp"
-#include "probe/datagrams.hpp"
 #include "probe/echo.hpp"
-#include "probe/liveness.hpp"
 #include "probe/rtt_estimator.hpp"
 #include "probe/window.hpp"
 
@@ -26,26 +25,33 @@ class Measurements {
 
   // ---- input
   void handle_timeout(Instant now, Link& link);
-  void handle_datagram(Instant now, const quic::DatagramReceived& datagram);
-  void handle_held(const quic::DatagramHeld& datagram);
+  void handle_check(Instant now, const StunArrival& arrival);
   /// `received_at`: when the kernel had the packet that completed the frame.
   void handle_echo(Instant now, Instant received_at, const wire::EchoFrame& frame, Link& link);
   void count(Instant now, event::Direction direction, std::size_t bytes);
-  void node_was_late(Instant now) { liveness_.restart_wait(now); }
-  void probe_now(Instant now) { liveness_.probe_now(now); }
-  void set_intervals(const probe::Options& options);
+  /// QUIC sent data: a path that loses it is to be noticed soon.
+  void traffic_sent(Instant now);
+  void node_was_late(Instant now) { paths_.node_was_late(now); }
+  void probe_now(Instant now);
+  void set_intervals(Instant now, const probe::Options& options);
 
   // ---- commands
   void ping(Instant now, event::Ticket ticket, std::uint32_t size, Link& link);
   /// The session ends: pings under way are answered.
   void abandon();
+  /// Another connection takes its place in the session: what was known of paths is told to be over.
+  void forget_paths(Instant now);
+  /// And this is the one: tells of its path.
+  void introduce_path(Instant now);
 
   // ---- getters
-  event::PathHealth health() const { return liveness_.health(); }
-  event::PathKind kind() const { return kind_; }
-  /// How long the path has been dead; nothing while it is not.
+  /// Of the path that packets go out on; none while every path is dead.
+  event::PathKind kind() const { return paths_.sending_kind(); }
+  /// Where packets go; unspecified while every path is dead.
+  SocketAddress remote() const { return paths_.sending().empty() ? SocketAddress{} : paths_.sending().front().remote; }
+  /// How long no path has been alive; nothing while one is.
   std::optional<Instant> dead_since() const { return dead_since_; }
-  std::optional<Instant> last_proof() const { return liveness_.last_proof(); }
+  std::optional<Instant> last_proof() const { return paths_.last_proof(); }
   Instant next_timeout() const;
   void fill(Instant now, event::PeerSnapshot& snapshot, const quic::Stats& stats) const;
 
@@ -64,24 +70,28 @@ class Measurements {
       return *this;
     }
   };
-  void send_probe(Instant now);
-  void account(Instant now, event::ProbeDirection direction, std::uint32_t expected, std::uint32_t lost,
-               std::uint32_t suspect);
-  void health_changed(Instant now, event::PathHealth from);
+  /// Takes what the paths have to say and to send.
+  void drain(Instant now);
+  void handle(Instant now, const path::PathProved& e);
+  void handle(Instant now, const path::PathForgotten& e);
+  void handle(Instant now, const path::HealthChanged& e);
+  void handle(Instant now, const path::SizeJudged& e);
+  void handle(Instant now, const path::RttSampled& e);
+  void handle(Instant now, const path::LossAccounted& e);
+  void handle(Instant now, const path::SendingPathChanged& e);
+  void handle(Instant now, const path::SendingChanged& e);
+  bool in_use(const PathAddress& address) const;
   std::optional<double> rate(Instant now, event::Direction direction) const;
 
   Context& context_;
   PeerId peer_;
   quic::Handle handle_;
-  PathAddress path_;
-  event::PathKind kind_;
   Instant since_;
-  probe::DatagramProber datagrams_;
+  event::PathKind last_kind_;  // that was in use; QUIC goes on trying it while none is alive
+  path::Set paths_;
   probe::EchoProber echo_;
-  probe::Liveness liveness_;
-  probe::RttEstimator path_rtt_;
   probe::RttEstimator echo_rtt_;
-  std::array<probe::Window<Losses>, 2> losses_;
+  std::array<probe::Window<Losses>, 2> losses_;  // by ProbeDirection, of the path in use
   std::array<probe::Window<std::uint64_t>, 2> bytes_;
   std::optional<Instant> dead_since_;
   Instant next_latency_;

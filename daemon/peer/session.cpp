@@ -100,7 +100,7 @@ void Session::leave(Instant now, wire::GoodbyeReason why) {
 }
 
 void Session::membership_changed(Instant now) {
-  if (measurements_) measurements_->set_intervals(context_.membership.probe);
+  if (measurements_) measurements_->set_intervals(now, context_.membership.probe);
   // What admitted it is gone. It may come back with what is in force.
   if (!active_ || !active_->outdated()) return;
   leave(now, wire::GoodbyeReason::removed);
@@ -246,12 +246,17 @@ void Session::keep_estimates() {
   if (bandwidth_->done()) bandwidth_.reset();
 }
 
-void Session::count(Instant now, event::Direction direction, const PathAddress& path, std::size_t bytes,
+void Session::count(Instant now, event::Direction direction, const PathAddress& path, Carried what, std::size_t bytes,
                     std::size_t packets) {
+  if (what == Carried::quic) quic_packets_[static_cast<std::size_t>(direction)] += packets;
   auto& traffic = traffic_[static_cast<std::size_t>(Measurements::kind_of(path))][static_cast<std::size_t>(direction)];
   traffic.bytes += bytes;
   traffic.packets += packets;
   if (measurements_) measurements_->count(now, direction, bytes);
+}
+
+void Session::traffic_sent(Instant now) {
+  if (measurements_) measurements_->traffic_sent(now);
 }
 
 void Session::node_was_late(Instant now) {
@@ -279,6 +284,7 @@ event::PeerSnapshot Session::snapshot(Instant now) const {
   s.estimate_inbound = estimate_inbound_;
   s.estimate_outbound = estimate_outbound_;
   s.traffic = traffic_;
+  s.quic_packets = quic_packets_;
   s.quic_datagrams_lost = datagrams_lost_before_;
   if (active_ && measurements_) {
     const auto stats = context_.endpoint.stats(active_->handle());

@@ -53,12 +53,14 @@ class Session {
   void handle(Instant now, const quic::StreamData& e);
   void handle(Instant now, const quic::StreamReset& e);
   void handle(Instant now, const quic::StreamDrained& e);
-  void handle(Instant now, const quic::DatagramReceived& e);
-  void handle(Instant now, const quic::DatagramHeld& e);
+  /// A check for one of its links.
+  void handle_check(Instant now, quic::Handle connection, const StunArrival& arrival);
   void handle(Instant now, const quic::Closed& e);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   void handle_timeout(Instant now);
-  void count(Instant now, event::Direction direction, const PathAddress& path, std::size_t bytes, std::size_t packets);
+  void count(Instant now, event::Direction direction, const PathAddress& path, Carried what, std::size_t bytes,
+             std::size_t packets);
+  void traffic_sent(Instant now);
   void node_was_late(Instant now);
   void probe_now(Instant now);
 
@@ -143,7 +145,8 @@ class Session {
   std::vector<event::InstanceId> former_instances_;
   std::string software_;
   event::TrafficByPath traffic_{};
-  std::uint64_t datagrams_lost_before_ = 0;  // of links that ended
+  std::array<std::uint64_t, 2> quic_packets_{};  // by Direction
+  std::uint64_t datagrams_lost_before_ = 0;      // of links that ended
   std::optional<event::BandwidthEstimate> estimate_inbound_;
   std::optional<event::BandwidthEstimate> estimate_outbound_;
   std::optional<Instant> last_seen_;

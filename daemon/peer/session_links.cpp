@@ -108,15 +108,11 @@ void Session::handle(Instant now, const quic::StreamDrained& e) {
   keep_estimates();
 }
 
-void Session::handle(Instant now, const quic::DatagramReceived& e) {
-  if (active_ && active_->handle() == e.connection)
-    measurements_->handle_datagram(now, e);
-  else if (Link* link = find(e.connection))
-    link->keep_early(e);
-}
-
-void Session::handle(Instant, const quic::DatagramHeld& e) {
-  if (active_ && active_->handle() == e.connection) measurements_->handle_held(e);
+void Session::handle_check(Instant now, quic::Handle connection, const StunArrival& arrival) {
+  if (active_ && active_->handle() == connection)
+    measurements_->handle_check(now, arrival);
+  else if (Link* link = find(connection))
+    link->keep_early(arrival);
 }
 
 void Session::handle_link(Instant now, Instant received_at, quic::Handle handle, std::vector<LinkEvent> events) {
@@ -240,8 +236,9 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   next_dial_.reset();
   active_ = std::move(link);
   last_seen_ = now;
-  const auto path_before =
-      measurements_ && !measurements_->dead_since() ? measurements_->kind() : event::PathKind::none;
+  const auto path_before = measurements_ ? measurements_->kind() : event::PathKind::none;
+  const SocketAddress remote_before = measurements_ ? measurements_->remote() : SocketAddress{};
+  if (measurements_) measurements_->forget_paths(now);
   drop_measurements();
   measurements_.emplace(context_, spec_.id, *active_, now);
   if (!state_.is(SessionState::connected)) {
@@ -249,13 +246,18 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
     state_.move(now, SessionState::connected);
     context_.out.emit(now, event::SessionEstablished{spec_.id, active_->dialled(), now - since, measurements_->kind(),
                                                      active_->path().remote});
-  } else if (path_before != measurements_->kind()) {
+  } else {
+    measurements_->introduce_path(now);
+    const SocketAddress remote = measurements_->remote();
     const auto why = path_before == event::PathKind::none ? event::PathChangeReason::upgraded
                                                           : event::PathChangeReason::network_change;
-    context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why});
+    if (path_before != measurements_->kind() || remote_before != remote)
+      context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why, remote});
   }
   contact_since_.reset();
-  for (const quic::DatagramReceived& early : active_->take_early()) measurements_->handle_datagram(now, early);
+  for (const Link::EarlyCheck& early : active_->take_early())
+    if (const auto decoded = wire::stun::decode(early.bytes))
+      measurements_->handle_check(now, {early.at, early.from, early.bytes, *decoded});
   context_.out.emit(now, event::PeerIdentified{spec_.id, *instance_, software_, restarted});
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "path/checks.hpp"
 #include "peer/admission.hpp"
 
 namespace pw::peer {
@@ -14,6 +15,11 @@ using event::SessionState;
 Session* Table::find(const PeerId& peer) {
   const auto found = sessions_.find(peer);
   return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+Session* Table::owner_of(quic::Handle connection) {
+  const auto owner = context_.owners.find(connection);
+  return owner == context_.owners.end() ? nullptr : find(owner->second);
 }
 
 bool Table::listed(const PeerId& peer) const {
@@ -150,7 +156,8 @@ void Table::handle(Instant now, const quic::Event& e) {
       [&](const auto& what) {
         if constexpr (std::is_same_v<std::decay_t<decltype(what)>, quic::Established>)
           session->handle_established(now, what);
-        else if constexpr (!std::is_same_v<std::decay_t<decltype(what)>, quic::StreamOpened>)
+        else if constexpr (!std::is_same_v<std::decay_t<decltype(what)>, quic::StreamOpened> &&
+                           !std::is_same_v<std::decay_t<decltype(what)>, quic::DatagramReceived>)  // none are spoken
           session->handle(now, what);
       },
       e);
@@ -235,10 +242,30 @@ void Table::handle_timeout(Instant now) {
 }
 
 void Table::count(Instant now, quic::Handle connection, event::Direction direction, const PathAddress& path,
-                  std::size_t bytes, std::size_t packets) {
-  const auto owner = context_.owners.find(connection);
-  if (owner == context_.owners.end()) return;
-  if (Session* session = find(owner->second)) session->count(now, direction, path, bytes, packets);
+                  Carried what, std::size_t bytes, std::size_t packets) {
+  if (Session* session = owner_of(connection)) session->count(now, direction, path, what, bytes, packets);
+}
+
+bool Table::handle_check(Instant now, const StunArrival& arrival) {
+  const wire::stun::Message& m = arrival.decoded.message;
+  const bool request = m.kind == wire::stun::Class::request;
+  if (request && !m.username) return false;
+  const auto tag = context_.tags.find(request ? *m.username : path::tag_of(m.transaction));
+  if (tag == context_.tags.end()) return false;
+  const quic::Handle connection = tag->second;
+  Session* session = owner_of(connection);
+  if (!session) return true;  // it has just ended
+  session->count(now, event::Direction::inbound, arrival.from, Carried::check, arrival.bytes.size(), 1);
+  session->handle_check(now, connection, arrival);
+  rearm(now, *session);
+  return true;
+}
+
+void Table::traffic_sent(Instant now, quic::Handle connection) {
+  Session* session = owner_of(connection);
+  if (!session) return;
+  session->traffic_sent(now);
+  rearm(now, *session);
 }
 
 void Table::node_was_late(Instant now, bool probe_all) {

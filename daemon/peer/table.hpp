@@ -26,7 +26,11 @@ class Table {
   void handle(Instant now, const quic::Event& e);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   void handle_timeout(Instant now);
-  void count(Instant now, quic::Handle connection, event::Direction direction, const PathAddress& path,
+  /// True if it names a connection of ours, whatever becomes of it there.
+  bool handle_check(Instant now, const StunArrival& arrival);
+  /// QUIC sent data of that connection.
+  void traffic_sent(Instant now, quic::Handle connection);
+  void count(Instant now, quic::Handle connection, event::Direction direction, const PathAddress& path, Carried what,
              std::size_t bytes, std::size_t packets);
   /// This node did not get to run, or the clock jumped: nobody is to blame for silence.
   void node_was_late(Instant now, bool probe_all);
@@ -48,6 +52,7 @@ class Table {
   void rearm(Instant now, Session& session);
   Instant forget_at(const Session& session) const;
   Session* find(const PeerId& peer);
+  Session* owner_of(quic::Handle connection);
   bool listed(const PeerId& peer) const;
 
   Context& context_;

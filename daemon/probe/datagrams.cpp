@@ -16,16 +16,11 @@ std::uint32_t microseconds(Duration d) {
 wire::ProbeFrame DatagramProber::probe(Instant now) {
   if (outstanding_.size() == kMaxOutstanding) outstanding_.erase(outstanding_.begin());
   outstanding_.push_back({next_sequence_, now, false});
-  return {next_sequence_++, microseconds(now - epoch_)};
+  return {next_sequence_++, microseconds(now - epoch_), path_};
 }
 
 void DatagramProber::take_back(std::uint32_t sequence) {
-  std::erase_if(outstanding_, [sequence](const Sent& sent) { return sent.sequence == sequence; });
-}
-
-void DatagramProber::left_later(std::uint32_t sequence, Duration by) {
-  const auto sent = std::ranges::find(outstanding_, sequence, &Sent::sequence);
-  if (sent != outstanding_.end()) sent->at += by;
+  if (!outstanding_.empty() && outstanding_.back().sequence == sequence) outstanding_.pop_back();
 }
 
 DatagramProber::Outcome DatagramProber::handle_receipt(Instant received_at, const wire::ReceiptFrame& receipt,

@@ -24,16 +24,14 @@ class DatagramProber {
   /// A receipt must be this many probes ahead before a gap counts as loss.
   static constexpr std::uint32_t kReorder = 2;
 
-  explicit DatagramProber(Instant epoch) : epoch_{epoch} {}
+  /// `path`: the number that its probes carry.
+  explicit DatagramProber(Instant epoch, std::uint32_t path = 0) : epoch_{epoch}, path_{path} {}
 
   /// A new probe, sent now.
   wire::ProbeFrame probe(Instant now);
 
-  /// A probe never left.
+  /// The newest probe could not be sent after all.
   void take_back(std::uint32_t sequence);
-
-  /// A probe left by that much later than it was made.
-  void left_later(std::uint32_t sequence, Duration by);
 
   struct Outcome {
     std::optional<Duration> rtt;  // the other side's holding time taken out
@@ -48,6 +46,10 @@ class DatagramProber {
   /// The receipt that a probe of the peer's deserves; none for one that came twice or is too old to tell.
   std::optional<wire::ReceiptFrame> handle_probe(Instant now, Instant received_at, const wire::ProbeFrame& probe);
 
+  /// Whether it has heard later probes of the peer's than the other.
+  bool ahead_of(const DatagramProber& other) const {
+    return static_cast<std::int32_t>(highest_ - other.highest_) > 0;  // sequence numbers wrap
+  }
   const Jitter& jitter() const { return jitter_; }
   std::size_t outstanding() const { return outstanding_.size(); }
 
@@ -60,6 +62,7 @@ class DatagramProber {
   void settle(const wire::ReceiptFrame& receipt, const Starvation& starvation, Outcome& outcome);
 
   Instant epoch_;
+  std::uint32_t path_;
   std::uint32_t next_sequence_ = 0;
   std::vector<Sent> outstanding_;
   // Of the peer's probes:

@@ -29,6 +29,8 @@ class EchoProber {
   void set_interval(Duration interval) { interval_ = interval; }
   /// No periodic request before `at`.
   void postpone(Instant at) { next_ = std::max(next_, at); }
+  /// A periodic request now, instead of the next.
+  void hasten(Instant now) { next_ = earlier(next_, now); }
   /// The periodic request, if one is due.
   std::optional<wire::EchoFrame> poll(Instant now);
   /// The same, if it is due within half an interval: it may go now, together with something else.

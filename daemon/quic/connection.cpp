@@ -258,17 +258,19 @@ void Connection::consume(StreamId id, std::size_t bytes) {
   ngtcp2_conn_extend_max_offset(conn_, n);
 }
 
-bool Connection::write_datagram(ByteView bytes, bool timed) {
+bool Connection::write_datagram(ByteView bytes) {
   if (!established_ || bytes.empty() || bytes.size() > max_datagram(protocol_)) return false;
-  if (timed && bytes.size() < QueuedDatagram::kCount) return false;
   const ngtcp2_transport_params* remote = ngtcp2_conn_get_remote_transport_params(conn_);
   const std::size_t frame = kDatagramHeader + bytes.size();
   if (remote == nullptr || remote->max_datagram_frame_size < frame) return false;
   // Other implementations may have longer IDs, or take shorter packets.
   const std::size_t packet = kPacketOverhead + ngtcp2_conn_get_dcid(conn_)->datalen + frame;
   if (packet > std::min<std::uint64_t>(udp_payload(protocol_), remote->max_udp_payload_size)) return false;
-  if (datagrams_.size() >= shared_.options.max_queued_datagrams) drop_datagram();
-  datagrams_.push_back({Buffer(bytes.begin(), bytes.end()), timed});
+  if (datagrams_.size() >= shared_.options.max_queued_datagrams) {
+    datagrams_.erase(datagrams_.begin());
+    ++shared_.dropped_datagrams;
+  }
+  datagrams_.emplace_back(bytes.begin(), bytes.end());
   return true;
 }
 

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "quic/ending.hpp"
-#include "quic/queued_datagram.hpp"
 #include "quic/shared.hpp"
 #include "quic/stream.hpp"
 #include "quic/tls.hpp"
@@ -68,7 +67,7 @@ class Connection {
   Result<StreamId> open_stream();
   Status write_stream(StreamId stream, ByteView bytes, bool fin);
   void consume(StreamId stream, std::size_t bytes);
-  bool write_datagram(ByteView bytes, bool timed);
+  bool write_datagram(ByteView bytes);
   void set_paths(std::span<const PathAddress> paths);
 
   // ---- getters
@@ -107,10 +106,9 @@ class Connection {
   Stream* find(StreamId id);
   const Stream* find(StreamId id) const;
   Stream* next_stream();
-  ngtcp2_ssize write_packet(Instant now, std::uint8_t* out);
+  ngtcp2_ssize write_packet(std::uint8_t* out, ngtcp2_tstamp ts);
   ngtcp2_ssize write_from(Stream& stream, std::uint8_t* out, ngtcp2_tstamp ts);
-  ngtcp2_ssize write_next_datagram(Instant now, std::uint8_t* out);
-  void drop_datagram();
+  ngtcp2_ssize write_next_datagram(std::uint8_t* out, ngtcp2_tstamp ts);
   void transmit(std::size_t bytes, std::size_t segments);
 
   void fail(Instant now, int error);
@@ -137,7 +135,7 @@ class Connection {
   std::vector<ResetToken> reset_tokens_;
   std::vector<Stream> streams_;
   std::size_t turn_ = 0;  // the stream that writes next
-  std::vector<QueuedDatagram> datagrams_;
+  std::vector<Buffer> datagrams_;
   std::uint64_t datagrams_sent_ = 0;
   std::uint64_t datagrams_lost_ = 0;
   std::vector<Event> early_;  // what came before a dialler was established

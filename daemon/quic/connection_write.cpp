@@ -29,32 +29,23 @@ Stream* Connection::next_stream() {
   return nullptr;
 }
 
-/// The oldest never leaves.
-void Connection::drop_datagram() {
-  if (datagrams_.front().timed) emit(DatagramHeld{handle_, std::nullopt, std::move(datagrams_.front().bytes)});
-  datagrams_.erase(datagrams_.begin());
-  ++shared_.dropped_datagrams;
-}
-
-ngtcp2_ssize Connection::write_next_datagram(Instant now, std::uint8_t* out) {
-  QueuedDatagram& datagram = datagrams_.front();
-  datagram.count(now);
+ngtcp2_ssize Connection::write_next_datagram(std::uint8_t* out, ngtcp2_tstamp ts) {
+  const Buffer& datagram = datagrams_.front();
   int accepted = 0;
   const ngtcp2_ssize n =
       ngtcp2_conn_write_datagram(conn_, nullptr, nullptr, out, payload(), &accepted, NGTCP2_WRITE_DATAGRAM_FLAG_MORE,
-                                 datagrams_sent_, datagram.bytes.data(), datagram.bytes.size(), timestamp(now));
+                                 datagrams_sent_, datagram.data(), datagram.size(), ts);
   const bool refused = n == NGTCP2_ERR_INVALID_ARGUMENT || n == NGTCP2_ERR_INVALID_STATE;
-  if (accepted == 0 && !refused) return n;
-  ++datagrams_sent_;
-  if (refused) {
-    drop_datagram();
-  } else {
-    if (const Duration held = datagram.held(now); datagram.timed && held > Duration{})
-      emit(DatagramHeld{handle_, held, std::move(datagram.bytes)});
+  if (accepted != 0 || refused) {
+    ++datagrams_sent_;
     datagrams_.erase(datagrams_.begin());
+    if (datagrams_.empty()) datagrams_ = {};  // an idle connection holds nothing
   }
-  if (datagrams_.empty()) datagrams_ = {};  // an idle connection holds nothing
-  return refused ? NGTCP2_ERR_WRITE_MORE : n;
+  if (refused) {
+    ++shared_.dropped_datagrams;
+    return NGTCP2_ERR_WRITE_MORE;
+  }
+  return n;
 }
 
 ngtcp2_ssize Connection::write_from(Stream& stream, std::uint8_t* out, ngtcp2_tstamp ts) {
@@ -87,12 +78,11 @@ ngtcp2_ssize Connection::write_from(Stream& stream, std::uint8_t* out, ngtcp2_ts
 
 /// One packet; 0 when there is none, or none may leave now; an error of ngtcp2 that ends the connection. Every turn of
 /// the loop uses up a datagram, uses up stream data or excludes a stream, so it ends.
-ngtcp2_ssize Connection::write_packet(Instant now, std::uint8_t* out) {
-  const ngtcp2_tstamp ts = timestamp(now);
+ngtcp2_ssize Connection::write_packet(std::uint8_t* out, ngtcp2_tstamp ts) {
   for (;;) {
     ngtcp2_ssize n = 0;
     if (!datagrams_.empty())
-      n = write_next_datagram(now, out);
+      n = write_next_datagram(out, ts);
     else if (Stream* stream = next_stream())
       n = write_from(*stream, out, ts);
     else
@@ -109,10 +99,11 @@ ngtcp2_ssize Connection::write_packet(Instant now, std::uint8_t* out) {
 
 bool Connection::write(Instant now) {
   packet_open_ = false;
+  const ngtcp2_tstamp ts = timestamp(now);
   for (Stream& stream : streams_) stream.blocked = false;
   std::size_t total = 0, waiting = 0, segments = 0;
   for (;;) {
-    const ngtcp2_ssize n = write_packet(now, shared_.scratch.data() + waiting);
+    const ngtcp2_ssize n = write_packet(shared_.scratch.data() + waiting, ts);
     if (n < 0) {
       transmit(waiting, segments);
       // ngtcp2 asserts that a packet once begun is finished, even before the last one of all: then it is not written.
@@ -135,9 +126,7 @@ bool Connection::write(Instant now) {
     if (total >= kMaxBurst * payload()) break;
   }
   transmit(waiting, segments);
-  for (QueuedDatagram& datagram : datagrams_)
-    if (!datagram.waits_since) datagram.waits_since = now;
-  if (total > 0 && !handshake_complete_) ngtcp2_conn_update_pkt_tx_time(conn_, timestamp(now));
+  if (total > 0 && !handshake_complete_) ngtcp2_conn_update_pkt_tx_time(conn_, ts);
   return total > 0;
 }
 

@@ -86,8 +86,6 @@ struct Established {
 struct StreamOpened { Handle connection; StreamId stream; };       // by the peer, bidirectional
 struct StreamData { Handle connection; StreamId stream; Buffer bytes; bool fin; Instant received_at; };
 struct DatagramReceived { Handle connection; PathAddress from; Instant received_at; Buffer bytes; };
-/// A timed one of ours left only now: congestion control held it that long. None: it never left, as the queue was full.
-struct DatagramHeld { Handle connection; std::optional<Duration> held; Buffer bytes; };
 /// All bytes given to write_stream so far are acknowledged, or a stream that was full has room again.
 struct StreamDrained { Handle connection; StreamId stream; };
 struct StreamReset { Handle connection; StreamId stream; };
@@ -102,8 +100,7 @@ struct Closed {
   std::optional<PeerId> peer{};      // if its key was proved
   SocketAddress remote{};            // where its packets went last
 };
-using Event = std::variant<Established, StreamOpened, StreamData, DatagramReceived, DatagramHeld, StreamDrained, StreamReset,
-                           Closed>;
+using Event = std::variant<Established, StreamOpened, StreamData, DatagramReceived, StreamDrained, StreamReset, Closed>;
 
 struct Rejected { event::RejectReason reason; SocketAddress from; };
 
@@ -141,9 +138,8 @@ class Endpoint {
   Status write_stream(Handle connection, StreamId stream, ByteView bytes, bool fin = false);
   /// Tells QUIC that the bytes of StreamData were used up: flow control opens by that much.
   void consume(Handle connection, StreamId stream, std::size_t bytes);
-  /// False when it is too large (never queued), empty, or the connection is gone. A full queue drops its oldest. `timed`:
-  /// its last four bytes are a count of microseconds (big-endian) that goes on while it waits for congestion control.
-  bool write_datagram(Handle connection, ByteView bytes, bool timed = false);
+  /// False when it is too large (never queued), empty, or the connection is gone. A full queue drops its oldest.
+  bool write_datagram(Handle connection, ByteView bytes);
   /// Sends what is queued as far as congestion control allows, then CONNECTION_CLOSE with an application code. No further
   /// event of it but Closed. No-op on a closed one.
   void close(Instant now, Handle connection, std::uint64_t application_code, std::string_view reason);

@@ -9,11 +9,12 @@ constexpr std::size_t kEchoHeader = 7;
 
 Buffer encode(const ProbeFrame& frame) {
   Buffer out;
-  out.reserve(9);
+  out.reserve(13);
   ByteWriter w{out};
   w.u8(kRequest);
   w.u32(frame.sequence);
   w.u32(frame.sent_us);
+  w.u32(frame.path);
   return out;
 }
 
@@ -36,6 +37,7 @@ std::optional<std::variant<ProbeFrame, ReceiptFrame>> decode_probe(ByteView data
     ProbeFrame frame;
     frame.sequence = r.u32();
     frame.sent_us = r.u32();
+    frame.path = r.u32();
     if (r.ok() && r.remaining() == 0) return frame;
   } else if (type == kAnswer) {
     ReceiptFrame frame;

@@ -1,12 +1,9 @@
-// Probes between two peers, inside an authenticated QUIC connection.
-//
-// DATAGRAM frames begin with a type byte:
-//   probe    1, sequence u32, sent u32 (µs of the sender's clock, wraps)
+// Probes between two peers. A probe over a path goes in a connectivity check, its receipt in the answer (wire/stun.hpp):
+//   probe    1, sequence u32, sent u32 (µs of the sender's clock, wraps), path u32 (a number of the sender's own)
 //   receipt  2, sequence u32 (of the probe that it answers), highest u32, window u64, held u32 (µs)
 // Bit i of `window` says that probe `highest − i` arrived. One receipt answers one probe, at once; so whoever probes
 // knows the loss of each direction: what the windows miss was lost on the way there, receipts of arrived probes that
-// never came were lost on the way back. Both frames end with their count of µs, which goes on while congestion control
-// holds them (quic::Endpoint::write_datagram): neither RTT nor jitter has that time in it.
+// never came were lost on the way back.
 //
 // The echo stream carries frames of the same kind, reliably, in both directions:
 //   request  1, sequence u32, padding length u16, padding
@@ -24,6 +21,9 @@ namespace pw::wire {
 struct ProbeFrame {
   std::uint32_t sequence = 0;
   std::uint32_t sent_us = 0;
+  /// Sequences are counted a path. The ends may not agree on what is one path: behind a NAT's new mapping one sees the
+  /// old path, the other a new one. So the sender says it.
+  std::uint32_t path = 0;
   bool operator==(const ProbeFrame&) const = default;
 };
 

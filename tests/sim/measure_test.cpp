@@ -307,3 +307,16 @@ TEST_CASE("samples taken while this node was late are suspect and blame nobody")
   CHECK(losses(a, ProbeDirection::back).lost == 0);
   CHECK(a.connected(b));
 }
+
+TEST_CASE("however seldom echoes are wanted, and silent QUIC is meanwhile, a session with a good path lasts") {
+  World w{4};
+  Host& a = w.add("a");
+  Host& b = w.add("b");
+  w.introduce_all();
+  a.membership.probe.rtt_interval = b.membership.probe.rtt_interval = 10min;
+  w.start_all();
+  w.run_for(20min);
+  CHECK(a.connected(b));
+  CHECK(a.count<event::SessionEnded>() == 0);
+  CHECK(broken_rule(w).empty());
+}

@@ -1,7 +1,10 @@
 #include "sim/check/causes.hpp"
 
+#include <algorithm>
+
 #include "probe/liveness.hpp"
 #include "sim/world.hpp"
+#include "wire/demux.hpp"
 
 namespace pw::sim {
 
@@ -41,12 +44,21 @@ void Causes::started(Instant, const Host& host) { paths_[host.index()].clear(); 
 void Causes::recorded(Instant at, const Host& host, const event::Record& record) {
   if (!alarms_.empty()) judge_until(at);
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
-    Path& p = path(host, probe->peer);
+    Probed& p = path(host, probe->peer).probed[probe->remote];
     p.last_proof = at;
     if (!probe->suspect) p.rtt.add(probe->rtt);
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     path(host, who->peer) = {};
-    path(host, who->peer).last_proof = at;
+    path(host, who->peer).probed[ground_.relation(host, who->peer).in_use].last_proof = at;
+  } else if (const auto* proved = std::get_if<event::PathProved>(&record.event)) {
+    path(host, proved->peer).probed[proved->remote] = {.rtt = {}, .last_proof = at, .suspect_at = {}};
+  } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
+    auto& elsewhere = path(host, refused->peer).elsewhere;
+    if (refused->reason != event::CheckRefusal::wrong_source) return;
+    if (elsewhere.size() == kElsewhere) elsewhere.pop_front();
+    elsewhere.push_back(at);
+  } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
+    path(host, forgotten->peer).probed.erase(forgotten->remote);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
     health_changed(at, host, *health);
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&record.event)) {
@@ -62,7 +74,7 @@ void Causes::recorded(Instant at, const Host& host, const event::Record& record)
 // ---- false alarms
 
 void Causes::health_changed(Instant at, const Host& host, const event::PathHealthChanged& e) {
-  Path& p = path(host, e.peer);
+  Probed& p = path(host, e.peer).probed[e.remote];
   if (e.to == PathHealth::proved) return;
   const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
   if (e.to == PathHealth::suspect) {
@@ -76,7 +88,7 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
   }
   const std::size_t needed = e.to == PathHealth::dead ? kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
-  const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.relation(host, e.peer).flow};
+  const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.find(host.machine().index(), e.remote)};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
 }
 
@@ -123,10 +135,13 @@ std::string Causes::seen(const Alarm& alarm) const {
   return out;
 }
 
-bool Causes::explained(const Alarm& alarm) const {
+bool Causes::explained(const Alarm& alarm) {
+  // A NAT gave the address to another peer: what still goes there for the old one is not seen to go astray.
+  if (alarm.flow != Flow::kNone && ground_.flow(alarm.flow).shared) return true;
   const std::size_t here = alarm.host->machine().index();
   const std::size_t there = ground_.hosts_of(alarm.peer).front()->machine().index();
-  std::size_t wrong = 0;
+  auto wrong = static_cast<std::size_t>(std::ranges::count_if(
+      path(*alarm.host, alarm.peer).elsewhere, [&](Instant i) { return i >= alarm.since && i <= alarm.at; }));
   for (const auto& [from, to] : {std::pair{here, there}, std::pair{there, here}}) {
     const Mishaps& mishaps = ground_.passage(from, to).mishaps;
     if (mishaps.forgot(alarm.since)) return true;  // it went on going wrong: what came after pushed them out
@@ -191,6 +206,7 @@ void Causes::refused_anew(Instant at, const Host& host, const PeerId& peer) {
 void Causes::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {
   const Now& now = ground_.packet();
   if (now.flow == Flow::kNone || !now.travelled || now.bent || packet.payload.size() <= kShortestReset) return;
+  if (wire::classify(packet.payload) != wire::DatagramKind::quic) return;  // checks are answered by nothing
   const std::size_t sender = ground_.flow(now.flow).back;
   const Host* here = ground_.host_on(ground_.flow(sender).machine);
   const Host* there = ground_.host_on(machine.index());
@@ -225,7 +241,7 @@ void Causes::check_forgotten(const World& world, const Host& host, const Host& o
 
 // ---- missed alarms
 
-Duration Causes::detection(const Host& host, const Path& p) const {
+Duration Causes::detection(const Host& host, const Probed& p) const {
   const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
   return 2 * host.membership.probe.datagram_interval + (1 + kDeadAfter) * wait + kNoticed;
 }
@@ -241,7 +257,7 @@ void Causes::check_missed(const World& world, const Host& host, const Host& othe
   const Relation& here = ground_.relation(host, other.id());
   if (!here.connected_since || here.health == PathHealth::dead) return;
   const std::size_t machine = host.machine().index();
-  const Path& p = path(host, other.id());
+  const Probed& p = path(host, other.id()).probed[here.in_use];
   const Duration limit = detection(host, p);
   const Instant from = world.now() - limit - ground_.paused(machine, world.now() - 2 * limit, world.now());
   // A new connection, and one's own lateness, begin the wait anew.
@@ -269,8 +285,7 @@ void Causes::check_faults(const World& world) {
         const Relation& here = ground_.relation(host, world.host(j).id());
         if (!here.connected_since || *here.connected_since >= fault.start || here.health == PathHealth::dead) continue;
         if (ground_.hosts_of(world.host(j).id()).size() != 1) continue;
-        const Path& p = path(host, world.host(j).id());
-        const Duration limit = detection(host, p);
+        const Duration limit = detection(host, path(host, world.host(j).id()).probed[here.in_use]);
         if (world.now() - fault.start < limit || ground_.said_late(host) + limit > world.now()) continue;
         // It noticed; an answer from before the fault, or by another way, has just made it believe again.
         if (here.health_since > fault.start && here.health_since + limit > world.now()) continue;

@@ -22,6 +22,7 @@ class Causes : public Checker {
   static constexpr Duration kJudgedAfter = 5s;
   /// What counts as silence of the wire although nothing is wrong: QUIC holds packets back while its window is full.
   static constexpr Duration kNoticed = 2s;
+  static constexpr std::size_t kElsewhere = 64;  // remembered
 
   /// What is sent to a daemon that knows nothing of it is answered by a stateless reset (RFC 9000 section 10.3), which
   /// whoever dialled recognises. So many packets came to it, and nothing was lost on the way back:
@@ -45,10 +46,15 @@ class Causes : public Checker {
     std::size_t needed = 1;  // mishaps
     std::size_t flow = 0;
   };
-  struct Path {
+  /// One path, as its probes tell.
+  struct Probed {
     probe::RttEstimator rtt;
     Instant last_proof{};
     Instant suspect_at{};
+  };
+  struct Path {
+    std::map<SocketAddress, Probed> probed;
+    std::deque<Instant> elsewhere;  // answers that came from another address than was asked: a NAT's new mapping
     Instant cancelled_at{};  // a dial
     // Of packets of a session that came to an instance that knows nothing of it:
     std::size_t unknown = 0;
@@ -59,7 +65,7 @@ class Causes : public Checker {
   Path& path(const Host& host, const PeerId& peer);
   void judge_until(Instant at);
   std::string seen(const Alarm& alarm) const;
-  bool explained(const Alarm& alarm) const;
+  bool explained(const Alarm& alarm);
   bool other_end_excuses(const Host& host, const PeerId& peer, Instant from) const;
   bool stuck_since(Instant from, const Host& host, const Host& other) const;
   /// The other end's session is older than this daemon.
@@ -71,7 +77,7 @@ class Causes : public Checker {
   Instant heard_both_ways(const Host& host, const Host& other) const;
   void check_missed(const World& world, const Host& host, const Host& other);
   void check_faults(const World& world);
-  Duration detection(const Host& host, const Path& path) const;
+  Duration detection(const Host& host, const Probed& path) const;
 
   const Ground& ground_;
   std::deque<Alarm> alarms_;

@@ -99,7 +99,7 @@ TEST_CASE("a silent path that is never called dead is a missed alarm") {
   for (const bool one_way : {false, true}) {
     TamperedPair p{causes};
     p.run(20s);
-    p.hide<PathHealthChanged>();
+    p.hide<PathHealthChanged, event::PathChanged>();
     p.w.link(p.a, p.b).up = false;
     if (!one_way) p.w.link(p.b, p.a).up = false;
     p.run(15s);
@@ -110,11 +110,11 @@ TEST_CASE("a silent path that is never called dead is a missed alarm") {
 TEST_CASE("proofs that nothing on the wire can have brought do not hide a silent path") {
   TamperedPair p{causes};
   p.run(20s);
-  p.hide<PathHealthChanged>();
+  p.hide<PathHealthChanged, event::PathChanged>();
   p.w.link(p.b, p.a).up = false;
   for (int i = 0; i < 15; ++i) {
     p.tales.tell(p.w.now(), p.a,
-                 {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false}});
+                 {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false, p.b.address()}});
     p.run(1s);
   }
   CHECK(p.complains_of("no probe"));
@@ -126,7 +126,9 @@ TEST_CASE("a fault that cuts a path and is not noticed is complained of") {
   p.w.freeze(p.b, 100ms);  // whose proofs may be of long ago
   p.run(1s);
   p.tales.on_event = [&](Instant at, const Host& h, const event::Record& r) {
-    if (&h != &p.a || !std::holds_alternative<PathHealthChanged>(r.event)) p.tales.tell(at, h, r);
+    const bool alarm =
+        std::holds_alternative<PathHealthChanged>(r.event) || std::holds_alternative<event::PathChanged>(r.event);
+    if (&h != &p.a || !alarm) p.tales.tell(at, h, r);
   };
   p.w.link(p.b, p.a).up = false;
   for (const bool known : {false, true}) {
@@ -140,7 +142,7 @@ TEST_CASE("a fault that cuts a path and is not noticed is complained of") {
     }
     for (int i = 0; i < 15; ++i) {
       p.tales.tell(p.w.now(), p.a,
-                   {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false}});
+                   {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false, p.b.address()}});
       p.run(1s);
     }
     CHECK(p.complains_of("it did not notice: one_way") == known);

@@ -98,13 +98,21 @@ void DeadlinesKept::check_tie(Instant at, const Host& host, const PeerId& id, co
 
 void DeadlinesKept::check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id,
                                  const Peer& peer) {
-  const std::string of = " (of " + id.to_short() + ")";
-  if (peer.suspect) {
-    const Mark& since = daemon.late.at > peer.suspect->at ? daemon.late : *peer.suspect;
-    const Duration wait = probe::Liveness::timeout_of(peer.rtt.smoothed(), peer.rtt.variation());
-    limit(at, host, since, probe::Liveness::kDeadAfter * wait + kSlack, "a path is suspect" + of);
-  }
-  if (peer.dead) limit(at, host, *peer.dead, host.options.peer.dead_session + kSlack, "a session has no live path" + of);
+  for (const auto& [remote, since] : peer.suspect) check_suspect(at, host, daemon, id, peer, remote);
+  if (peer.dead)
+    limit(at, host, *peer.dead, host.options.peer.dead_session + kSlack,
+          "a session has no live path (of " + id.to_short() + ")");
+}
+
+void DeadlinesKept::check_suspect(Instant at, const Host& host, const Daemon& daemon, const PeerId& id,
+                                  const Peer& peer, const SocketAddress& remote) {
+  const auto suspect = peer.suspect.find(remote);
+  if (suspect == peer.suspect.end()) return;
+  const Mark& since = daemon.late.at > suspect->second.at ? daemon.late : suspect->second;
+  const auto known = peer.rtt.find(remote);
+  const probe::RttEstimator rtt = known == peer.rtt.end() ? probe::RttEstimator{} : known->second;
+  const Duration wait = probe::Liveness::timeout_of(rtt.smoothed(), rtt.variation());
+  limit(at, host, since, probe::Liveness::kDeadAfter * wait + kSlack, "a path is suspect (of " + id.to_short() + ")");
 }
 
 void DeadlinesKept::started(Instant, const Host& host) { daemons_[host.index()] = {}; }
@@ -118,14 +126,14 @@ void DeadlinesKept::died(Instant at, const Host& host) {
 void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& record) {
   Daemon& daemon = daemons_[host.index()];
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
-    if (!probe->suspect) daemon.peers[probe->peer].rtt.add(probe->rtt);
+    if (!probe->suspect) daemon.peers[probe->peer].rtt[probe->remote].add(probe->rtt);
   } else if (const auto* changed = std::get_if<event::StateChanged>(&record.event)) {
     Peer& peer = daemon.peers[changed->peer];
     check(at, host, daemon, changed->peer, peer);
     peer.state = changed->to;
     if (changed->to == SessionState::connected || changed->to == SessionState::disconnected) peer.told.reset();
     peer.since = peer.progress = mark(at, host);
-    peer.suspect.reset();
+    peer.suspect.clear();
     peer.dead.reset();
   } else if (const auto* start = std::get_if<event::DialStarted>(&record.event)) {
     Peer& peer = daemon.peers[start->peer];
@@ -155,18 +163,24 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     Peer& peer = daemon.peers[who->peer];  // a new connection: measured anew
     check_health(at, host, daemon, who->peer, peer);
-    peer.rtt = {};
-    peer.suspect.reset();
+    peer.rtt.clear();
+    peer.suspect.clear();
     peer.dead.reset();
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
     Peer& peer = daemon.peers[health->peer];
     // The sample that proves it came a moment earlier and is in the estimate already: only the way to dead is timed.
-    if (health->to == PathHealth::dead || health->from == PathHealth::dead)
-      check_health(at, host, daemon, health->peer, peer);
-    peer.suspect.reset();
+    if (health->to == PathHealth::dead) check_suspect(at, host, daemon, health->peer, peer, health->remote);
+    peer.suspect.erase(health->remote);
+    if (health->to == PathHealth::suspect) peer.suspect[health->remote] = mark(at, host);
+  } else if (const auto* changed_path = std::get_if<event::PathChanged>(&record.event)) {
+    Peer& peer = daemon.peers[changed_path->peer];
+    if (peer.dead) check_health(at, host, daemon, changed_path->peer, peer);
     peer.dead.reset();
-    if (health->to == PathHealth::suspect) peer.suspect = mark(at, host);
-    if (health->to == PathHealth::dead) peer.dead = mark(at, host);
+    if (changed_path->to == event::PathKind::none) peer.dead = mark(at, host);
+  } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
+    Peer& peer = daemon.peers[forgotten->peer];
+    peer.suspect.erase(forgotten->remote);
+    peer.rtt.erase(forgotten->remote);
   } else if (const auto* removed = std::get_if<event::PeerRemoved>(&record.event)) {
     daemon.peers.erase(removed->peer);
   } else if (std::holds_alternative<event::NodeLate>(record.event) ||

@@ -35,6 +35,12 @@ std::uint64_t digest(const Buffer& bytes) {
   return sum;
 }
 
+/// What a daemon reads; it refuses everything else unread.
+bool daemons_own(const Buffer& datagram) {
+  const auto kind = wire::classify(datagram);
+  return kind == wire::DatagramKind::quic || kind == wire::DatagramKind::stun;
+}
+
 bool long_header(const net::Packet& packet) { return !packet.payload.empty() && (packet.payload[0] & 0x80) != 0; }
 
 }  // namespace
@@ -87,6 +93,7 @@ void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packe
   now_.sent_at = at;
   Flow& flow = flows_[now_.flow];
   ++flow.sent.packets;
+  flow.sent_quic += wire::classify(packet.payload) == wire::DatagramKind::quic;
   flow.sent.bytes += packet.payload.size();
   if (long_header(packet)) flow.last_long_header = flow.last_long_sent = at;
   if (packets_.empty()) first_id_ = packet.id;
@@ -110,7 +117,7 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   flow.received.bytes += packet.payload.size();
   if (long_header(packet)) flow.last_long_header = at;
   arrival_ = now_;
-  if (!here.pauses.empty() && at < here.pauses.back().to && wire::classify(packet.payload) == wire::DatagramKind::quic)
+  if (!here.pauses.empty() && at < here.pauses.back().to && daemons_own(packet.payload))
     here.first_waiting = earlier(here.first_waiting, at);
   if (now_.forged) {
     ++here.tainted;
@@ -148,10 +155,15 @@ void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet&
   settle(packet.id);
 }
 
-void Ground::dropped(Instant, const net::Packet& packet, net::Drop, std::string_view) {
+void Ground::dropped(Instant at, const net::Packet& packet, net::Drop, std::string_view) {
   now_ = {};
   const UnderWay* way = under_way(packet.id);
-  if (!way) return;  // never sent, or a copy
+  if (!way) {  // a copy, or it never got out: there was no way
+    const std::size_t flow = find(packet.origin, packet.destination);
+    if (flow != Flow::kNone && flows_[flow].meant != Flow::kNone)
+      passage_between(packet.origin, flows_[flow].meant).mishaps.add(at);
+    return;
+  }
   now_.flow = way->flow;
   now_.sent_at = way->at;
   Flow& flow = flows_[way->flow];
@@ -281,20 +293,42 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     r.connected_since = at;
     r.health = event::PathHealth::proved;
     r.health_since = at;
+    r.in_use = up->remote;
+    r.paths = {{up->remote, {event::PathHealth::proved, at}}};
     r.flow = session_flow(host, up->peer, up->remote);
     r.dialled = up->dialled;
     ++r.sessions;
-  } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
-    Relation& r = relation(host, who->peer);  // a newer connection of the same session: its path is proved anew
-    if (r.health != event::PathHealth::proved) r.health_since = at;
-    r.health = event::PathHealth::proved;
-  } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
-    Relation& r = relation(host, health->peer);
-    r.health = health->to;
-    r.health_since = at;
-    r.flow = session_flow(host, health->peer, health->remote);
   } else if (const auto* gone = std::get_if<event::PeerRemoved>(&record.event)) {
     relation(host, gone->peer) = {};
+  } else {
+    path_told(at, host, record.event);
+  }
+}
+
+void Ground::path_told(Instant at, const Host& host, const event::Event& event) {
+  if (const auto* proved = std::get_if<event::PathProved>(&event)) {
+    Relation& r = relation(host, proved->peer);
+    r.paths[proved->remote] = {event::PathHealth::proved, at};
+    session_flow(host, proved->peer, proved->remote);
+    if (proved->remote != r.in_use || r.health == event::PathHealth::proved) return;
+    r.health = event::PathHealth::proved;  // by a newer connection of the same session
+    r.health_since = at;
+  } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&event)) {
+    if (forgotten->why != event::PathEnd::unanswered) relation(host, forgotten->peer).paths.erase(forgotten->remote);
+  } else if (const auto* health = std::get_if<event::PathHealthChanged>(&event)) {
+    Relation& r = relation(host, health->peer);
+    r.paths[health->remote] = {health->to, at};
+    if (health->remote != r.in_use || health->to == event::PathHealth::dead) return;
+    r.health = health->to;
+    r.health_since = at;
+  } else if (const auto* changed = std::get_if<event::PathChanged>(&event)) {
+    Relation& r = relation(host, changed->peer);
+    r.health_since = at;
+    r.health = event::PathHealth::dead;
+    if (changed->to == event::PathKind::none) return;
+    r.in_use = changed->remote;
+    r.health = r.paths[changed->remote].health;
+    r.flow = session_flow(host, changed->peer, changed->remote);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +28,7 @@ struct Flow {
   std::size_t machine = 0;  // index
   SocketAddress remote;
   Count sent;
+  std::uint64_t sent_quic = 0;  // packets
   Count received;             // at the socket
   std::optional<Instant> last_received;
   Instant last_long_header = Instant::min();  // either way: a handshake goes on
@@ -52,12 +54,20 @@ struct Passage {
   Instant last_copy = Instant::min();  // that arrived although its original was settled before: how long it took is not known
 };
 
+/// One path of a session, as its daemon tells of it.
+struct PathTold {
+  event::PathHealth health = event::PathHealth::proved;
+  Instant since{};
+};
+
 /// What a daemon says about one peer, as far as several rules need it.
 struct Relation {
   event::SessionState state = event::SessionState::disconnected;
   std::optional<Instant> connected_since;
-  std::size_t flow = Flow::kNone;  // of the session's path
-  event::PathHealth health = event::PathHealth::proved;
+  std::map<SocketAddress, PathTold> paths;
+  SocketAddress in_use;            // where the path leads that packets go out on, or went last
+  std::size_t flow = Flow::kNone;  // of that path
+  event::PathHealth health = event::PathHealth::proved;  // and its health; dead: no path is alive
   Instant health_since{};
   bool dialled = false;
   unsigned sessions = 0;
@@ -171,6 +181,7 @@ class Ground : public Checker {
   Known& known(std::size_t machine) const;
   Passage& passage_between(std::size_t from, std::size_t to);
   std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
+  void path_told(Instant at, const Host& host, const event::Event& event);
   std::size_t session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote);
   UnderWay* under_way(std::uint64_t id);
   void settle(std::uint64_t id);

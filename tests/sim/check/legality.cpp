@@ -1,5 +1,7 @@
 #include "sim/check/legality.hpp"
 
+#include <algorithm>
+
 #include "peer/state.hpp"
 #include "probe/starvation.hpp"
 #include "sim/world.hpp"
@@ -129,8 +131,9 @@ struct Legality::Judge {
     if (e.dialled != (daemon.succeeded == e.peer)) return "a session was dialled without a dial, or the other way round";
     daemon.succeeded.reset();
     peer.session_since = at;
-    peer.kind = peer.path = e.path;
-    peer.health = PathHealth::proved;
+    peer.path = e.path;
+    peer.in_use = e.remote;
+    peer.paths = {{e.remote, PathHealth::proved}};
     peer.arrived_forward = peer.expected_back = 0;
     return {};
   }
@@ -139,11 +142,12 @@ struct Legality::Judge {
     if (!peer.session_since) return "a session ended that never was";
     if (e.lasted < Duration{} || e.lasted > at - *peer.session_since) return "a session lasted longer than it was";
     if ((e.reason == CloseReason::local_shutdown) != daemon.stopping) return "local_shutdown is told without shutdown";
-    if (e.reason == CloseReason::timeout && peer.health == PathHealth::proved && peer.path == PathKind::none)
-      return "a session timed out on a proved path that carries nothing";
+    if (e.reason == CloseReason::timeout && peer.path == PathKind::none && alive(peer))
+      return "a session timed out with a live path that carries nothing";
     if (ends_broken(e.reason) && !daemon.failed) return "a session broke without an error";
     peer.session_since.reset();
-    peer.path = peer.kind = PathKind::none;
+    peer.path = PathKind::none;
+    peer.paths.clear();
     owe(kIndex<event::StateChanged>, e.peer);
     return {};
   }
@@ -153,7 +157,6 @@ struct Legality::Judge {
     if (e.restarted != (peer.instance && *peer.instance != e.instance)) return "restarted is told of the same instance";
     peer.instance = e.instance;
     // Also when a newer connection took the place of the session's: its path is proved by its handshake.
-    peer.health = PathHealth::proved;
     peer.arrived_forward = peer.expected_back = 0;
     return {};
   }
@@ -165,23 +168,51 @@ struct Legality::Judge {
   std::string operator()(const event::PathHealthChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path's health changed without a session";
-    if (e.from != peer.health) return "a path's health does not start where it was";
+    const auto path = peer.paths.find(e.remote);
+    if (path == peer.paths.end()) return "the health of a path that is not known";
+    if (e.from != path->second) return "a path's health does not start where it was";
     if (!legal(e.from, e.to))
       return "a path went from " + std::string{pw::name(e.from)} + " to " + std::string{pw::name(e.to)};
-    if (e.path != peer.kind && e.path != kind_of(e.remote)) return "the health of a path that is not the session's";
+    if (e.path != kind_of(e.remote)) return "a path is of another kind than its address";
     if (e.silence < Duration{}) return "a path was silent for less than no time";
-    peer.health = e.to;
-    if (e.to == PathHealth::dead || e.from == PathHealth::dead) owe(kIndex<event::PathChanged>, e.peer);
+    path->second = e.to;
+    const bool only = peer.paths.size() == 1;
+    if (only && (e.to == PathHealth::dead || e.from == PathHealth::dead)) owe(kIndex<event::PathChanged>, e.peer);
     return {};
   }
+  std::string operator()(const event::PathProved& e) {
+    Ledger& peer = of(e.peer);
+    if (!peer.session_since) return "a path was proved without a session";
+    if (e.path != kind_of(e.remote)) return "a path is of another kind than its address";
+    return peer.paths.emplace(e.remote, PathHealth::proved).second ? "" : "a path was proved that is known";
+  }
+  std::string operator()(const event::PathForgotten& e) {
+    Ledger& peer = of(e.peer);
+    if (e.why == event::PathEnd::unanswered) return peer.paths.contains(e.remote) ? "a path is given up that is known" : "";
+    if (peer.paths.erase(e.remote) == 0) return "a path was forgotten that was not known";
+    const bool in_use = e.remote == peer.in_use && peer.path != PathKind::none;
+    return in_use && e.why != event::PathEnd::closed ? "the path in use was forgotten" : "";
+  }
+  std::string operator()(const event::PathSizeJudged& e) {
+    if (!of(e.peer).paths.contains(e.remote)) return "the size of a path that is not known";
+    return e.size == event::PathSize::unknown ? "a judgement that judges nothing" : "";
+  }
+  std::string operator()(const event::CheckRefused&) { return {}; }
   std::string operator()(const event::PathChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";
     if (e.from != peer.path) return "a change of path does not start where the last one ended";
-    if (e.from == e.to) return "a path changed to itself";
-    if ((e.to == PathKind::none) != (e.reason == event::PathChangeReason::path_lost)) return "a path was lost, or not";
+    if (e.from == e.to && e.remote == peer.in_use) return "a path changed to itself";
+    if (e.to == PathKind::none && e.reason != event::PathChangeReason::path_lost) return "no path is left, but none was lost";
     peer.path = e.to;
-    return {};
+    if (e.to == PathKind::none) return alive(peer) ? "no path is used although one is alive" : "";
+    peer.in_use = e.remote;
+    const auto path = peer.paths.find(e.remote);
+    if (path == peer.paths.end()) return "a path is used that is not known";
+    return path->second == PathHealth::dead ? "a dead path is used" : "";
+  }
+  static bool alive(const Ledger& peer) {
+    return std::ranges::any_of(peer.paths, [](const auto& p) { return p.second != PathHealth::dead; });
   }
 
   // ---- measurements
@@ -194,7 +225,9 @@ struct Legality::Judge {
   std::string operator()(const event::EchoMeasured& e) { return measured(e.peer, e.path, e.rtt); }
   std::string operator()(const event::ProbeMeasured& e) { return measured(e.peer, e.path, e.rtt); }
   std::string operator()(const event::PathLatency& e) {
-    if (of(e.peer).health != PathHealth::proved) return "the latency of a path that is not proved";
+    const auto& paths = of(e.peer).paths;
+    if (std::ranges::none_of(paths, [](const auto& p) { return p.second == PathHealth::proved; }))
+      return "the latency of a path that is not proved";
     return measured(e.peer, e.path, e.rtt);
   }
   std::string operator()(const event::ProbesAccounted& e) {
@@ -311,8 +344,9 @@ void Legality::look(const World& world) {
       if (connected && ledger.dial_since) wrong(p, "a dial goes on although the session is up");
       if (p.path != ledger.path) wrong(p, "the snapshot's path is not the events'");
       if (connected != !p.paths.empty()) wrong(p, "a path without a session, or a session without a path");
-      if (connected && !p.paths.empty() && p.paths.front().health != ledger.health)
-        wrong(p, "the snapshot's health is not the events'");
+      std::map<SocketAddress, PathHealth> paths;
+      for (const event::PathSnapshot& path : p.paths) paths[path.address.remote] = path.health;
+      if (paths != ledger.paths) wrong(p, "the snapshot's paths, or their health, are not the events'");
       if (!connected && (p.echo_rtt || p.jitter || p.cwnd)) wrong(p, "a measurement outlived its session");
     }
   }

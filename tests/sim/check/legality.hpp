@@ -2,8 +2,8 @@
 // what belongs together is told together and in order, nothing is told of what is not there, and the snapshot agrees.
 #pragma once
 
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -27,9 +27,9 @@ class Legality : public Checker {
     event::SessionState state = event::SessionState::disconnected;
     std::optional<Instant> dial_since;
     std::optional<Instant> session_since;
-    event::PathKind kind = event::PathKind::none;  // of the session's connection
     event::PathKind path = event::PathKind::none;  // that carries traffic
-    event::PathHealth health = event::PathHealth::proved;
+    SocketAddress in_use;                          // and where it leads
+    std::map<SocketAddress, event::PathHealth> paths;
     std::optional<event::InstanceId> instance;
     std::uint64_t arrived_forward = 0;  // probes of the session, as told
     std::uint64_t expected_back = 0;

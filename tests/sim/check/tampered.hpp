@@ -94,10 +94,10 @@ struct TamperedPair {
   }
   bool complains_of(std::string_view text) const { return tales.complaint().find(text) != std::string::npos; }
   /// Nothing of that kind gets to the rule.
-  template <class E>
+  template <class... E>
   void hide() {
     tales.on_event = [this](Instant at, const Host& h, const event::Record& r) {
-      if (!std::holds_alternative<E>(r.event)) tales.tell(at, h, r);
+      if (!(std::holds_alternative<E>(r.event) || ...)) tales.tell(at, h, r);
     };
   }
   template <class E>

@@ -72,24 +72,28 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
   daemon.metrics->handle(record);
   count(daemon, record.event);
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
-    if (!probe->suspect) daemon.peers[probe->peer].probes.add(probe->rtt);
-    check_rtt(at, host, probe->peer, probe->rtt, probe->suspect, Measured::probe);
+    if (!probe->suspect) daemon.peers[probe->peer].probes[probe->remote].add(probe->rtt);
+    check_rtt(at, host, probe->peer, probe->remote, probe->rtt, probe->suspect, Measured::probe);
   } else if (const auto* echo = std::get_if<event::EchoMeasured>(&record.event)) {
     if (!echo->suspect) daemon.peers[echo->peer].echoes.add(echo->rtt);
-    check_rtt(at, host, echo->peer, echo->rtt, echo->suspect, Measured::echo);
+    check_rtt(at, host, echo->peer, ground_.relation(host, echo->peer).in_use, echo->rtt, echo->suspect, Measured::echo);
   } else if (const auto* probes = std::get_if<event::ProbesAccounted>(&record.event)) {
     check_lost(at, host, daemon.peers[probes->peer], *probes);
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     Peer& peer = daemon.peers[who->peer];
-    peer.probes = peer.echoes = {};
+    peer.probes.clear();
+    peer.echoes = {};
     peer.steady = false;
     const std::size_t here = host.machine().index();
     const std::size_t there = other_machine(who->peer);
     if (there == Flow::kNone) return;
     peer.mishaps = {ground_.passage(here, there).mishaps.total(), ground_.passage(there, here).mishaps.total()};
+  } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
+    daemon.peers[forgotten->peer].probes.erase(forgotten->remote);
   } else if (const auto* removed = std::get_if<event::PeerRemoved>(&record.event)) {
     Peer& peer = daemon.peers[removed->peer];  // its series stays for a while, and goes on when it comes back
-    peer.probes = peer.echoes = {};
+    peer.probes.clear();
+    peer.echoes = {};
     peer.steady = false;
   } else if (std::holds_alternative<event::QueueDropped>(record.event)) {
     daemon.queue_dropped = at;
@@ -111,7 +115,7 @@ std::size_t Truth::other_machine(const PeerId& peer) const {
 // ---- measurements
 
 /// Of a probe, whose answer says how long the other end held it, or of an echo, which counts that too.
-void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, Duration rtt, bool suspect, Measured what) {
+void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what) {
   const auto wrong = [&](const std::string& text) {
     complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: a round trip with " +
              id.to_short() + " of " + std::to_string(to_milliseconds(rtt)) + " ms, " + text);
@@ -126,11 +130,11 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, Duration r
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
   if (answer.sent_at + *answer.travelled != at) return;
   const Flow& way = ground_.flow(answer.flow);
-  if (answer.flow != ground_.relation(host, id).flow || way.to != there || !way.travel.any()) return;
+  if (answer.flow != ground_.find(here, remote) || way.to != there || !way.travel.any()) return;
   // Of a probe that waited there until the machine ran again, the way is older than what is remembered of it.
   const Duration waited = what == Measured::probe ? ground_.paused(there, at - 1min, at) : Duration{};
   if (rtt + waited > Travel::kSpan) return;
-  const Instant from = at - rtt - Travel::kSpan;
+  const Instant from = at - rtt - (what == Measured::echo && rtt >= kTimedOut ? kBackedOff : Travel::kSpan);
   const bool lossy = ground_.passage(here, there).mishaps.count(from, at) > 0 ||
                      ground_.passage(there, here).mishaps.count(from, at) > 0;
   // What fills a gap in a stream is older than the echo that it lets through.
@@ -189,8 +193,7 @@ void Truth::look(const World& world) {
     for (const auto& p : snapshot.peers) check_peer(world, host, daemon, p);
     const std::size_t machine = host.machine().index();
     if (ground_.slow(machine) || ground_.was_paused(machine, world.now() - 1s, world.now())) continue;
-    for (const auto kind : {wire::DatagramKind::empty, wire::DatagramKind::oversized, wire::DatagramKind::stun,
-                            wire::DatagramKind::unknown})
+    for (const auto kind : {wire::DatagramKind::empty, wire::DatagramKind::oversized, wire::DatagramKind::unknown})
       if (daemon.arrived[index(kind)] != daemon.refused[index(kind)])
         complain(host.name() + ": " + std::to_string(daemon.arrived[index(kind)]) + " packets of a kind that is refused, " +
                  std::to_string(daemon.refused[index(kind)]) + " were rejected");
@@ -234,10 +237,12 @@ void Truth::check_metrics(const Host& host, Daemon& daemon, const event::NodeSna
 
 void Truth::check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p) {
   Peer& peer = daemon.peers[p.id];
-  if (!p.paths.empty()) {
-    const event::PathSnapshot& path = p.paths.front();
-    if (path.rtt != peer.probes.smoothed() || path.rtt_min != peer.probes.min())
+  for (const event::PathSnapshot& path : p.paths) {
+    const probe::RttEstimator& samples = peer.probes[path.address.remote];
+    if (path.rtt != samples.smoothed() || path.rtt_min != samples.min())
       complain(host.name() + ": the path's RTT is not that of its samples (of " + p.id.to_short() + ")");
+  }
+  if (!p.paths.empty()) {
     if (p.echo_rtt != peer.echoes.latest() || p.echo_rtt_smoothed != peer.echoes.smoothed())
       complain(host.name() + ": the echo's RTT is not that of its samples (of " + p.id.to_short() + ")");
     if (p.loss_forward.lost > p.loss_forward.expected || p.loss_forward.expected > peer.expected[0] ||
@@ -250,7 +255,7 @@ void Truth::check_peer(const World& world, const Host& host, Daemon& daemon, con
 void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p) {
   const std::size_t machine = host.machine().index();
   const std::size_t index_of_flow =
-      p.paths.empty() ? Flow::kNone : ground_.find(machine, p.paths.front().address.remote);
+      p.paths.size() != 1 ? Flow::kNone : ground_.find(machine, p.paths.front().address.remote);
   const bool before = std::exchange(peer.steady, false);
   if (index_of_flow == Flow::kNone) return;
   const Flow& flow = ground_.flow(index_of_flow);
@@ -268,13 +273,22 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   if (there == Flow::kNone) return;
   const Passage& in = ground_.passage(there, machine);
   const std::array<Count, 2> wire{in.arrived, flow.sent};  // by Direction
+  const std::uint64_t told_quic = p.quic_packets[index(Direction::outbound)];
+  const std::uint64_t wire_quic = flow.sent_quic;
   const bool same = before && peer.flow == index_of_flow && peer.tainted == ground_.tainted(machine) && !resets &&
                     flow.last_long_header + kSettled <= peer.since && in.last_long_header + kSettled <= peer.since &&
                     ground_.relation(host, p.id).connected_since.value_or(Instant::max()) < peer.since;
   for (std::size_t d = 0; same && d < 2; ++d) {
     const std::uint64_t packets = told[d].packets - peer.told[d].packets;
     const std::uint64_t bytes = told[d].bytes - peer.told[d].bytes;
-    if (packets != wire[d].packets - peer.wire[d].packets || bytes != wire[d].bytes - peer.wire[d].bytes)
+    const std::uint64_t there_were = wire[d].packets - peer.wire[d].packets;
+    const std::uint64_t with_bytes = wire[d].bytes - peer.wire[d].bytes;
+    // Checks went to addresses that are no paths, too.
+    const bool right = d == index(Direction::inbound) ? packets == there_were && bytes == with_bytes
+                                                       : packets >= there_were && bytes >= with_bytes;
+    const bool quic = d == index(Direction::inbound) || told_quic - peer.told_quic == wire_quic - peer.wire_quic;
+    if (!quic) complain(host.name() + ": packets of QUIC are told wrongly (to " + flow.remote.to_string() + ")");
+    if (!right)
       complain(host.name() + " at " + std::to_string(to_seconds(world.now().time_since_epoch())) + " s: " +
                std::to_string(packets) + " packets and " + std::to_string(bytes) + " bytes " +
                std::string{pw::name(static_cast<Direction>(d))} + " are told of " + flow.remote.to_string() + ", but it was " +
@@ -286,6 +300,8 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   peer.flow = index_of_flow;
   peer.tainted = ground_.tainted(machine);
   peer.told = told;
+  peer.told_quic = told_quic;
+  peer.wire_quic = wire_quic;
   peer.wire = wire;
 }
 

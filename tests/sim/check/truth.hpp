@@ -31,6 +31,9 @@ class Truth : public Checker {
   static constexpr Duration kHeldBack = 30s;    // by a window that is down, or full
   static constexpr Duration kFillsWindow = 3s;  // of probes at PTO pace that nobody acknowledges, if it was down before
   static constexpr Duration kEchoSlack = 60ms;
+  /// Silence doubles QUIC's time-out; an echo waits it out even when the path is back: no probe of ours wakes QUIC.
+  static constexpr Duration kBackedOff = 60s;
+  static constexpr Duration kTimedOut = 500ms;  // of an echo: it waited for that
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
 
   explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
@@ -45,7 +48,7 @@ class Truth : public Checker {
   struct Peer {
     std::array<std::uint64_t, 2> expected{};  // by ProbeDirection
     std::array<std::uint64_t, 2> lost{};
-    probe::RttEstimator probes;  // of the connection
+    std::map<SocketAddress, probe::RttEstimator> probes;  // of the connection, by where the path leads
     probe::RttEstimator echoes;
     std::array<std::uint64_t, 2> mishaps{};  // of the wire each way when it began
     // What was counted at the last look, of snapshot and wire:
@@ -55,6 +58,8 @@ class Truth : public Checker {
     std::uint64_t tainted = 0;
     std::array<Count, 2> told{};  // by Direction
     std::array<Count, 2> wire{};
+    std::uint64_t told_quic = 0;  // sent
+    std::uint64_t wire_quic = 0;
   };
   struct Daemon {
     std::unique_ptr<observe::Metrics> metrics;
@@ -67,7 +72,7 @@ class Truth : public Checker {
     Instant looked = Instant::min();
   };
   void count(Daemon& daemon, const event::Event& event);
-  void check_rtt(Instant at, const Host& host, const PeerId& id, Duration rtt, bool suspect, Measured what);
+  void check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what);
   void check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e);
   void check_metrics(const Host& host, Daemon& daemon, const event::NodeSnapshot& snapshot);
   void check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p);

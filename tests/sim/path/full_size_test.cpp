@@ -22,7 +22,7 @@ TEST_CASE("a path that large packets don't pass, in either direction, is not use
     ends.b.send_every(50ms);
     ends.run(120s);
     for (End* end : {&ends.a, &ends.b}) {
-      CHECK(end->path(PathKind::direct_v4)->size == Size::small);
+      CHECK(end->path(PathKind::direct_v4)->path.size == Size::small);
       CHECK(end->path(PathKind::direct_v4)->path.health == PathHealth::proved);
       CHECK_FALSE(end->path(PathKind::direct_v4)->last_full_proof);
       CHECK_FALSE(end->moved_to(PathKind::direct_v4));
@@ -80,10 +80,10 @@ TEST_CASE("a slow link is not taken for one that loses large packets") {
   ends.start_relayed();
   ends.a.add(ends.way(ends.a, ends.b, 0), PathKind::direct_v4, false);
   ends.run(10s);
-  CHECK(ends.a.path(PathKind::direct_v4)->size == Size::full);
+  CHECK(ends.a.path(PathKind::direct_v4)->path.size == Size::full);
   CHECK(ends.a.set.sending_kind() == PathKind::direct_v4);
   ends.run(300s);
-  CHECK(ends.a.path(PathKind::direct_v4)->size == Size::full);
+  CHECK(ends.a.path(PathKind::direct_v4)->path.size == Size::full);
 }
 
 }  // namespace

@@ -153,15 +153,13 @@ void Connection::consume(StreamId id, std::size_t bytes) {
   }
 }
 
-bool Connection::write_datagram(ByteView bytes, bool timed) {
+bool Connection::write_datagram(ByteView bytes) {
   if (!established_ || bytes.empty() || bytes.size() > max_datagram(protocol_)) return false;
-  if (timed && bytes.size() < QueuedDatagram::kCount) return false;
   if (datagrams_.size() >= shared_.options.max_queued_datagrams) {
-    if (datagrams_.front().timed) emit(DatagramHeld{handle_, std::nullopt, std::move(datagrams_.front().bytes)});
     datagrams_.erase(datagrams_.begin());
     ++shared_.dropped_datagrams;
   }
-  datagrams_.push_back({Buffer(bytes.begin(), bytes.end()), timed});
+  datagrams_.emplace_back(bytes.begin(), bytes.end());
   return true;
 }
 

@@ -16,7 +16,6 @@
 #include <string_view>
 #include <vector>
 
-#include "quic/queued_datagram.hpp"
 #include "sim/standin/shared.hpp"
 #include "sim/standin/stream.hpp"
 
@@ -67,7 +66,7 @@ class Connection {
   Result<StreamId> open_stream();
   Status write_stream(StreamId id, ByteView bytes, bool fin);
   void consume(StreamId id, std::size_t bytes);
-  bool write_datagram(ByteView bytes, bool timed);
+  bool write_datagram(ByteView bytes);
   void set_paths(std::span<const PathAddress> paths);
 
   // ---- getters
@@ -120,7 +119,7 @@ class Connection {
   void write_ack(Writer& out);
   void write_handshake(Writer& out, Sent& packet);
   void write_windows(Writer& out, Sent& packet);
-  void write_datagrams(Instant now, Writer& out, Sent& packet);
+  void write_datagrams(Writer& out, Sent& packet);
   void write_streams(Writer& out, Sent& packet);
   void begin(Writer& out);
   std::uint64_t key() const { return established_ ? session_key_ : first_id_; }
@@ -167,7 +166,7 @@ class Connection {
   Instant idle_since_;
   Duration idle_timeout_;
   std::uint64_t datagrams_lost_ = 0;
-  std::vector<QueuedDatagram> datagrams_;
+  std::vector<Buffer> datagrams_;
 
   std::vector<Stream> streams_;
   std::size_t turn_ = 0;      // the stream that writes next

@@ -90,17 +90,13 @@ void Connection::write_windows(Writer& out, Sent& packet) {
   }
 }
 
-void Connection::write_datagrams(Instant now, Writer& out, Sent& packet) {
+void Connection::write_datagrams(Writer& out, Sent& packet) {
   std::size_t n = 0;
-  for (; n < datagrams_.size() && kDatagramHeader + datagrams_[n].bytes.size() <= out.room(); ++n) {
-    QueuedDatagram& datagram = datagrams_[n];
-    datagram.count(now);
+  for (; n < datagrams_.size() && kDatagramHeader + datagrams_[n].size() <= out.room(); ++n) {
     out.put(Frame::datagram);
-    out.put(static_cast<std::uint16_t>(datagram.bytes.size()));
-    out.bytes(datagram.bytes);
+    out.put(static_cast<std::uint16_t>(datagrams_[n].size()));
+    out.bytes(datagrams_[n]);
     ++packet.datagrams;
-    if (const Duration held = datagram.held(now); datagram.timed && held > Duration{})
-      emit(DatagramHeld{handle_, held, std::move(datagram.bytes)});
   }
   datagrams_.erase(datagrams_.begin(), datagrams_.begin() + static_cast<std::ptrdiff_t>(n));
   if (datagrams_.empty()) datagrams_ = {};  // an idle connection holds nothing
@@ -149,7 +145,7 @@ std::size_t Connection::write_packet(Instant now, std::span<std::uint8_t> buffer
     write_handshake(out, packet);
     if (established_) {
       write_windows(out, packet);
-      write_datagrams(now, out, packet);
+      write_datagrams(out, packet);
       write_streams(out, packet);
     }
     if (out.used() == without && (promises_ & kPing) != 0) out.put(Frame::ping);
@@ -184,8 +180,6 @@ void Connection::write(Instant now) {
     waiting = segments = 0;
   }
   transmit(ByteView{scratch}.first(waiting), segments);
-  for (QueuedDatagram& datagram : datagrams_)
-    if (!datagram.waits_since) datagram.waits_since = now;
 }
 
 void Connection::transmit(ByteView packets, std::size_t segments) {

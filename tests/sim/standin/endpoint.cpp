@@ -115,9 +115,9 @@ void Endpoint::consume(Handle connection, StreamId stream, std::size_t bytes) {
   impl_->mark(*c);
 }
 
-bool Endpoint::write_datagram(Handle connection, ByteView bytes, bool timed) {
+bool Endpoint::write_datagram(Handle connection, ByteView bytes) {
   standin::Connection* c = impl_->find(connection);
-  if (c == nullptr || !c->write_datagram(bytes, timed)) return false;
+  if (c == nullptr || !c->write_datagram(bytes)) return false;
   impl_->mark(*c);
   return true;
 }

@@ -81,6 +81,7 @@ TEST_CASE("every increment reaches exactly one series, and no series falls") {
           } else {
             metrics.handle({now, PeerAdded{p.id, DiscoveryMethod::manual}});
             p.traffic = {};  // as the core does
+            p.quic_packets = {};
             p.quic_datagrams_lost = 0;
           }
           present[n] = !present[n];
@@ -89,7 +90,8 @@ TEST_CASE("every increment reaches exactly one series, and no series falls") {
         const std::uint64_t bytes = rng.below(rng.chance(0.1) ? 1'000'000 : 1000);
         Traffic& t = p.traffic[rng.below(2)][rng.below(2)];
         t.bytes += bytes;
-        t.packets += 1;
+        t.packets += 2;  // a check, and one of QUIC's
+        p.quic_packets[rng.below(2)] += 1;
         p.quic_datagrams_lost += 2;
         p.loss_forward = {100, static_cast<std::uint32_t>(rng.below(100))};
         metrics.handle({now, EchoMeasured{p.id, PathKind::direct_v4, 1ms, false}});

@@ -39,6 +39,7 @@ inline event::PeerSnapshot connected(unsigned n, Instant now) {
   p.estimate_outbound = event::BandwidthEstimate{now, 2.5e6};
   p.traffic[0][0] = {1000 + n, 10};
   p.traffic[0][1] = {2000 + n, 20};
+  p.quic_packets = {10, 20};
   p.quic_datagrams_lost = 4;
   p.cwnd = 12000;
   p.bytes_in_flight = 0;
@@ -91,7 +92,11 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           NodeStarted{p, InstanceId{9}},
           NodeStopping{},
           ConfigReloaded{false, "a.toml:3:1: unknown key"},
-          Trouble{"cannot write the state directory", "No space left on device"}};
+          Trouble{"cannot write the state directory", "No space left on device"},
+          PathProved{p, PathKind::direct_v4, address(), 20ms},
+          PathForgotten{p, PathKind::direct_v4, address(), PathEnd::dead},
+          PathSizeJudged{p, PathKind::direct_v4, address(), PathSize::small},
+          CheckRefused{p, CheckRefusal::wrong_key, address()}};
 }
 
 }  // namespace pw::test

@@ -22,7 +22,8 @@ struct ContextFixture {
                   .starvation = {},
                   .bandwidth_quota = probe::BandwidthQuota{0},
                   .owners = {},
-                  .lookups = {}};
+                  .lookups = {},
+                  .tags = {}};
 };
 
 }  // namespace pw::peer

@@ -11,8 +11,7 @@ using namespace pw::peer;
 namespace {
 
 struct Fixture : ContextFixture {
-  Link admitted() {
-    Link link{context, quic::Established{kHandle, PeerId{}, false, {}}, now, false};
+  void admit(Link& link) {
     Buffer stream{static_cast<std::uint8_t>(wire::StreamKind::control)};
     wire::Hello hello;
     hello.mesh = "default";
@@ -20,8 +19,8 @@ struct Fixture : ContextFixture {
     stream.insert(stream.end(), said.begin(), said.end());
     link.handle(quic::StreamData{kHandle, 0, stream, false, {}});
     REQUIRE(link.admitted());
-    return link;
   }
+  quic::Established inbound() const { return {kHandle, PeerId{}, false, {}}; }
 };
 
 bool broken(const std::vector<LinkEvent>& events) {
@@ -32,7 +31,8 @@ bool broken(const std::vector<LinkEvent>& events) {
 
 TEST_CASE("streams that are opened and never ended don't grow a table for ever") {
   Fixture f;
-  Link link = f.admitted();
+  Link link{f.context, f.inbound(), f.now, false};
+  f.admit(link);
   const Buffer bulk{static_cast<std::uint8_t>(wire::StreamKind::bandwidth)};
   std::size_t taken = 0;
   for (quic::StreamId id = 4; id < 4 * 10'000; id += 4, ++taken)
@@ -42,7 +42,8 @@ TEST_CASE("streams that are opened and never ended don't grow a table for ever")
 
 TEST_CASE("any number of streams may follow one another") {
   Fixture f;
-  Link link = f.admitted();
+  Link link{f.context, f.inbound(), f.now, false};
+  f.admit(link);
   const Buffer bulk{static_cast<std::uint8_t>(wire::StreamKind::bandwidth)};
   for (quic::StreamId id = 4; id < 4 * 1000; id += 8) {
     CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, id, bulk, true, {}})));
@@ -52,17 +53,29 @@ TEST_CASE("any number of streams may follow one another") {
 
 TEST_CASE("echo ahead of the Hello is kept as far as one request goes") {
   Fixture f;
-  Link link{f.context, quic::Established{f.kHandle, PeerId{}, false, {}}, f.now, false};
+  Link link{f.context, f.inbound(), f.now, false};
   CHECK_FALSE(
       broken(link.handle(quic::StreamData{f.kHandle, 4, {static_cast<std::uint8_t>(wire::StreamKind::echo)}, false, {}})));
   CHECK_FALSE(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(wire::kMaxEchoPadding, 0), false, {}})));
   CHECK(broken(link.handle(quic::StreamData{f.kHandle, 4, Buffer(100, 0), false, {}})));
 }
 
-TEST_CASE("datagrams ahead of the Hello are kept, a few of them, and given once") {
+TEST_CASE("checks ahead of the Hello are kept, a few of them, and given once") {
   Fixture f;
-  Link link = f.admitted();
-  for (int i = 0; i < 100; ++i) link.keep_early(quic::DatagramReceived{f.kHandle, {}, f.now, Buffer(9, 1)});
-  CHECK(link.take_early().size() == Link::kMaxEarlyDatagrams);
+  Link link{f.context, f.inbound(), f.now, false};
+  f.admit(link);
+  const Buffer bytes(120, 1);
+  const wire::stun::Decoded decoded;
+  for (int i = 0; i < 100; ++i) link.keep_early({f.now, {}, bytes, decoded});
+  CHECK(link.take_early().size() == Link::kMaxEarlyChecks);
   CHECK(link.take_early().empty());
+}
+
+TEST_CASE("a link's tag leads to it as long as it lives") {
+  Fixture f;
+  {
+    Link link{f.context, f.inbound(), f.now, false};
+    CHECK(f.context.tags.at(link.keys().own_tag) == f.kHandle);
+  }
+  CHECK(f.context.tags.empty());
 }

@@ -95,28 +95,6 @@ TEST_CASE("the other side's holding time is taken out, and a long one makes the 
   CHECK(o.rtt_suspect);
 }
 
-TEST_CASE("a probe's time begins when it leaves, and one that never left is not lost") {
-  DatagramProber ours{kStart};
-  DatagramProber theirs{kStart};
-  const Starvation well;
-  Totals told;
-  const auto never = ours.probe(kStart);
-  const auto later = ours.probe(kStart + 10ms);
-  ours.take_back(never.sequence);
-  ours.left_later(later.sequence, 500ms);
-  ours.left_later(999, 1s);
-  const auto first = ours.handle_receipt(kStart + 530ms, *theirs.handle_probe(kStart, kStart, later), well);
-  CHECK(first.rtt == 20ms);
-  CHECK_FALSE(first.rtt_suspect);
-  told.add(first);
-  for (int i = 1; i < 5; ++i) {
-    const Instant at = kStart + std::chrono::seconds{i};
-    told.add(ours.handle_receipt(at, *theirs.handle_probe(at, at, ours.probe(at)), well));
-  }
-  CHECK(told.forward_expected == 5);
-  CHECK(told.forward_lost == 0);
-}
-
 TEST_CASE("a receipt proves and measures once; invented ones do nothing") {
   DatagramProber ours{kStart};
   const Starvation well;

@@ -61,7 +61,6 @@ struct Side {
   std::map<StreamId, Buffer> received;
   std::map<StreamId, bool> finished;
   std::vector<DatagramReceived> datagrams;
-  std::vector<DatagramHeld> held;
   std::map<event::RejectReason, std::size_t> rejected;
   std::uint64_t received_bytes = 0;
 
@@ -70,7 +69,6 @@ struct Side {
   void handle(const StreamOpened& e) { opened.push_back(e); }
   void handle(const StreamData& e);
   void handle(const DatagramReceived& e);
-  void handle(const DatagramHeld& e) { held.push_back(e); }
   void handle(const StreamDrained& e) { drained.push_back(e); }
   void handle(const StreamReset& e) { resets.push_back(e); }
   void handle(const Closed& e) { ends.push_back(e); }

@@ -1,0 +1,82 @@
+// A session is not its addresses: what a NAT changes under it moves its path, and nothing else.
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+#include "sim/checks.hpp"
+#include "sim/inflict.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+
+namespace {
+
+/// One at home behind a NAT, which dials one outside.
+struct Home {
+  explicit Home(std::uint64_t seed)
+      : w{seed},
+        lan{w.net.add_segment("lan")},
+        router{w.net.add_router(
+            "home", {.nat = net::NatOptions{.ports = net::PortAllocation::random}, .firewall = {}, .port_mapper = {}})},
+        inside{w.add("inside", w.net.add_machine("inside"))},
+        outside{w.add("outside")},
+        faults{w} {
+    router.attach_outer(w.internet, {IpAddress::v4({11, 0, 1, 1})});
+    router.attach_inner(lan, {IpAddress::v4({192, 168, 0, 1})});
+    inside.machine().attach(lan, {IpAddress::v4({192, 168, 0, 2})});
+    inside.membership.peers = {outside.spec()};
+    outside.membership.peers = {{inside.id(), "inside", false, {}}};
+    w.start_all();
+  }
+  bool up() const { return inside.connected(outside) && outside.connected(inside); }
+  World w;
+  net::Segment& lan;
+  net::Router& router;
+  Host& inside;
+  Host& outside;
+  Faults faults;
+};
+
+}  // namespace
+
+TEST_CASE("a session outlives its NAT's mapping: the path moves within seconds, and the session does not end") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Home h{seed};
+    if (!h.w.run_until([&] { return h.up(); }, 20s)) return "not connected";
+    h.w.run_for(5s);
+    const SocketAddress before = h.outside.peer(h.inside).paths.at(0).address.remote;
+    h.faults.inflict(
+        {.kind = FaultKind::nat_reboot, .host = 0, .other = {}, .router = &h.router, .amount = 0, .lasts = 1s});
+    h.outside.events.clear();
+    h.w.run_for(8s);
+    const auto peer = h.outside.peer(h.inside);
+    if (peer.path != event::PathKind::direct_v4) return "no path is in use";
+    const auto used = std::ranges::find_if(peer.paths, [](const auto& p) { return p.in_use; });
+    if (used->address.remote == before) return "the path did not move";
+    if (used->size != event::PathSize::full) return "nobody looked whether large packets pass the new path";
+    for (const Host* host : {&h.inside, &h.outside}) {
+      if (host->count<event::SessionEnded>() != 0) return host->name() + " lost its session";
+      if (!h.up()) return "the session is gone";
+    }
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("what a probe's window tells goes on over the new path: nothing that arrived is called lost") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Home h{seed};
+    if (!h.w.run_until([&] { return h.up(); }, 20s)) return "not connected";
+    h.w.run_for(20s);
+    h.faults.inflict(
+        {.kind = FaultKind::nat_reboot, .host = 0, .other = {}, .router = &h.router, .amount = 0, .lasts = 20ms});
+    const std::uint64_t sent_before = h.w.net.packets_sent();
+    h.inside.events.clear();
+    h.w.run_for(20s);
+    if (h.w.net.packets_sent() == sent_before) return "nothing was sent";
+    // In 20 ms one probe each way can have been lost, with its answer.
+    std::uint32_t lost = 0;
+    for (const auto& e : h.inside.all<event::ProbesAccounted>()) lost += e.lost;
+    if (lost > 2) return std::to_string(lost) + " probes are called lost";
+    return broken_rule(h.w);
+  });
+}
