@@ -34,7 +34,7 @@ struct ConnectionFailed { std::optional<PeerId> peer; SocketAddress remote; Erro
 /// `by_peer`: the other side refused us; otherwise we refused it.
 struct AdmissionRefused { PeerId peer; SocketAddress remote; AdmissionRefusal reason; bool by_peer; };
 /// A session came up. `since_first_attempt`: from the first dial or contact after it was last up.
-struct SessionEstablished { PeerId peer; bool dialled; Duration since_first_attempt; PathKind path; SocketAddress remote; };
+struct SessionEstablished { PeerId peer; bool dialled; Duration since_first_attempt; PathKind path; PathAddress address; };
 struct SessionEnded { PeerId peer; CloseReason reason; Duration lasted; std::string detail; };
 /// `restarted`: the key is known, the instance is new.
 struct PeerIdentified { PeerId peer; InstanceId instance; std::string software; bool restarted; };
@@ -42,22 +42,22 @@ struct PeerIdentified { PeerId peer; InstanceId instance; std::string software; 
 struct DuplicateIdentity { PeerId peer; SocketAddress remote; };
 
 // ---- paths
-struct PathHealthChanged { PeerId peer; PathKind path; SocketAddress remote; PathHealth from; PathHealth to; Duration silence; };
+struct PathHealthChanged { PeerId peer; PathKind path; PathAddress address; PathHealth from; PathHealth to; Duration silence; };
 /// A check of ours over a path that was not known was answered.
-struct PathProved { PeerId peer; PathKind path; SocketAddress remote; Duration rtt; };
-struct PathForgotten { PeerId peer; PathKind path; SocketAddress remote; PathEnd why; };
+struct PathProved { PeerId peer; PathKind path; PathAddress address; Duration rtt; };
+struct PathForgotten { PeerId peer; PathKind path; PathAddress address; PathEnd why; };
 /// Whether large packets pass it: told when that changes.
-struct PathSizeJudged { PeerId peer; PathKind path; SocketAddress remote; PathSize size; };
+struct PathSizeJudged { PeerId peer; PathKind path; PathAddress address; PathSize size; };
 /// A connectivity check that named this peer's connection.
 struct CheckRefused { PeerId peer; CheckRefusal reason; SocketAddress from; };
-/// Packets go out over another path now; `remote`: where it leads. To none: no path is alive.
-struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; SocketAddress remote{}; };
+/// Packets go out over another path now; `address`: where it leads. To none: no path is alive.
+struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; PathAddress address{}; };
 
 // ---- measurements
 /// Echo over the bidirectional stream.
 struct EchoMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; };
 /// A probe over one path; the other side's holding time is taken out.
-struct ProbeMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; SocketAddress remote{}; };
+struct ProbeMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; PathAddress address{}; };
 /// Increments, of the path in use: of `expected` probes whose fate is now known `lost` were lost; `suspect` were left out of both.
 struct ProbesAccounted { PeerId peer; ProbeDirection direction; std::uint32_t expected; std::uint32_t lost; std::uint32_t suspect; };
 /// The smoothed RTT of a live path, every 10 s.

@@ -13,6 +13,11 @@ std::uint64_t number(std::uint64_t n) { return n; }
 void add_remote(Fields& f, const SocketAddress& remote) {
   if (remote.port != 0) f.push_back({"remote", remote});
 }
+/// From where to where; an address of this node's that the kernel chooses is left out.
+void add_address(Fields& f, const PathAddress& address) {
+  add_remote(f, address.remote);
+  if (!address.local.is_unspecified()) f.push_back({"local", address.local.to_string()});
+}
 void add_text(Fields& f, std::string_view name, const std::string& text) {
   if (!text.empty()) f.push_back({name, text});
 }
@@ -56,7 +61,7 @@ Fields of(const AdmissionRefused& e) {
 Fields of(const SessionEstablished& e) {
   Fields f{
       {"peer", e.peer}, {"dialled", e.dialled}, {"since_first_attempt", e.since_first_attempt}, {"path", name(e.path)}};
-  add_remote(f, e.remote);
+  add_address(f, e.address);
   return f;
 }
 Fields of(const SessionEnded& e) {
@@ -77,25 +82,25 @@ Fields of(const DuplicateIdentity& e) {
 }
 Fields of(const PathHealthChanged& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
-  add_remote(f, e.remote);
+  add_address(f, e.address);
   f.insert(f.end(), {{"from", name(e.from)}, {"to", name(e.to)}, {"silence", e.silence}});
   return f;
 }
 Fields of(const PathProved& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
-  add_remote(f, e.remote);
+  add_address(f, e.address);
   f.push_back({"rtt", e.rtt});
   return f;
 }
 Fields of(const PathForgotten& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
-  add_remote(f, e.remote);
+  add_address(f, e.address);
   f.push_back({"why", name(e.why)});
   return f;
 }
 Fields of(const PathSizeJudged& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
-  add_remote(f, e.remote);
+  add_address(f, e.address);
   f.push_back({"size", name(e.size)});
   return f;
 }
@@ -104,7 +109,7 @@ Fields of(const CheckRefused& e) {
 }
 Fields of(const PathChanged& e) {
   Fields f{{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"reason", name(e.reason)}};
-  if (e.to != PathKind::none) add_remote(f, e.remote);
+  if (e.to != PathKind::none) add_address(f, e.address);
   return f;
 }
 Fields of(const EchoMeasured& e) {

@@ -41,26 +41,25 @@ bool Candidates::order(Instant now, const Named& name) {
 }
 
 Candidate* Candidates::trigger(Instant now, const Named& name) {
-  if (Candidate* known = find(name.address)) {
-    known->allowed = known->tries + kChecksForOne;
-    if (known->tries < kTries) known->next = std::min(known->next, std::max(now, known->last + kPace));
-    return known;
+  Candidate* known = find(name.address);
+  if (!known) {
+    if (candidates_.size() >= kMax) return nullptr;
+    return &candidates_.emplace_back(Candidate{name, false, 0, kChecksForOne, {}, now});
   }
-  std::erase_if(quiet_, [&](const Quiet& q) { return q.until <= now; });
-  const bool quiet = std::ranges::any_of(quiet_, [&](const Quiet& q) { return same_way(q.address, name.address); });
-  if (quiet || candidates_.size() >= kMax) return nullptr;
-  candidates_.push_back({name, false, 0, kChecksForOne, {}, now});
-  return &candidates_.back();
+  const bool in_vain = known->tries >= kTries - 1;  // what is left is one at a time, for as long as the peer's come
+  if (in_vain) known->tries = kTries - 1;
+  known->allowed = known->tries + kChecksForOne;
+  known->next = std::min(known->next, std::max(now, known->last + (in_vain ? kSteadyPace : kPace)));
+  return known;
 }
 
 void Candidates::remove(const PathAddress& address) {
   std::erase_if(candidates_, [&](const Candidate& c) { return same_way(c.name.address, address); });
 }
 
-const probe::DatagramProber* Candidates::window(std::uint32_t path) const {
-  const probe::DatagramProber* latest = nullptr;
-  for (const Candidate& c : candidates_)
-    if (const auto* window = c.heard.window(path); window && (!latest || window->ahead_of(*latest))) latest = window;
+const probe::HeardProbes* Candidates::latest(std::uint32_t path) const {
+  const probe::HeardProbes* latest = nullptr;
+  for (const Candidate& c : candidates_) latest = c.heard.later(path, latest);
   return latest;
 }
 
@@ -88,8 +87,6 @@ std::optional<Named> Candidates::poll_given_up(Instant now) {
   if (over == candidates_.end()) return std::nullopt;
   const Named name = over->name;
   candidates_.erase(over);
-  if (quiet_.size() >= kMaxQuiet) quiet_.erase(quiet_.begin());
-  quiet_.push_back({name.address, now + kQuiet});
   return name;
 }
 

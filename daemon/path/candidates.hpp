@@ -3,8 +3,8 @@
 // section 7.3.1.3). What a punching schedule orders check by check is none of these.
 //
 // Whoever can send us checks of the peer's from elsewhere (the peer itself, or who stole one on its way before it came)
-// makes us send to an address of his choice. So all checks that were triggered so share one small budget, and an
-// address that was given up is left alone for a while.
+// makes us send to an address of his choice. So all checks that were triggered so share one small budget.
+// As long as the peer's checks come, an address is not given up: it may be our own packets that are lost, for now.
 #pragma once
 
 #include <optional>
@@ -37,20 +37,19 @@ class Candidates {
   static constexpr Duration kFirstPace = 200ms;  // doubled each time
   static constexpr Duration kMaxPace = 3200ms;   // and the wait after the last one
   static constexpr Duration kPace = 50ms;        // Ta: not sooner after the one before, though the peer's check came
-  static constexpr Duration kQuiet = 30s;        // an address that was given up
-  static constexpr std::size_t kMaxQuiet = 16;
+  static constexpr Duration kSteadyPace = 1s;    // once all tries were in vain, while the peer's checks go on coming
   /// Checks to addresses that never answered and that nobody here named, all together.
   static constexpr double kTriggeredPerSecond = 5;
   static constexpr double kTriggeredBurst = 20;
 
   /// The session names it. False: no room.
   bool order(Instant now, const Named& name);
-  /// An authenticated check came from there: it is checked back at once. Nothing: no room, or it was given up lately.
+  /// An authenticated check came from there: it is checked back at once. Nullptr: no room.
   Candidate* trigger(Instant now, const Named& name);
   Candidate* find(const PathAddress& address);
   void remove(const PathAddress& address);
   /// Of the peer's path of that number, where it was heard at candidates: the latest.
-  const probe::DatagramProber* window(std::uint32_t path) const;
+  const probe::HeardProbes* latest(std::uint32_t path) const;
 
   /// The next one whose check is due, counted as sent. Drain it at next_timeout().
   std::optional<Named> poll_due(Instant now);
@@ -62,12 +61,7 @@ class Candidates {
   std::size_t size() const { return candidates_.size(); }
 
  private:
-  struct Quiet {
-    PathAddress address;
-    Instant until;
-  };
   std::vector<Candidate> candidates_;
-  std::vector<Quiet> quiet_;
   TokenBucket triggered_{kTriggeredPerSecond, kTriggeredBurst};
 };
 

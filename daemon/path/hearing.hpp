@@ -1,8 +1,9 @@
 // Hearing: the peer's probes that came by one path, and the receipts that they deserve. The peer counts them by its own
 // paths, which may be others than ours: behind a NAT's new mapping it goes on with a path that is new to us, or we see
 // two of its paths as one. So there is a window for each number that its probes carry. One that goes on here after it
-// was heard elsewhere takes its window along, or what came there would seem lost; but what is heard elsewhere from then
-// on does not count here, or whoever brings copies from elsewhere could make the peer's probes fail.
+// was heard elsewhere takes its window along, or what came there would seem lost. But a probe that was heard elsewhere
+// already takes nothing along, or whoever brings copies from elsewhere, sooner than the originals, could make the
+// peer's probes fail.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "probe/datagrams.hpp"
+#include "probe/heard_probes.hpp"
 
 namespace pw::path {
 
@@ -19,21 +20,29 @@ class Hearing {
   /// The peer's paths that end in one of ours: the latest, and those that it changes between.
   static constexpr std::size_t kMax = 4;
 
-  const probe::DatagramProber* window(std::uint32_t path) const {
+  /// Of that path of the peer's: what was heard here, if it was heard here later than `than`; else that.
+  const probe::HeardProbes* later(std::uint32_t path, const probe::HeardProbes* than) const {
     const auto known = std::ranges::find(windows_, path, &Window::path);
-    return known == windows_.end() ? nullptr : &known->probes;
+    return known != windows_.end() && (!than || known->probes.ahead_of(*than)) ? &known->probes : than;
   }
-  /// It was heard elsewhere before; not yet here.
-  void adopt(std::uint32_t path, const probe::DatagramProber& window) { add({path, window}); }
+  /// Before receipt(): `latest` is what was heard of its path, anywhere.
+  void adopt(const wire::ProbeFrame& probe, const probe::HeardProbes& latest) {
+    if (latest.knows(probe.sequence)) return;
+    const auto known = std::ranges::find(windows_, probe.path, &Window::path);
+    if (known == windows_.end())
+      add({probe.path, latest});
+    else if (latest.ahead_of(known->probes))
+      known->probes.take_over(latest);
+  }
 
   /// None for a probe that came twice or is too old to tell. `received_at`: when the kernel had it.
   std::optional<wire::ReceiptFrame> receipt(Instant now, Instant received_at, const wire::ProbeFrame& probe) {
-    auto known = std::ranges::find(windows_, probe.path, &Window::path);
+    const auto known = std::ranges::find(windows_, probe.path, &Window::path);
     if (known == windows_.end())
-      add({probe.path, probe::DatagramProber{received_at}});
+      add({probe.path, {}});
     else
       std::rotate(known, known + 1, windows_.end());  // the one heard last is last
-    return windows_.back().probes.handle_probe(now, received_at, probe);
+    return windows_.back().probes.receipt(now, received_at, probe);
   }
   /// Of the peer's path that was heard last (RFC 3550 section 6.4.1).
   std::optional<Duration> jitter() const {
@@ -43,7 +52,7 @@ class Hearing {
  private:
   struct Window {
     std::uint32_t path;
-    probe::DatagramProber probes;
+    probe::HeardProbes probes;
   };
   void add(Window window) {
     if (windows_.size() == kMax) windows_.erase(windows_.begin());

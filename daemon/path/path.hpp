@@ -8,10 +8,9 @@
 #include "path/event.hpp"
 #include "path/full_size.hpp"
 #include "path/hearing.hpp"
-#include "probe/datagrams.hpp"
 #include "probe/liveness.hpp"
 #include "probe/rtt_estimator.hpp"
-#include "probe/window.hpp"
+#include "probe/sent_probes.hpp"
 
 namespace pw::path {
 
@@ -21,8 +20,6 @@ enum class PathId : std::uint32_t {};
 /// As event::PathSnapshot, with what a session of one path has once.
 struct Snapshot {
   event::PathSnapshot path;
-  event::LossWindow loss_forward;
-  event::LossWindow loss_return;
   std::optional<Duration> jitter;  // of the peer's probes (RFC 3550 section 6.4.1)
   std::optional<Instant> last_full_proof;  // when a check at full size was last answered
   std::optional<SocketAddress> mapped;     // where the peer sees us; relayed: nothing
@@ -41,7 +38,7 @@ class Path {
       : id{number},
         name{called},
         steady_since{now},
-        prober{now, static_cast<std::uint32_t>(number)},
+        sent{now, static_cast<std::uint32_t>(number)},
         heard{heard_before},
         liveness{timing.interval, now, timing.phase},
         size{now, verdict, timing.full_interval},
@@ -65,13 +62,6 @@ class Path {
     last_probe = now;
     liveness.sent(now, timeout());
   }
-  /// Losses of the last minute.
-  void account(Instant now, event::ProbeDirection direction, std::uint32_t expected, std::uint32_t lost) {
-    Losses add;
-    if (direction == event::ProbeDirection::forward) add.forward = {expected, lost};
-    if (direction == event::ProbeDirection::back) add.back = {expected, lost};
-    losses_.add(now, add);
-  }
   /// Packets were sent: a probe goes too, but not more often than one each time-out.
   void traffic_sent(Instant now) { liveness.probe_now(std::max(now, last_probe + timeout())); }
   void node_was_late(Instant now) {
@@ -79,7 +69,7 @@ class Path {
     size.restart_wait(now, timeout());
   }
 
-  Snapshot snapshot(Instant now, bool in_use) const;
+  Snapshot snapshot(bool in_use) const;
 
   PathId id;
   Named name;
@@ -90,21 +80,14 @@ class Path {
   std::uint64_t samples = 0;  // of the RTT
   bool fast = true;           // probed as often as the path in use
   unsigned lost_in_use = 0;   // how often it was left because it failed
-  probe::DatagramProber prober;  // ours
+  probe::SentProbes sent;        // our probes
   Hearing heard;                 // the peer's
   probe::Liveness liveness;
   probe::RttEstimator rtt;
   FullSize size;
 
  private:
-  struct Losses {
-    event::LossWindow forward, back;
-    Losses& operator+=(const Losses& o) { return apply(o, true); }
-    Losses& operator-=(const Losses& o) { return apply(o, false); }
-    Losses& apply(const Losses& o, bool add);
-  };
   Instant since_;
-  probe::Window<Losses> losses_;
 };
 
 }  // namespace pw::path

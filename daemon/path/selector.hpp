@@ -1,14 +1,11 @@
 // Selector: which of its proved paths this end sends on. No negotiation: the peer chooses for itself.
 //
-//   - Direct before relayed over QUIC before relayed over WebSocket; a path that large packets pass before one that
-//   they
+//   - Direct before relayed over QUIC before relayed over WebSocket; a path that large packets pass before one that they
 //     don't; among equals by smoothed RTT, IPv4 and IPv6 alike.
 //   - A path in doubt (an unanswered probe, or an unanswered check at full size) is not left at once: packets go out on
-//   it
-//     and on the best standby, for kDoubt at most; then, or when it is dead, on the standby alone.
+//     it and on the best standby, for kDoubt at most; then, or when it is dead, on the standby alone.
 //   - A better tier is taken as soon as it is proved at full size; after it failed in use not before it has been steady
-//   for a
-//     while, longer each time. A better RTT has to be better by a margin, for kTrial, with samples of both.
+//     for a while, longer each time. A better RTT has to be better by a margin, for kTrial, with samples of both.
 // Order of calls: update() whenever anything about a path changed, and at next_timeout().
 #pragma once
 

@@ -150,9 +150,9 @@ Instant Set::poll_timeout() const {
 std::optional<Transmit> Set::poll_transmit() { return taken(transmits_); }
 std::optional<Event> Set::poll_event() { return taken(events_); }
 
-std::vector<Snapshot> Set::snapshot(Instant now) const {
+std::vector<Snapshot> Set::snapshot() const {
   std::vector<Snapshot> out;
-  for (const Path& path : paths_) out.push_back(path.snapshot(now, path.id == selector_.first()));
+  for (const Path& path : paths_) out.push_back(path.snapshot(path.id == selector_.first()));
   return out;
 }
 

@@ -105,7 +105,7 @@ class Set {
   /// Where packets go: one path; two while the first is in doubt; none when no path is alive.
   std::span<const PathAddress> sending() const { return sending_; }
   event::PathKind sending_kind() const { return in_use_.name.kind; }
-  std::vector<Snapshot> snapshot(Instant now) const;
+  std::vector<Snapshot> snapshot() const;
   /// The latest proof over any path.
   std::optional<Instant> last_proof() const;
   std::size_t paths() const { return paths_.size(); }
@@ -119,10 +119,11 @@ class Set {
   void send_full_check(Instant now, Path& path);
   Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
   std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by);
-  const probe::DatagramProber* window(std::uint32_t path) const;
+  const probe::HeardProbes* latest(std::uint32_t path) const;
+  bool in_use(const PathAddress& address) const;
   void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);
-  void take_receipt(Instant now, const Arrived& response, Path& path);
+  void take_receipt(const Arrived& response, Path& path);
 
   // ---- the table (set.cpp)
   Path* find(const PathAddress& address);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "path/set.hpp"
@@ -39,7 +40,7 @@ void Set::send_check(Instant now, Check check, std::uint8_t ttl) {
 void Set::send_probe(Instant now, Path& path) {
   if (!path.fast) path.liveness.set_interval(standby_interval());
   path.probed(now);
-  send_check(now, {.to = path.name.address, .kind = path.name.kind, .probe = path.prober.probe(now)});
+  send_check(now, {.to = path.name.address, .kind = path.name.kind, .probe = path.sent.probe(now, in_use(path.name.address))});
 }
 
 /// No probe: what is lost for its size alone is no loss of the path, and a large packet's round trip no RTT.
@@ -85,18 +86,18 @@ Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, boo
 std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, Hearing& by) {
   const auto& probe = request.decoded.message.probe;
   if (!probe) return std::nullopt;
-  if (!by.window(probe->path))
-    if (const auto* before = window(probe->path)) by.adopt(probe->path, *before);
+  if (const auto* before = latest(probe->path)) by.adopt(*probe, *before);
   return by.receipt(now, request.at, *probe);
 }
 
 /// Of the places where that path of the peer's was heard, the one where it was heard last.
-const probe::DatagramProber* Set::window(std::uint32_t path) const {
-  const probe::DatagramProber* latest = candidates_.window(path);
-  for (const Path& p : paths_)
-    if (const auto* window = p.heard.window(path); window && (!latest || window->ahead_of(*latest))) latest = window;
+const probe::HeardProbes* Set::latest(std::uint32_t path) const {
+  const probe::HeardProbes* latest = candidates_.latest(path);
+  for (const Path& p : paths_) latest = p.heard.later(path, latest);
   return latest;
 }
+
+bool Set::in_use(const PathAddress& address) const { return std::ranges::find(sending_, address) != sending_.end(); }
 
 void Set::answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt) {
   const stun::Message& asked = request.decoded.message;
@@ -136,15 +137,15 @@ void Set::proved(Instant now, const Arrived& response, const Check& check, Path&
   path.mapped = response.decoded.message.mapped;
   if (check.full && path.size.passed(now, options_.full_interval))
     events_.push_back(SizeJudged{path.name, path.size.verdict()});
-  if (check.probe) take_receipt(now, response, path);
+  if (check.probe) take_receipt(response, path);
   const PathHealth before = path.liveness.health();
   if (path.liveness.proof(now)) health_changed(now, path, before);
 }
 
-void Set::take_receipt(Instant now, const Arrived& response, Path& path) {
+void Set::take_receipt(const Arrived& response, Path& path) {
   const auto& receipt = response.decoded.message.receipt;
   if (!receipt) return;
-  const auto outcome = path.prober.handle_receipt(response.at, *receipt, starvation_);
+  const auto outcome = path.sent.handle_receipt(response.at, *receipt, starvation_);
   if (outcome.rtt) {
     if (!outcome.rtt_suspect) {
       path.rtt.add(*outcome.rtt);
@@ -155,7 +156,6 @@ void Set::take_receipt(Instant now, const Arrived& response, Path& path) {
   const auto account = [&](ProbeDirection direction, std::uint32_t expected, std::uint32_t lost,
                            std::uint32_t suspect) {
     if (expected == 0 && suspect == 0) return;
-    path.account(now, direction, expected, lost);
     events_.push_back(LossAccounted{path.name, direction, expected, lost, suspect});
   };
   account(ProbeDirection::forward, outcome.forward_expected, outcome.forward_lost, outcome.suspect);

@@ -60,26 +60,26 @@ void Measurements::drain(Instant now) {
 }
 
 void Measurements::handle(Instant now, const path::PathProved& e) {
-  context_.out.emit(now, event::PathProved{peer_, e.path.kind, e.path.address.remote, e.rtt});
+  context_.out.emit(now, event::PathProved{peer_, e.path.kind, e.path.address, e.rtt});
 }
 
 void Measurements::handle(Instant now, const path::PathForgotten& e) {
-  context_.out.emit(now, event::PathForgotten{peer_, e.path.kind, e.path.address.remote, e.why});
+  context_.out.emit(now, event::PathForgotten{peer_, e.path.kind, e.path.address, e.why});
 }
 
 void Measurements::handle(Instant now, const path::HealthChanged& e) {
-  context_.out.emit(now, event::PathHealthChanged{peer_, e.path.kind, e.path.address.remote, e.from, e.to, e.silence});
+  context_.out.emit(now, event::PathHealthChanged{peer_, e.path.kind, e.path.address, e.from, e.to, e.silence});
   // A restarted peer doesn't know the keys of our checks and is silent, but it answers a packet of QUIC's with a reset.
   // And when the path is back, QUIC sleeps in a time-out that silence has doubled: something new to send wakes it.
   if (in_use(e.path.address) && e.to != PathHealth::dead) echo_.hasten(now);
 }
 
 void Measurements::handle(Instant now, const path::SizeJudged& e) {
-  context_.out.emit(now, event::PathSizeJudged{peer_, e.path.kind, e.path.address.remote, e.verdict});
+  context_.out.emit(now, event::PathSizeJudged{peer_, e.path.kind, e.path.address, e.verdict});
 }
 
 void Measurements::handle(Instant now, const path::RttSampled& e) {
-  context_.out.emit(now, event::ProbeMeasured{peer_, e.path.kind, e.rtt, e.suspect, e.path.address.remote});
+  context_.out.emit(now, event::ProbeMeasured{peer_, e.path.kind, e.rtt, e.suspect, e.path.address});
 }
 
 /// Of the paths that packets go out on: what a standby loses, nobody misses.
@@ -97,7 +97,7 @@ void Measurements::handle(Instant now, const path::SendingPathChanged& e) {
     last_kind_ = e.to.kind;
     echo_.hasten(now);
   }
-  context_.out.emit(now, event::PathChanged{peer_, e.from.kind, e.to.kind, e.reason, e.to.address.remote});
+  context_.out.emit(now, event::PathChanged{peer_, e.from.kind, e.to.kind, e.reason, e.to.address});
 }
 
 void Measurements::handle(Instant, const path::SendingChanged&) {
@@ -121,7 +121,7 @@ void Measurements::handle_timeout(Instant now, Link& link) {
     context_.out.fail(ticket, event::CommandError::timeout, "no answer within 10 s");
   if (now < next_latency_) return;
   next_latency_ = now + kLatencyInterval;
-  for (const path::Snapshot& s : paths_.snapshot(now))
+  for (const path::Snapshot& s : paths_.snapshot())
     if (s.path.rtt && s.path.health == PathHealth::proved)
       context_.out.emit(now, event::PathLatency{peer_, s.path.kind, *s.path.rtt});
 }
@@ -179,12 +179,12 @@ void Measurements::abandon() {
 }
 
 void Measurements::forget_paths(Instant now) {
-  for (const path::Snapshot& s : paths_.snapshot(now))
-    context_.out.emit(now, event::PathForgotten{peer_, s.path.kind, s.path.address.remote, event::PathEnd::closed});
+  for (const path::Snapshot& s : paths_.snapshot())
+    context_.out.emit(now, event::PathForgotten{peer_, s.path.kind, s.path.address, event::PathEnd::closed});
 }
 
 void Measurements::introduce_path(Instant now) {
-  context_.out.emit(now, event::PathProved{peer_, kind(), remote(), context_.endpoint.stats(handle_).smoothed_rtt});
+  context_.out.emit(now, event::PathProved{peer_, kind(), address(), context_.endpoint.stats(handle_).smoothed_rtt});
 }
 
 // ---- getters
@@ -200,7 +200,7 @@ std::optional<double> Measurements::rate(Instant now, Direction direction) const
 }
 
 void Measurements::fill(Instant now, event::PeerSnapshot& s, const quic::Stats& stats) const {
-  const std::vector<path::Snapshot> paths = paths_.snapshot(now);
+  const std::vector<path::Snapshot> paths = paths_.snapshot();
   s.path = kind();
   for (const path::Snapshot& p : paths) s.paths.push_back(p.path);
   const auto in_use = std::ranges::find_if(paths, [](const path::Snapshot& p) { return p.path.in_use; });

@@ -48,7 +48,7 @@ class Measurements {
   /// Of the path that packets go out on; none while every path is dead.
   event::PathKind kind() const { return paths_.sending_kind(); }
   /// Where packets go; unspecified while every path is dead.
-  SocketAddress remote() const { return paths_.sending().empty() ? SocketAddress{} : paths_.sending().front().remote; }
+  PathAddress address() const { return paths_.sending().empty() ? PathAddress{} : paths_.sending().front(); }
   /// How long no path has been alive; nothing while one is.
   std::optional<Instant> dead_since() const { return dead_since_; }
   std::optional<Instant> last_proof() const { return paths_.last_proof(); }

@@ -237,7 +237,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   active_ = std::move(link);
   last_seen_ = now;
   const auto path_before = measurements_ ? measurements_->kind() : event::PathKind::none;
-  const SocketAddress remote_before = measurements_ ? measurements_->remote() : SocketAddress{};
+  const PathAddress address_before = measurements_ ? measurements_->address() : PathAddress{};
   if (measurements_) measurements_->forget_paths(now);
   drop_measurements();
   measurements_.emplace(context_, spec_.id, *active_, now);
@@ -245,14 +245,14 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
     connected_since_ = now;
     state_.move(now, SessionState::connected);
     context_.out.emit(now, event::SessionEstablished{spec_.id, active_->dialled(), now - since, measurements_->kind(),
-                                                     active_->path().remote});
+                                                     measurements_->address()});
   } else {
     measurements_->introduce_path(now);
-    const SocketAddress remote = measurements_->remote();
+    const PathAddress address = measurements_->address();
     const auto why = path_before == event::PathKind::none ? event::PathChangeReason::upgraded
                                                           : event::PathChangeReason::network_change;
-    if (path_before != measurements_->kind() || remote_before != remote)
-      context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why, remote});
+    if (path_before != measurements_->kind() || address_before != address)
+      context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why, address});
   }
   contact_since_.reset();
   for (const Link::EarlyCheck& early : active_->take_early())

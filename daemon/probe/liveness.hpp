@@ -39,10 +39,6 @@ class Liveness {
   bool expire(Instant now);
   /// This node was late: what is out gets its whole time-out again, so that our lateness never blames the path.
   void restart_wait(Instant now);
-  /// Whether a proved path's next probe is due that soon: it may go now, together with something else.
-  bool due_within(Instant now, Duration d) const {
-    return health_ == event::PathHealth::proved && !phase_ && next_probe_ - now <= d;
-  }
   /// Something changed (network, clock): probe now.
   void probe_now(Instant now) { next_probe_ = earlier(next_probe_, now); }
 

@@ -15,8 +15,16 @@
 #include <variant>
 
 #include "base/bytes.hpp"
+#include "base/time.hpp"
 
 namespace pw::wire {
+
+/// From one sequence number on to another: negative if that is behind. They wrap.
+constexpr std::int32_t distance(std::uint32_t from, std::uint32_t to) { return static_cast<std::int32_t>(to - from); }
+
+constexpr std::uint32_t to_microseconds(Duration d) {
+  return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+}
 
 struct ProbeFrame {
   std::uint32_t sequence = 0;

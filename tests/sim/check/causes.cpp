@@ -44,21 +44,21 @@ void Causes::started(Instant, const Host& host) { paths_[host.index()].clear(); 
 void Causes::recorded(Instant at, const Host& host, const event::Record& record) {
   if (!alarms_.empty()) judge_until(at);
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
-    Probed& p = path(host, probe->peer).probed[probe->remote];
+    Probed& p = path(host, probe->peer).probed[probe->address];
     p.last_proof = at;
     if (!probe->suspect) p.rtt.add(probe->rtt);
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
     path(host, who->peer) = {};
     path(host, who->peer).probed[ground_.relation(host, who->peer).in_use].last_proof = at;
   } else if (const auto* proved = std::get_if<event::PathProved>(&record.event)) {
-    path(host, proved->peer).probed[proved->remote] = {.rtt = {}, .last_proof = at, .suspect_at = {}};
+    path(host, proved->peer).probed[proved->address] = {.rtt = {}, .last_proof = at, .suspect_at = {}};
   } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
     auto& elsewhere = path(host, refused->peer).elsewhere;
     if (refused->reason != event::CheckRefusal::wrong_source) return;
     if (elsewhere.size() == kElsewhere) elsewhere.pop_front();
     elsewhere.push_back(at);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
-    path(host, forgotten->peer).probed.erase(forgotten->remote);
+    path(host, forgotten->peer).probed.erase(forgotten->address);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
     health_changed(at, host, *health);
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&record.event)) {
@@ -74,7 +74,7 @@ void Causes::recorded(Instant at, const Host& host, const event::Record& record)
 // ---- false alarms
 
 void Causes::health_changed(Instant at, const Host& host, const event::PathHealthChanged& e) {
-  Probed& p = path(host, e.peer).probed[e.remote];
+  Probed& p = path(host, e.peer).probed[e.address];
   if (e.to == PathHealth::proved) return;
   const Duration wait = Liveness::timeout_of(p.rtt.smoothed(), p.rtt.variation());
   if (e.to == PathHealth::suspect) {
@@ -88,7 +88,7 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
   }
   const std::size_t needed = e.to == PathHealth::dead ? kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
-  const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.find(host.machine().index(), e.remote)};
+  const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.find(host.machine().index(), e.address.remote)};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
 }
 

@@ -53,7 +53,7 @@ class Causes : public Checker {
     Instant suspect_at{};
   };
   struct Path {
-    std::map<SocketAddress, Probed> probed;
+    std::map<PathAddress, Probed> probed;
     std::deque<Instant> elsewhere;  // answers that came from another address than was asked: a NAT's new mapping
     Instant cancelled_at{};  // a dial
     // Of packets of a session that came to an instance that knows nothing of it:

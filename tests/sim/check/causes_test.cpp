@@ -15,7 +15,7 @@ std::unique_ptr<Checker> causes(const World&, const Ground& g) { return std::mak
 
 void tell_health(TamperedPair& p, PathHealth from, PathHealth to) {
   p.tales.tell(p.w.now(), p.a,
-               {p.w.now(), PathHealthChanged{p.b.id(), event::PathKind::direct_v4, p.b.address(), from, to, 1s}});
+               {p.w.now(), PathHealthChanged{p.b.id(), event::PathKind::direct_v4, {{}, p.b.address()}, from, to, 1s}});
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ TEST_CASE("proofs that nothing on the wire can have brought do not hide a silent
   p.w.link(p.b, p.a).up = false;
   for (int i = 0; i < 15; ++i) {
     p.tales.tell(p.w.now(), p.a,
-                 {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false, p.b.address()}});
+                 {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false, {{}, p.b.address()}}});
     p.run(1s);
   }
   CHECK(p.complains_of("no probe"));
@@ -142,7 +142,7 @@ TEST_CASE("a fault that cuts a path and is not noticed is complained of") {
     }
     for (int i = 0; i < 15; ++i) {
       p.tales.tell(p.w.now(), p.a,
-                   {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false, p.b.address()}});
+                   {p.w.now(), event::ProbeMeasured{p.b.id(), event::PathKind::direct_v4, 20ms, false, {{}, p.b.address()}}});
       p.run(1s);
     }
     CHECK(p.complains_of("it did not notice: one_way") == known);

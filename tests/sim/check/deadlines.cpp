@@ -98,18 +98,18 @@ void DeadlinesKept::check_tie(Instant at, const Host& host, const PeerId& id, co
 
 void DeadlinesKept::check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id,
                                  const Peer& peer) {
-  for (const auto& [remote, since] : peer.suspect) check_suspect(at, host, daemon, id, peer, remote);
+  for (const auto& [path, since] : peer.suspect) check_suspect(at, host, daemon, id, peer, path);
   if (peer.dead)
     limit(at, host, *peer.dead, host.options.peer.dead_session + kSlack,
           "a session has no live path (of " + id.to_short() + ")");
 }
 
 void DeadlinesKept::check_suspect(Instant at, const Host& host, const Daemon& daemon, const PeerId& id,
-                                  const Peer& peer, const SocketAddress& remote) {
-  const auto suspect = peer.suspect.find(remote);
+                                  const Peer& peer, const PathAddress& path) {
+  const auto suspect = peer.suspect.find(path);
   if (suspect == peer.suspect.end()) return;
   const Mark& since = daemon.late.at > suspect->second.at ? daemon.late : suspect->second;
-  const auto known = peer.rtt.find(remote);
+  const auto known = peer.rtt.find(path);
   const probe::RttEstimator rtt = known == peer.rtt.end() ? probe::RttEstimator{} : known->second;
   const Duration wait = probe::Liveness::timeout_of(rtt.smoothed(), rtt.variation());
   limit(at, host, since, probe::Liveness::kDeadAfter * wait + kSlack, "a path is suspect (of " + id.to_short() + ")");
@@ -126,7 +126,7 @@ void DeadlinesKept::died(Instant at, const Host& host) {
 void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& record) {
   Daemon& daemon = daemons_[host.index()];
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
-    if (!probe->suspect) daemon.peers[probe->peer].rtt[probe->remote].add(probe->rtt);
+    if (!probe->suspect) daemon.peers[probe->peer].rtt[probe->address].add(probe->rtt);
   } else if (const auto* changed = std::get_if<event::StateChanged>(&record.event)) {
     Peer& peer = daemon.peers[changed->peer];
     check(at, host, daemon, changed->peer, peer);
@@ -169,9 +169,9 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
     Peer& peer = daemon.peers[health->peer];
     // The sample that proves it came a moment earlier and is in the estimate already: only the way to dead is timed.
-    if (health->to == PathHealth::dead) check_suspect(at, host, daemon, health->peer, peer, health->remote);
-    peer.suspect.erase(health->remote);
-    if (health->to == PathHealth::suspect) peer.suspect[health->remote] = mark(at, host);
+    if (health->to == PathHealth::dead) check_suspect(at, host, daemon, health->peer, peer, health->address);
+    peer.suspect.erase(health->address);
+    if (health->to == PathHealth::suspect) peer.suspect[health->address] = mark(at, host);
   } else if (const auto* changed_path = std::get_if<event::PathChanged>(&record.event)) {
     Peer& peer = daemon.peers[changed_path->peer];
     if (peer.dead) check_health(at, host, daemon, changed_path->peer, peer);
@@ -179,8 +179,8 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
     if (changed_path->to == event::PathKind::none) peer.dead = mark(at, host);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
     Peer& peer = daemon.peers[forgotten->peer];
-    peer.suspect.erase(forgotten->remote);
-    peer.rtt.erase(forgotten->remote);
+    peer.suspect.erase(forgotten->address);
+    peer.rtt.erase(forgotten->address);
   } else if (const auto* removed = std::get_if<event::PeerRemoved>(&record.event)) {
     daemon.peers.erase(removed->peer);
   } else if (std::holds_alternative<event::NodeLate>(record.event) ||

@@ -43,9 +43,9 @@ class DeadlinesKept : public Checker {
     bool names_up = true;       // when it began
     std::size_t strangers = 0;  // in this dial
     std::optional<Mark> told;   // when the next dial will be, by the failure of the last
-    std::map<SocketAddress, Mark> suspect;  // paths, by where they lead
+    std::map<PathAddress, Mark> suspect;
     std::optional<Mark> dead;               // all of them
-    std::map<SocketAddress, probe::RttEstimator> rtt;  // as the daemon must have it, from its own samples
+    std::map<PathAddress, probe::RttEstimator> rtt;  // as the daemon must have it, from its own samples
   };
   struct Command {
     Mark since{};
@@ -66,7 +66,7 @@ class DeadlinesKept : public Checker {
   bool shook_hands(Instant from, Instant to, const Host& host, const Host& other) const;
   void check_health(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer);
   void check_suspect(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer,
-                     const SocketAddress& remote);
+                     const PathAddress& path);
   void check_snapshot(const World& world, const Host& host, const Daemon& daemon);
   Duration handshake_limit(const Host& host) const;
   Duration dial_limit(const Host& host) const;

@@ -169,8 +169,11 @@ void Ground::dropped(Instant at, const net::Packet& packet, net::Drop, std::stri
   Flow& flow = flows_[way->flow];
   ++flow.lost;
   // Behind a NAT that forgot, two sessions may believe in one address: it was the one's or the other's.
-  if (flow.to != Flow::kNone) passage_between(flow.machine, flow.to).mishaps.add(way->at);
-  if (flow.meant != Flow::kNone && flow.meant != flow.to)
+  // Where nothing arrived yet, but was answered to: whose packets came from there.
+  const std::size_t from_there = flow.back != Flow::kNone ? flows_[flow.back].machine : Flow::kNone;
+  const std::size_t to = flow.to != Flow::kNone ? flow.to : from_there;
+  if (to != Flow::kNone) passage_between(flow.machine, to).mishaps.add(way->at);
+  if (flow.meant != Flow::kNone && flow.meant != to)
     passage_between(flow.machine, flow.meant).mishaps.add(way->at);
   settle(packet.id);
 }
@@ -293,9 +296,9 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     r.connected_since = at;
     r.health = event::PathHealth::proved;
     r.health_since = at;
-    r.in_use = up->remote;
-    r.paths = {{up->remote, {event::PathHealth::proved, at}}};
-    r.flow = session_flow(host, up->peer, up->remote);
+    r.in_use = up->address;
+    r.paths = {{up->address, {event::PathHealth::proved, at}}};
+    r.flow = session_flow(host, up->peer, up->address.remote);
     r.dialled = up->dialled;
     ++r.sessions;
   } else if (const auto* gone = std::get_if<event::PeerRemoved>(&record.event)) {
@@ -308,17 +311,17 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
 void Ground::path_told(Instant at, const Host& host, const event::Event& event) {
   if (const auto* proved = std::get_if<event::PathProved>(&event)) {
     Relation& r = relation(host, proved->peer);
-    r.paths[proved->remote] = {event::PathHealth::proved, at};
-    session_flow(host, proved->peer, proved->remote);
-    if (proved->remote != r.in_use || r.health == event::PathHealth::proved) return;
+    r.paths[proved->address] = {event::PathHealth::proved, at};
+    session_flow(host, proved->peer, proved->address.remote);
+    if (proved->address != r.in_use || r.health == event::PathHealth::proved) return;
     r.health = event::PathHealth::proved;  // by a newer connection of the same session
     r.health_since = at;
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&event)) {
-    if (forgotten->why != event::PathEnd::unanswered) relation(host, forgotten->peer).paths.erase(forgotten->remote);
+    if (forgotten->why != event::PathEnd::unanswered) relation(host, forgotten->peer).paths.erase(forgotten->address);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&event)) {
     Relation& r = relation(host, health->peer);
-    r.paths[health->remote] = {health->to, at};
-    if (health->remote != r.in_use || health->to == event::PathHealth::dead) return;
+    r.paths[health->address] = {health->to, at};
+    if (health->address != r.in_use || health->to == event::PathHealth::dead) return;
     r.health = health->to;
     r.health_since = at;
   } else if (const auto* changed = std::get_if<event::PathChanged>(&event)) {
@@ -326,9 +329,9 @@ void Ground::path_told(Instant at, const Host& host, const event::Event& event) 
     r.health_since = at;
     r.health = event::PathHealth::dead;
     if (changed->to == event::PathKind::none) return;
-    r.in_use = changed->remote;
-    r.health = r.paths[changed->remote].health;
-    r.flow = session_flow(host, changed->peer, changed->remote);
+    r.in_use = changed->address;
+    r.health = r.paths[changed->address].health;
+    r.flow = session_flow(host, changed->peer, changed->address.remote);
   }
 }
 

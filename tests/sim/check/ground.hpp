@@ -64,8 +64,8 @@ struct PathTold {
 struct Relation {
   event::SessionState state = event::SessionState::disconnected;
   std::optional<Instant> connected_since;
-  std::map<SocketAddress, PathTold> paths;
-  SocketAddress in_use;            // where the path leads that packets go out on, or went last
+  std::map<PathAddress, PathTold> paths;
+  PathAddress in_use;              // where the path leads that packets go out on, or went last
   std::size_t flow = Flow::kNone;  // of that path
   event::PathHealth health = event::PathHealth::proved;  // and its health; dead: no path is alive
   Instant health_since{};

@@ -127,13 +127,13 @@ struct Legality::Judge {
     if (peer.state != SessionState::connected) return "a session was established without its state";
     if (peer.dial_since) return "a dial goes on although the session is up";
     if (e.since_first_attempt < Duration{}) return "a session was up before its first attempt";
-    if (e.path != kind_of(e.remote)) return "a session's path is of another kind than its address";
+    if (e.path != kind_of(e.address.remote)) return "a session's path is of another kind than its address";
     if (e.dialled != (daemon.succeeded == e.peer)) return "a session was dialled without a dial, or the other way round";
     daemon.succeeded.reset();
     peer.session_since = at;
     peer.path = e.path;
-    peer.in_use = e.remote;
-    peer.paths = {{e.remote, PathHealth::proved}};
+    peer.in_use = e.address;
+    peer.paths = {{e.address, PathHealth::proved}};
     peer.arrived_forward = peer.expected_back = 0;
     return {};
   }
@@ -168,12 +168,12 @@ struct Legality::Judge {
   std::string operator()(const event::PathHealthChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path's health changed without a session";
-    const auto path = peer.paths.find(e.remote);
+    const auto path = peer.paths.find(e.address);
     if (path == peer.paths.end()) return "the health of a path that is not known";
     if (e.from != path->second) return "a path's health does not start where it was";
     if (!legal(e.from, e.to))
       return "a path went from " + std::string{pw::name(e.from)} + " to " + std::string{pw::name(e.to)};
-    if (e.path != kind_of(e.remote)) return "a path is of another kind than its address";
+    if (e.path != kind_of(e.address.remote)) return "a path is of another kind than its address";
     if (e.silence < Duration{}) return "a path was silent for less than no time";
     path->second = e.to;
     const bool only = peer.paths.size() == 1;
@@ -183,18 +183,18 @@ struct Legality::Judge {
   std::string operator()(const event::PathProved& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path was proved without a session";
-    if (e.path != kind_of(e.remote)) return "a path is of another kind than its address";
-    return peer.paths.emplace(e.remote, PathHealth::proved).second ? "" : "a path was proved that is known";
+    if (e.path != kind_of(e.address.remote)) return "a path is of another kind than its address";
+    return peer.paths.emplace(e.address, PathHealth::proved).second ? "" : "a path was proved that is known";
   }
   std::string operator()(const event::PathForgotten& e) {
     Ledger& peer = of(e.peer);
-    if (e.why == event::PathEnd::unanswered) return peer.paths.contains(e.remote) ? "a path is given up that is known" : "";
-    if (peer.paths.erase(e.remote) == 0) return "a path was forgotten that was not known";
-    const bool in_use = e.remote == peer.in_use && peer.path != PathKind::none;
+    if (e.why == event::PathEnd::unanswered) return peer.paths.contains(e.address) ? "a path is given up that is known" : "";
+    if (peer.paths.erase(e.address) == 0) return "a path was forgotten that was not known";
+    const bool in_use = e.address == peer.in_use && peer.path != PathKind::none;
     return in_use && e.why != event::PathEnd::closed ? "the path in use was forgotten" : "";
   }
   std::string operator()(const event::PathSizeJudged& e) {
-    if (!of(e.peer).paths.contains(e.remote)) return "the size of a path that is not known";
+    if (!of(e.peer).paths.contains(e.address)) return "the size of a path that is not known";
     return e.size == event::PathSize::unknown ? "a judgement that judges nothing" : "";
   }
   std::string operator()(const event::CheckRefused&) { return {}; }
@@ -202,12 +202,12 @@ struct Legality::Judge {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";
     if (e.from != peer.path) return "a change of path does not start where the last one ended";
-    if (e.from == e.to && e.remote == peer.in_use) return "a path changed to itself";
+    if (e.from == e.to && e.address == peer.in_use) return "a path changed to itself";
     if (e.to == PathKind::none && e.reason != event::PathChangeReason::path_lost) return "no path is left, but none was lost";
     peer.path = e.to;
     if (e.to == PathKind::none) return alive(peer) ? "no path is used although one is alive" : "";
-    peer.in_use = e.remote;
-    const auto path = peer.paths.find(e.remote);
+    peer.in_use = e.address;
+    const auto path = peer.paths.find(e.address);
     if (path == peer.paths.end()) return "a path is used that is not known";
     return path->second == PathHealth::dead ? "a dead path is used" : "";
   }
@@ -344,8 +344,8 @@ void Legality::look(const World& world) {
       if (connected && ledger.dial_since) wrong(p, "a dial goes on although the session is up");
       if (p.path != ledger.path) wrong(p, "the snapshot's path is not the events'");
       if (connected != !p.paths.empty()) wrong(p, "a path without a session, or a session without a path");
-      std::map<SocketAddress, PathHealth> paths;
-      for (const event::PathSnapshot& path : p.paths) paths[path.address.remote] = path.health;
+      std::map<PathAddress, PathHealth> paths;
+      for (const event::PathSnapshot& path : p.paths) paths[path.address] = path.health;
       if (paths != ledger.paths) wrong(p, "the snapshot's paths, or their health, are not the events'");
       if (!connected && (p.echo_rtt || p.jitter || p.cwnd)) wrong(p, "a measurement outlived its session");
     }

@@ -28,8 +28,8 @@ class Legality : public Checker {
     std::optional<Instant> dial_since;
     std::optional<Instant> session_since;
     event::PathKind path = event::PathKind::none;  // that carries traffic
-    SocketAddress in_use;                          // and where it leads
-    std::map<SocketAddress, event::PathHealth> paths;
+    PathAddress in_use;                          // and where it leads
+    std::map<PathAddress, event::PathHealth> paths;
     std::optional<event::InstanceId> instance;
     std::uint64_t arrived_forward = 0;  // probes of the session, as told
     std::uint64_t expected_back = 0;

@@ -72,11 +72,11 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
   daemon.metrics->handle(record);
   count(daemon, record.event);
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
-    if (!probe->suspect) daemon.peers[probe->peer].probes[probe->remote].add(probe->rtt);
-    check_rtt(at, host, probe->peer, probe->remote, probe->rtt, probe->suspect, Measured::probe);
+    if (!probe->suspect) daemon.peers[probe->peer].probes[probe->address].add(probe->rtt);
+    check_rtt(at, host, probe->peer, probe->address.remote, probe->rtt, probe->suspect, Measured::probe);
   } else if (const auto* echo = std::get_if<event::EchoMeasured>(&record.event)) {
     if (!echo->suspect) daemon.peers[echo->peer].echoes.add(echo->rtt);
-    check_rtt(at, host, echo->peer, ground_.relation(host, echo->peer).in_use, echo->rtt, echo->suspect, Measured::echo);
+    check_rtt(at, host, echo->peer, ground_.relation(host, echo->peer).in_use.remote, echo->rtt, echo->suspect, Measured::echo);
   } else if (const auto* probes = std::get_if<event::ProbesAccounted>(&record.event)) {
     check_lost(at, host, daemon.peers[probes->peer], *probes);
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
@@ -89,7 +89,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     if (there == Flow::kNone) return;
     peer.mishaps = {ground_.passage(here, there).mishaps.total(), ground_.passage(there, here).mishaps.total()};
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
-    daemon.peers[forgotten->peer].probes.erase(forgotten->remote);
+    daemon.peers[forgotten->peer].probes.erase(forgotten->address);
   } else if (const auto* removed = std::get_if<event::PeerRemoved>(&record.event)) {
     Peer& peer = daemon.peers[removed->peer];  // its series stays for a while, and goes on when it comes back
     peer.probes.clear();
@@ -238,7 +238,7 @@ void Truth::check_metrics(const Host& host, Daemon& daemon, const event::NodeSna
 void Truth::check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p) {
   Peer& peer = daemon.peers[p.id];
   for (const event::PathSnapshot& path : p.paths) {
-    const probe::RttEstimator& samples = peer.probes[path.address.remote];
+    const probe::RttEstimator& samples = peer.probes[path.address];
     if (path.rtt != samples.smoothed() || path.rtt_min != samples.min())
       complain(host.name() + ": the path's RTT is not that of its samples (of " + p.id.to_short() + ")");
   }

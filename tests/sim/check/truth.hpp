@@ -48,7 +48,7 @@ class Truth : public Checker {
   struct Peer {
     std::array<std::uint64_t, 2> expected{};  // by ProbeDirection
     std::array<std::uint64_t, 2> lost{};
-    std::map<SocketAddress, probe::RttEstimator> probes;  // of the connection, by where the path leads
+    std::map<PathAddress, probe::RttEstimator> probes;  // of the connection
     probe::RttEstimator echoes;
     std::array<std::uint64_t, 2> mishaps{};  // of the wire each way when it began
     // What was counted at the last look, of snapshot and wire:

@@ -88,7 +88,7 @@ class End : public net::Program {
     return found == refusals.end() ? 0 : found->second;
   }
   std::optional<Snapshot> path(PathKind kind) const {
-    for (const Snapshot& s : set.snapshot(machine_->now()))
+    for (const Snapshot& s : set.snapshot())
       if (s.path.kind == kind) return s;
     return std::nullopt;
   }

@@ -148,7 +148,7 @@ TEST_CASE("a line is never longer than a pipe takes whole") {
 
 TEST_CASE("a room's level holds for its lines, and changes at a reload") {
   Captured c{LogFormat::json, "warning,peer=info"};
-  c.log.handle({Instant{}, SessionEstablished{peer(1), true, 1ms, PathKind::direct_v4, address()}});  // peer, info
+  c.log.handle({Instant{}, SessionEstablished{peer(1), true, 1ms, PathKind::direct_v4, {{}, address()}}});  // peer, info
   c.log.handle({Instant{}, NodeStopping{}});                                                          // mesh, info
   c.log.line(Level::info, Room::http, "no");
   c.log.line(Level::error, Room::http, "yes");

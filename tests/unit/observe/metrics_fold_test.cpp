@@ -31,7 +31,7 @@ Event random_event(Rng& rng, const PeerId& p) {
     case 3:
       return SessionEnded{p, any<CloseReason>(rng), time, ""};
     case 4:
-      return SessionEstablished{p, true, time, PathKind::direct_v4, address()};
+      return SessionEstablished{p, true, time, PathKind::direct_v4, {{}, address()}};
     case 5:
       return PathChanged{p, any<PathKind>(rng), any<PathKind>(rng), any<PathChangeReason>(rng)};
     case 6:

@@ -73,7 +73,7 @@ TEST_CASE("values keep their meaning in JSON") {
   CHECK(dial.at("error") == "timeout");
   CHECK(!of(DialEnded{peer(1), DialResult::success, {}, "", 1ms, 0s}).contains("error"));
   CHECK(of(EchoMeasured{peer(1), PathKind::relay_quic, 1ms, true}).at("suspect") == true);
-  CHECK(of(SessionEstablished{peer(1), true, 1ms, PathKind::direct_v4, address()}).at("remote") == "192.0.2.7:9470");
+  CHECK(of(SessionEstablished{peer(1), true, 1ms, PathKind::direct_v4, {{}, address()}}).at("remote") == "192.0.2.7:9470");
   CHECK(!of(ConnectionFailed{std::nullopt, {}, ErrorType::tls, ""}).contains("peer"));
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK(of(BandwidthMeasured{peer(1), Direction::inbound, 1, 1s, nan}).at("bytes_per_second").is_null());

@@ -74,11 +74,11 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           DialEnded{p, DialResult::failed, ErrorType::timeout, "no answer", 3s, 500ms},
           ConnectionFailed{p, address(), ErrorType::tls, "bad certificate"},
           AdmissionRefused{p, address(), AdmissionRefusal::wrong_secret, true},
-          SessionEstablished{p, true, 12ms, PathKind::direct_v4, address()},
+          SessionEstablished{p, true, 12ms, PathKind::direct_v4, {{}, address()}},
           SessionEnded{p, CloseReason::timeout, 90s, "no live path"},
           PeerIdentified{p, InstanceId{1, 2, 3}, "0.1.0", true},
           DuplicateIdentity{p, address()},
-          PathHealthChanged{p, PathKind::direct_v4, address(), PathHealth::suspect, PathHealth::dead, 4s},
+          PathHealthChanged{p, PathKind::direct_v4, {{}, address()}, PathHealth::suspect, PathHealth::dead, 4s},
           PathChanged{p, PathKind::direct_v4, PathKind::direct_v6, PathChangeReason::better_rtt},
           EchoMeasured{p, PathKind::direct_v4, 1500us, false},
           ProbeMeasured{p, PathKind::direct_v4, 1200us, false},
@@ -93,9 +93,9 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           NodeStopping{},
           ConfigReloaded{false, "a.toml:3:1: unknown key"},
           Trouble{"cannot write the state directory", "No space left on device"},
-          PathProved{p, PathKind::direct_v4, address(), 20ms},
-          PathForgotten{p, PathKind::direct_v4, address(), PathEnd::dead},
-          PathSizeJudged{p, PathKind::direct_v4, address(), PathSize::small},
+          PathProved{p, PathKind::direct_v4, {{}, address()}, 20ms},
+          PathForgotten{p, PathKind::direct_v4, {{}, address()}, PathEnd::dead},
+          PathSizeJudged{p, PathKind::direct_v4, {{}, address()}, PathSize::small},
           CheckRefused{p, CheckRefusal::wrong_key, address()}};
 }
 

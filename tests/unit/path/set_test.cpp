@@ -114,9 +114,9 @@ TEST_CASE("a path is probed at once when it is proved, and checked at full size"
   CHECK(stun::decode(out[0].bytes)->message.probe);
   CHECK(out[1].bytes.size() == kFullSize);
   CHECK_FALSE(stun::decode(out[1].bytes)->message.probe);
-  CHECK(one.set.snapshot(one.now).at(0).path.size == Size::unknown);
+  CHECK(one.set.snapshot().at(0).path.size == Size::unknown);
   REQUIRE(one.hear(one.answer(out[1])));
-  CHECK(one.set.snapshot(one.now).at(0).path.size == Size::full);
+  CHECK(one.set.snapshot().at(0).path.size == Size::full);
 }
 
 TEST_CASE("the peer's request is answered, never with more than it had, and checked back where nothing is known") {

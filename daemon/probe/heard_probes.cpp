@@ -1,0 +1,32 @@
+#include "probe/heard_probes.hpp"
+
+namespace pw::probe {
+
+bool HeardProbes::knows(std::uint32_t sequence) const {
+  const std::int32_t behind = wire::distance(sequence, highest_);
+  if (!any_ || behind < 0) return false;
+  return behind >= kWindow || (window_ >> behind & 1) != 0;
+}
+
+void HeardProbes::take_over(const HeardProbes& later) {
+  const std::int32_t ahead = wire::distance(highest_, later.highest_);
+  const std::uint64_t here = ahead < kWindow ? window_ << ahead : 0;
+  *this = later;
+  window_ |= here;
+}
+
+std::optional<wire::ReceiptFrame> HeardProbes::receipt(Instant now, Instant received_at, const wire::ProbeFrame& probe) {
+  if (knows(probe.sequence)) return std::nullopt;
+  const std::int32_t ahead = any_ ? wire::distance(highest_, probe.sequence) : kWindow;
+  if (ahead > 0) {
+    window_ = ahead >= kWindow ? 1 : window_ << ahead | 1;
+    highest_ = probe.sequence;
+    jitter_.add(received_at, probe.sent_us);  // compares neighbours in order: a late one is left out
+  } else {
+    window_ |= 1ULL << -ahead;
+  }
+  any_ = true;
+  return wire::ReceiptFrame{probe.sequence, highest_, window_, wire::to_microseconds(now - received_at)};
+}
+
+}  // namespace pw::probe
