@@ -69,7 +69,7 @@ std::vector<Key<Config>> make_config_keys() {
       key("probe.rtt_interval", &C::probe, &C::Probe::rtt_interval, duration(100ms, 1h), reload,
           "time between two health-check echoes to a peer"),
       key("probe.datagram_interval", &C::probe, &C::Probe::datagram_interval, duration(100ms, 1min), reload,
-          "time between two probe datagrams to a peer"),
+          "time between two probes of a path that packets go out on"),
       key("probe.bandwidth_max_bytes_per_day", &C::probe, &C::Probe::bandwidth_max_bytes_per_day, size(0, 1ULL << 40),
           reload, "what active bandwidth measurements may use in a day; 0B allows none"),
 

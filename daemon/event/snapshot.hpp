@@ -31,7 +31,7 @@ struct PathSnapshot {
   PathHealth health = PathHealth::proved;
   bool in_use = false;
   PathSize size = PathSize::unknown;
-  std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probe datagrams
+  std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probes
   std::optional<Duration> rtt_min;
   Instant since{};                  // when it was first proved
   Instant last_proof{};             // when a probe over it was last answered

@@ -55,7 +55,7 @@ std::string_view openapi_schemas() {
       "health": {"type": "string", "enum": ["proved", "suspect", "dead"]},
       "in_use": {"type": "boolean"},
       "size": {"type": "string", "enum": ["unknown", "small", "full"], "description": "whether packets of full size pass it both ways"},
-      "rtt_ms": {"type": ["number", "null"], "description": "smoothed, by probe datagrams"},
+      "rtt_ms": {"type": ["number", "null"], "description": "smoothed, by probes"},
       "rtt_min_ms": {"type": ["number", "null"]},
       "since": {"type": "string", "format": "date-time"},
       "age_seconds": {"type": "number"},

@@ -139,7 +139,7 @@ struct NodeMetrics::Impl {
           .Add({}, kConnectSeconds)};
 
   HistogramByPath datagram_rtt{
-      histograms(registry, "p2p_datagram_rtt_seconds", "Round trip of a probe datagram, never retransmitted."),
+      histograms(registry, "p2p_datagram_rtt_seconds", "Round trip of a probe, never retransmitted."),
       kRttSeconds};
   HistogramByPath latency{histograms(registry, "connection_latency_ms", "Smoothed RTT of live paths, every 10 s."),
                           kRttMilliseconds};

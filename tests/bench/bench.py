@@ -4,7 +4,7 @@
     tests/bench/bench.py [--programs build/release] [--peers 100 1000] [--seconds 30] [--json build/bench.json]
 
 What is measured, each figure beside what it is to be compared with:
-  memory and CPU  of a daemon with 100 and with 1000 connected peers and one probe datagram a second each way, beside
+  memory and CPU  of a daemon with 100 and with 1000 connected peers and one probe a second each way, beside
                   prometheus-smokeping-prober with as many targets; a probe = send, receive, account, and answering a
                   peer's probe counts as one
   a scrape        CPU of one GET /metrics with 1000 peers, all labelled

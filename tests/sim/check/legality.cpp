@@ -197,7 +197,9 @@ struct Legality::Judge {
     if (!of(e.peer).paths.contains(e.address)) return "the size of a path that is not known";
     return e.size == event::PathSize::unknown ? "a judgement that judges nothing" : "";
   }
-  std::string operator()(const event::CheckRefused&) { return {}; }
+  std::string operator()(const event::CheckRefused& e) {
+    return of(e.peer).session_since ? "" : "a check was refused without a session";
+  }
   std::string operator()(const event::PathChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";
