@@ -184,9 +184,10 @@ void Connection::write(Instant now) {
 
 void Connection::transmit(ByteView packets, std::size_t segments) {
   if (packets.empty()) return;
-  for (const PathAddress& path : paths_)
+  paths_.for_each(packets.size(), [&](const PathAddress& path) {
     shared_.transmits.push_back(
         {handle_, path, segments > 1 ? payload() : 0, Buffer(packets.begin(), packets.end())});
+  });
 }
 
 Buffer Connection::close_packet(CloseKind kind, std::uint64_t code, std::string_view reason) {
