@@ -57,12 +57,6 @@ void Candidates::remove(const PathAddress& address) {
   std::erase_if(candidates_, [&](const Candidate& c) { return same_way(c.name.address, address); });
 }
 
-const probe::HeardProbes* Candidates::latest(std::uint32_t path) const {
-  const probe::HeardProbes* latest = nullptr;
-  for (const Candidate& c : candidates_) latest = c.heard.later(path, latest);
-  return latest;
-}
-
 std::optional<Named> Candidates::poll_due(Instant now) {
   for (Candidate& c : candidates_) {
     if (c.next > now || c.tries >= kTries) continue;

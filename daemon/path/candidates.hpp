@@ -48,8 +48,6 @@ class Candidates {
   Candidate* trigger(Instant now, const Named& name);
   Candidate* find(const PathAddress& address);
   void remove(const PathAddress& address);
-  /// Of the peer's path of that number, where it was heard at candidates: the latest.
-  const probe::HeardProbes* latest(std::uint32_t path) const;
 
   /// The next one whose check is due, counted as sent. Drain it at next_timeout().
   std::optional<Named> poll_due(Instant now);

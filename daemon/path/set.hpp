@@ -119,7 +119,6 @@ class Set {
   void send_full_check(Instant now, Path& path);
   Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
   std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by);
-  const probe::HeardProbes* latest(std::uint32_t path) const;
   bool in_use(const PathAddress& address) const;
   void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);
@@ -158,6 +157,7 @@ class Set {
   Candidates candidates_;
   Checks checks_;
   ReplayWindow seen_;
+  Hearing heard_;  // at all places
   Selector selector_;
   InUse in_use_;
   std::vector<PathAddress> sending_;

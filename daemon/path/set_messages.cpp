@@ -86,15 +86,7 @@ Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, boo
 std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, Hearing& by) {
   const auto& probe = request.decoded.message.probe;
   if (!probe) return std::nullopt;
-  if (const auto* before = latest(probe->path)) by.adopt(*probe, *before);
-  return by.receipt(now, request.at, *probe);
-}
-
-/// Of the places where that path of the peer's was heard, the one where it was heard last.
-const probe::HeardProbes* Set::latest(std::uint32_t path) const {
-  const probe::HeardProbes* latest = candidates_.latest(path);
-  for (const Path& p : paths_) latest = p.heard.later(path, latest);
-  return latest;
+  return by.receipt(now, request.at, *probe, heard_);
 }
 
 bool Set::in_use(const PathAddress& address) const { return std::ranges::find(sending_, address) != sending_.end(); }

@@ -1,5 +1,7 @@
 #include "probe/heard_probes.hpp"
 
+#include <utility>
+
 namespace pw::probe {
 
 bool HeardProbes::knows(std::uint32_t sequence) const {
@@ -8,11 +10,14 @@ bool HeardProbes::knows(std::uint32_t sequence) const {
   return behind >= kWindow || (window_ >> behind & 1) != 0;
 }
 
-void HeardProbes::take_over(const HeardProbes& later) {
-  const std::int32_t ahead = wire::distance(highest_, later.highest_);
-  const std::uint64_t here = ahead < kWindow ? window_ << ahead : 0;
+void HeardProbes::add(const HeardProbes& elsewhere) {
+  if (!elsewhere.any_) return;
+  HeardProbes later = elsewhere;
+  HeardProbes earlier = *this;
+  if (any_ && wire::distance(highest_, elsewhere.highest_) <= 0) std::swap(later, earlier);
   *this = later;
-  window_ |= here;
+  const std::int32_t behind = wire::distance(earlier.highest_, later.highest_);
+  if (earlier.any_ && behind < kWindow) window_ |= earlier.window_ << behind;
 }
 
 std::optional<wire::ReceiptFrame> HeardProbes::receipt(Instant now, Instant received_at, const wire::ProbeFrame& probe) {

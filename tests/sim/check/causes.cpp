@@ -28,8 +28,6 @@ constexpr Duration kRecovery = 3s;
 /// The end of what bulk may take, in which it is well on its way if all is well.
 constexpr Duration kBulkPasses = 3s;
 
-std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
-
 }  // namespace
 
 Causes::Path& Causes::path(const Host& host, const PeerId& peer) {

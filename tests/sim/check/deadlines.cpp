@@ -31,7 +31,7 @@ Duration DeadlinesKept::awake_since(const Mark& mark, Instant at, const Host& ho
 void DeadlinesKept::limit(Instant at, const Host& host, const Mark& since, Duration most, const std::string& what) {
   const Duration took = awake_since(since, at, host);
   if (took > most)
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + what + " for " +
+    complain(host.name() + at_text(at) + what + " for " +
              std::to_string(to_seconds(took)) + " s, where " + std::to_string(to_seconds(most)) + " s are allowed");
 }
 
@@ -92,7 +92,7 @@ void DeadlinesKept::check_tie(Instant at, const Host& host, const PeerId& id, co
       }))
     return;
   if (shook_hands(since, at - kTieSettled, host, other) && shook_hands(since, at - kTieSettled, other, host))
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: it and " + other.name() +
+    complain(host.name() + at_text(at) + "it and " + other.name() +
              " dial each other for " + std::to_string(to_seconds(at - since)) + " s, and all packets arrive");
 }
 

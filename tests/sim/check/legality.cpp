@@ -280,7 +280,7 @@ void Legality::recorded(Instant at, const Host& host, const event::Record& recor
   Daemon& daemon = daemons_[host.index()];
   const event::Event& event = record.event;
   auto wrong = [&](const std::string& what) {
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + what + " (" +
+    complain(host.name() + at_text(at) + what + " (" +
              std::string{event::name_of(event)} + ")");
   };
   if (!daemon.started && !std::holds_alternative<event::NodeStarted>(event)) wrong("an event before the start");

@@ -89,7 +89,9 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     if (there == Flow::kNone) return;
     peer.mishaps = {ground_.passage(here, there).mishaps.total(), ground_.passage(there, here).mishaps.total()};
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
-    daemon.peers[forgotten->peer].probes.erase(forgotten->address);
+    Peer& peer = daemon.peers[forgotten->peer];
+    peer.probes.erase(forgotten->address);
+    peer.steady = false;  // what went over that path was counted too
   } else if (const auto* removed = std::get_if<event::PeerRemoved>(&record.event)) {
     Peer& peer = daemon.peers[removed->peer];  // its series stays for a while, and goes on when it comes back
     peer.probes.clear();
@@ -117,7 +119,7 @@ std::size_t Truth::other_machine(const PeerId& peer) const {
 /// Of a probe, whose answer says how long the other end held it, or of an echo, which counts that too.
 void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what) {
   const auto wrong = [&](const std::string& text) {
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: a round trip with " +
+    complain(host.name() + at_text(at) + "a round trip with " +
              id.to_short() + " of " + std::to_string(to_milliseconds(rtt)) + " ms, " + text);
   };
   const Now& answer = ground_.arrival();
@@ -168,21 +170,31 @@ void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::Pr
   const std::size_t there = other_machine(e.peer);
   if (e.lost == 0 || there == Flow::kNone) return;
   const bool forward = e.direction == ProbeDirection::forward;
-  const auto& mishaps = forward ? ground_.passage(here, there).mishaps : ground_.passage(there, here).mishaps;
+  const std::size_t from = forward ? here : there;
+  const std::size_t to = forward ? there : here;
   const auto since = ground_.relation(host, e.peer).connected_since;
   if (!since || at - *since < kYoung || ground_.slow(here) || ground_.slow(there)) return;
   if (ground_.was_paused(here, at - 1min, at) || ground_.was_paused(there, at - 1min, at)) return;
   // A full queue drops probes that never went out; whose it was is not told.
-  if (mishaps.total() > peer.mishaps[d] || ground_.busy_until(host) >= at - 1min) return;
+  if (ground_.busy_until(host) >= at - 1min) return;
   for (const auto& [i, daemon] : daemons_)
     if (daemon.queue_dropped) return;
-  complain(host.name() + ": " + std::to_string(e.lost) + " probes were lost (" + std::string{pw::name(e.direction)} +
-           "), but no packet was (of " + e.peer.to_short() + ")");
+  lost_.push_back({at, from, to, peer.mishaps[d],
+                   host.name() + at_text(at) + std::to_string(e.lost) + " probes were lost (" +
+                       std::string{pw::name(e.direction)} + "), but no packet was (of " + e.peer.to_short() + ")"});
+}
+
+void Truth::judge_lost(Instant at) {
+  for (; !lost_.empty() && lost_.front().at + kJudgedAfter <= at; lost_.pop_front()) {
+    const Lost& l = lost_.front();
+    if (ground_.passage(l.from, l.to).mishaps.total() <= l.mishaps) complain(l.told);
+  }
 }
 
 // ---- what is served
 
 void Truth::look(const World& world) {
+  judge_lost(world.now());
   for (auto& [i, daemon] : daemons_) {
     const Host& host = world.host(i);
     if (!host.running() || (daemon.looked != Instant::min() && world.now() - daemon.looked < kEvery)) continue;
@@ -287,10 +299,12 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
     const bool right = d == index(Direction::inbound) ? packets == there_were && bytes == with_bytes
                                                        : packets >= there_were && bytes >= with_bytes;
     const bool quic = d == index(Direction::inbound) || told_quic - peer.told_quic == wire_quic - peer.wire_quic;
-    if (!quic) complain(host.name() + ": packets of QUIC are told wrongly (to " + flow.remote.to_string() + ")");
+    if (!quic)
+      complain(host.name() + at_text(world.now()) + std::to_string(told_quic - peer.told_quic) +
+               " packets of QUIC are told, but it was " + std::to_string(wire_quic - peer.wire_quic) + " (to " +
+               flow.remote.to_string() + ")");
     if (!right)
-      complain(host.name() + " at " + std::to_string(to_seconds(world.now().time_since_epoch())) + " s: " +
-               std::to_string(packets) + " packets and " + std::to_string(bytes) + " bytes " +
+      complain(host.name() + at_text(world.now()) + std::to_string(packets) + " packets and " + std::to_string(bytes) + " bytes " +
                std::string{pw::name(static_cast<Direction>(d))} + " are told of " + flow.remote.to_string() + ", but it was " +
                std::to_string(wire[d].packets - peer.wire[d].packets) + " and " +
                std::to_string(wire[d].bytes - peer.wire[d].bytes));

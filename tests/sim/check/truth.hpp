@@ -11,6 +11,7 @@
 // Only the first hosts of a world are held to it: folding costs as much as the program's own.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -35,6 +36,8 @@ class Truth : public Checker {
   static constexpr Duration kBackedOff = 60s;
   static constexpr Duration kTimedOut = 500ms;  // of an echo: it waited for that
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
+
+  static constexpr Duration kJudgedAfter = 5s;  // of losses
 
   explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
   void started(Instant at, const Host& host) override;
@@ -79,8 +82,18 @@ class Truth : public Checker {
   void check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p);
   std::size_t other_machine(const PeerId& peer) const;
 
+  /// Probes that are told to be lost, though no packet was by then: a packet that is on its way may yet prove late.
+  struct Lost {
+    Instant at{};
+    std::size_t from, to;  // machines
+    std::uint64_t mishaps;
+    std::string told;
+  };
+  void judge_lost(Instant at);
+
   const Ground& ground_;
   std::map<std::size_t, Daemon> daemons_;
+  std::deque<Lost> lost_;
 };
 
 }  // namespace pw::sim

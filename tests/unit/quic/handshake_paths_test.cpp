@@ -78,14 +78,19 @@ TEST_CASE("where the quickest way there does not lead back, the handshake goes t
 
 TEST_CASE("to each source of an Initial goes no more than three times what came from there") {
   TwoWays p;
+  static int to_second;
+  to_second = 0;
+  // Nothing comes back, and of what goes the second way only the first packet arrives.
+  p.wire.filter = [](const Packet& packet) {
+    return packet.destination == address("192.0.2.2:1002") ||
+           (packet.destination == address("[2001:db8::2]:1002") && to_second++ == 0);
+  };
   p.wire.record = true;
-  p.wire.filter = [](const Packet& packet) { return packet.destination.port == 1002; };  // nothing comes back
   p.dial_both();
-  p.wire.run(5s);
-  for (std::size_t i = 0; i < 2; ++i) {
-    CHECK(p.bytes_to(p.a.addresses[i]) > 0);
-    CHECK(p.bytes_to(p.a.addresses[i]) <= 3 * p.bytes_to(p.b.addresses[i]));
-  }
+  p.wire.run(9s);
+  CHECK(p.bytes_to(p.a.addresses[0]) > 3 * kUdpPayload);  // it tries again, as more comes
+  CHECK(p.bytes_to(p.a.addresses[1]) > 0);
+  CHECK(p.bytes_to(p.a.addresses[1]) <= 3 * kUdpPayload);
 }
 
 TEST_CASE("a dialler takes handshake packets from its candidates only") {
