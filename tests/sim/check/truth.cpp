@@ -118,15 +118,15 @@ std::size_t Truth::other_machine(const PeerId& peer) const {
 
 /// Of a probe, whose answer says how long the other end held it, or of an echo, which counts that too.
 void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what) {
-  const auto wrong = [&](const std::string& text) {
-    complain(host.name() + at_text(at) + "a round trip with " +
-             id.to_short() + " of " + std::to_string(to_milliseconds(rtt)) + " ms, " + text);
+  const auto told = [&](const std::string& text) {
+    return host.name() + at_text(at) + "a round trip with " +
+             id.to_short() + " of " + std::to_string(to_milliseconds(rtt)) + " ms, " + text;
   };
   const Now& answer = ground_.arrival();
   const std::size_t here = host.machine().index();
   const std::size_t there = other_machine(id);
   if (!suspect && !ground_.slow(here) && at - rtt <= ground_.starved(here, at))
-    return wrong("during which this machine did not run, is not suspect");
+    return complain(told("during which this machine did not run, is not suspect"));
   // What waited while this machine did not run is no longer the packet that arrived last.
   if (there == Flow::kNone || ground_.was_paused(here, at - rtt - kYoung, at)) return;
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
@@ -137,15 +137,18 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const Sock
   const Duration waited = what == Measured::probe ? ground_.paused(there, at - 1min, at) : Duration{};
   if (rtt + waited > Travel::kSpan) return;
   const Instant from = at - rtt - (what == Measured::echo && rtt >= kTimedOut ? kBackedOff : Travel::kSpan);
-  const bool lossy = ground_.passage(here, there).mishaps.count(from, at) > 0 ||
-                     ground_.passage(there, here).mishaps.count(from, at) > 0;
+  const auto mishap = [this, here, there, from, at] {
+    return ground_.passage(here, there).mishaps.count(from, at) > 0 ||
+           ground_.passage(there, here).mishaps.count(from, at) > 0;
+  };
+  const bool lossy = mishap();
   // What fills a gap in a stream is older than the echo that it lets through.
   const Duration slack = what == Measured::echo ? kEchoSlack : Duration{};
   // A probe whose original was lost, but not its copy, may have been faster than all that is known of.
   const bool copied = ground_.passage(here, there).last_copy >= at - rtt;
   if (!copied && (what == Measured::probe || !lossy) && rtt + slack < way.travel.least() + *answer.travelled)
-    wrong("though the way there takes " + std::to_string(to_milliseconds(way.travel.least())) +
-          " ms and the answer took " + std::to_string(to_milliseconds(*answer.travelled)) + " ms");
+    complain(told("though the way there takes " + std::to_string(to_milliseconds(way.travel.least())) +
+                  " ms and the answer took " + std::to_string(to_milliseconds(*answer.travelled)) + " ms"));
   Duration most = way.travel.most() + *answer.travelled + kSlack + rtt / 100;
   if (what == Measured::probe) {
     // What QUIC or the other end held back is taken out, but how long a copy took is not known.
@@ -158,8 +161,10 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const Sock
   }
   if (ground_.slow(there) || ground_.busy_until(host) + Travel::kSpan >= at) return;
   // A sample that is suspect is told, and left out of everything.
-  if (rtt > most && !suspect)
-    wrong("where what was under way took " + std::to_string(to_milliseconds(most)) + " ms at most");
+  if (rtt <= most || suspect) return;
+  // An echo waited for a packet that is still on its way: what took its place came first.
+  const auto explained = [mishap, late = what == Measured::echo && rtt <= most + kHeldBack] { return late && mishap(); };
+  doubts_.push_back({at, explained, told("where what was under way took " + std::to_string(to_milliseconds(most)) + " ms at most")});
 }
 
 void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e) {
@@ -179,22 +184,23 @@ void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::Pr
   if (ground_.busy_until(host) >= at - 1min) return;
   for (const auto& [i, daemon] : daemons_)
     if (daemon.queue_dropped) return;
-  lost_.push_back({at, from, to, peer.mishaps[d],
+  const auto explained = [this, from, to, before = peer.mishaps[d]] {
+    return ground_.passage(from, to).mishaps.total() > before;
+  };
+  doubts_.push_back({at, explained,
                    host.name() + at_text(at) + std::to_string(e.lost) + " probes were lost (" +
                        std::string{pw::name(e.direction)} + "), but no packet was (of " + e.peer.to_short() + ")"});
 }
 
-void Truth::judge_lost(Instant at) {
-  for (; !lost_.empty() && lost_.front().at + kJudgedAfter <= at; lost_.pop_front()) {
-    const Lost& l = lost_.front();
-    if (ground_.passage(l.from, l.to).mishaps.total() <= l.mishaps) complain(l.told);
-  }
+void Truth::judge_doubts(Instant at) {
+  for (; !doubts_.empty() && doubts_.front().at + kJudgedAfter <= at; doubts_.pop_front())
+    if (!doubts_.front().explained()) complain(doubts_.front().complaint);
 }
 
 // ---- what is served
 
 void Truth::look(const World& world) {
-  judge_lost(world.now());
+  judge_doubts(world.now());
   for (auto& [i, daemon] : daemons_) {
     const Host& host = world.host(i);
     if (!host.running() || (daemon.looked != Instant::min() && world.now() - daemon.looked < kEvery)) continue;

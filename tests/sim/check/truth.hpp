@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -37,7 +38,7 @@ class Truth : public Checker {
   static constexpr Duration kTimedOut = 500ms;  // of an echo: it waited for that
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
 
-  static constexpr Duration kJudgedAfter = 5s;  // of losses
+  static constexpr Duration kJudgedAfter = 5s;
 
   explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
   void started(Instant at, const Host& host) override;
@@ -82,18 +83,17 @@ class Truth : public Checker {
   void check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p);
   std::size_t other_machine(const PeerId& peer) const;
 
-  /// Probes that are told to be lost, though no packet was by then: a packet that is on its way may yet prove late.
-  struct Lost {
+  /// What is true only if a packet was lost or late, and none was by then: one that is on its way may yet prove it.
+  struct Doubt {
     Instant at{};
-    std::size_t from, to;  // machines
-    std::uint64_t mishaps;
-    std::string told;
+    std::function<bool()> explained;
+    std::string complaint;
   };
-  void judge_lost(Instant at);
+  void judge_doubts(Instant at);
 
   const Ground& ground_;
   std::map<std::size_t, Daemon> daemons_;
-  std::deque<Lost> lost_;
+  std::deque<Doubt> doubts_;
 };
 
 }  // namespace pw::sim
