@@ -37,7 +37,7 @@ TEST_CASE("a packet that is counted wrongly is complained of") {
             if (packet.id % 2 != 0) p.tales.tell_sent(at, from, packet);  // as if the daemon counted some that never were
           };
         }),
-        "packets of QUIC are told wrongly"));
+        "packets of QUIC are told, but it was"));
 }
 
 TEST_CASE("a round trip shorter or longer than the way is complained of") {
