@@ -122,7 +122,7 @@ Status Daemon::open() {
   log_.emplace(log_options(config_, isatty(STDERR_FILENO) == 1));
   metrics_.emplace(metrics_options(config_, identity_->id()));
   observers_.emplace(*log_, *metrics_, events_, [this] { http_->post([this] { move_events(); }); });
-  driver_ = std::make_unique<io::Driver>(std::move(*sockets), mesh_options(config_, file->seed), *identity_,
+  driver_ = std::make_unique<io::Driver>(std::move(*sockets), mesh_options(config_, file->seed, io::Clock::wall()), *identity_,
                                          io::entropy(), *observers_);
   observers_->tell_drops_by([this](event::Event e) { driver_->tell(std::move(e)); });
   backend_.emplace(facts(), *driver_, *metrics_, *observers_, events_, reloads_,

@@ -85,17 +85,37 @@ peer::Membership membership(const config::Config& config) {
   for (const config::Peer& peer : config.peers)
     out.peers.push_back({peer.id, peer.name, peer.always_label, peer.addresses});
   out.max_sessions = config.mesh.max_sessions;
+  const auto server = [&out](const config::Server& s) -> event::ServerSpec& {
+    for (event::ServerSpec& known : out.servers)
+      if (known.id == s.id) {
+        for (const HostPort& address : s.addresses)
+          if (std::ranges::find(known.addresses, address) == known.addresses.end()) known.addresses.push_back(address);
+        return known;
+      }
+    return out.servers.emplace_back(event::ServerSpec{s.id, s.name, false, false, s.addresses});
+  };
+  for (const config::Server& s : config.bootstraps) server(s).bootstrap = true;
+  for (const config::Server& s : config.relays) server(s).relay = true;
+  out.serve_anybody = config.bootstrap_server.admission == config::ServiceAdmission::open;
   out.probe.rtt_interval = config.probe.rtt_interval;
   out.probe.datagram_interval = config.probe.datagram_interval;
   out.probe.bandwidth_max_bytes_per_day = config.probe.bandwidth_max_bytes_per_day;
   return out;
 }
 
-mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed) {
+mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall) {
   mesh::Options out;
+  const auto has = [&](config::Role role) { return std::ranges::find(config.node.roles, role) != config.node.roles.end(); };
+  out.services.peer = has(config::Role::peer);
+  out.services.server.bootstrap = has(config::Role::bootstrap);
+  out.services.server.relay = has(config::Role::relay);
+  constexpr double kBitsAByte = 8;
+  out.services.server.bytes_per_second = static_cast<double>(config.relay_server.rate_per_client) / kBitsAByte;
+  out.services.first_sequence = static_cast<std::uint64_t>(wall.time_since_epoch() / std::chrono::seconds{1});
   const std::size_t sessions = std::max<std::size_t>(config.mesh.max_sessions, config.peers.size());
   out.quic.max_connections =
-      std::max(out.quic.max_connections, kConnectionsASession * sessions + out.quic.max_half_open);
+      std::max(out.quic.max_connections, kConnectionsASession * sessions + out.quic.max_half_open +
+                   (out.services.server.bootstrap || out.services.server.relay ? out.services.server.max_clients : 0));
   out.quic.static_secret = derive(seed, "peerwatch stateless resets and tokens");
   out.peer.software = version();
   out.peer.retry_initial = config.recovery.retry_initial;

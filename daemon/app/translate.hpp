@@ -23,7 +23,8 @@ std::string_view version();
 std::string node_name(const config::Config& config);
 
 peer::Membership membership(const config::Config& config);
-mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed);
+/// `wall`: of this start.
+mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall = {});
 observe::MetricsOptions metrics_options(const config::Config& config, const PeerId& self);
 http::Policy http_policy(const config::Config& config);
 /// `listening`: where the UDP sockets are bound.

@@ -80,6 +80,7 @@ struct PathAddress {
   IpAddress local;
   SocketAddress remote;
   Via via = Via::own;
+  bool relayed() const { return via != Via::own && remote.port == 0; }
   auto operator<=>(const PathAddress&) const = default;
 };
 

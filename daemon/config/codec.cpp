@@ -176,6 +176,9 @@ Codec<Duration> duration(Duration least, Duration most) {
 Codec<std::uint64_t> size(std::uint64_t least, std::uint64_t most) {
   return quantity<std::uint64_t>("size", "64KiB", least, most, parse_size, format_size);
 }
+Codec<std::uint64_t> bit_rate(std::uint64_t least, std::uint64_t most) {
+  return quantity<std::uint64_t>("bit rate", "20Mbit/s", least, most, parse_bit_rate, format_bit_rate);
+}
 Codec<double> rate(double least, double most) {
   return quantity<double>("rate", "50/s", least, most, parse_rate, format_rate);
 }
@@ -251,6 +254,26 @@ Codec<std::size_t> word(std::vector<std::string> words) {
     problems.add(raw.place, key + ": expected one of " + range + ", found " + raw.describe(),
                  near ? "did you mean \"" + *near + "\"?" : "");
     return std::nullopt;
+  };
+  return out;
+}
+
+Codec<std::vector<std::size_t>> some_words(std::vector<std::string> words) {
+  const std::size_t most = words.size();
+  const Codec<std::size_t> one = word(std::move(words));
+  auto out = list_of("words", one, most);
+  out.range = one.range;
+  out.read = [read = out.read, range = one.range](const Raw& raw, const std::string& key,
+                                                  Problems& problems) -> std::optional<std::vector<std::size_t>> {
+    auto values = read(raw, key, problems);
+    if (!values) return std::nullopt;
+    if (values->empty()) {
+      problems.add(raw.place, key + ": expected at least one of " + range);
+      return std::nullopt;
+    }
+    std::ranges::sort(*values);
+    values->erase(std::ranges::unique(*values).begin(), values->end());
+    return values;
   };
   return out;
 }

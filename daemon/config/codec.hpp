@@ -35,6 +35,8 @@ Codec<bool> boolean();
 Codec<std::uint32_t> integer(std::uint32_t least, std::uint32_t most);
 Codec<Duration> duration(Duration least, Duration most);
 Codec<std::uint64_t> size(std::uint64_t least, std::uint64_t most);
+/// Bits a second.
+Codec<std::uint64_t> bit_rate(std::uint64_t least, std::uint64_t most);
 /// Per second.
 Codec<double> rate(double least, double most);
 /// A label: starts with a letter or digit, then letters, digits, '.', '_', '-'; at most 63. May be empty.
@@ -55,6 +57,8 @@ Codec<std::vector<HostPort>> host_ports(std::size_t most);
 
 /// One of the names of E, by words found beforehand: see one_of().
 Codec<std::size_t> word(std::vector<std::string> words);
+/// At least one of them; what is said twice counts once. See some_of().
+Codec<std::vector<std::size_t>> some_words(std::vector<std::string> words);
 
 template <class E>
 Codec<E> one_of() {
@@ -67,6 +71,28 @@ Codec<E> one_of() {
     return index ? std::optional{static_cast<E>(*index)} : std::nullopt;
   };
   out.show = [](const E& value) { return Plain{std::string{name(value)}}; };
+  return out;
+}
+
+template <class E>
+Codec<std::vector<E>> some_of() {
+  std::vector<std::string> words;
+  for (const std::string_view n : names(E{})) words.emplace_back(n);
+  Codec<std::vector<std::size_t>> inner = some_words(std::move(words));
+  Codec<std::vector<E>> out{inner.type, inner.range, inner.shape, {}, {}};
+  out.read = [read = inner.read](const Raw& raw, const std::string& key,
+                                 Problems& problems) -> std::optional<std::vector<E>> {
+    const auto indices = read(raw, key, problems);
+    if (!indices) return std::nullopt;
+    std::vector<E> values;
+    for (const std::size_t i : *indices) values.push_back(static_cast<E>(i));
+    return values;
+  };
+  out.show = [](const std::vector<E>& values) {
+    std::vector<std::string> shown;
+    for (const E value : values) shown.emplace_back(name(value));
+    return Plain{std::move(shown)};
+  };
   return out;
 }
 

@@ -19,6 +19,10 @@ using namespace std::string_view_literals;
 
 enum class Admission : std::uint8_t { allowlist, secret };
 constexpr auto names(Admission) { return std::array{"allowlist"sv, "secret"sv}; }
+enum class Role : std::uint8_t { peer, bootstrap, relay };
+constexpr auto names(Role) { return std::array{"peer"sv, "bootstrap"sv, "relay"sv}; }
+enum class ServiceAdmission : std::uint8_t { mesh, open };
+constexpr auto names(ServiceAdmission) { return std::array{"mesh"sv, "open"sv}; }
 enum class PeerIdPrivacy : std::uint8_t { full, short_, hashed, none };
 constexpr auto names(PeerIdPrivacy) { return std::array{"full"sv, "short"sv, "hashed"sv, "none"sv}; }
 enum class LogFormat : std::uint8_t { automatic, logfmt, json, journal };
@@ -34,10 +38,19 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
+/// A [[bootstrap]] or [[relay]].
+struct Server {
+  PeerId id;
+  std::string name;
+  std::vector<HostPort> addresses;
+  bool operator==(const Server&) const = default;
+};
+
 struct Config {
   struct Node {
     std::string name;  // empty: the host's name
     std::string state_dir = "/var/lib/peerwatch";
+    std::vector<Role> roles{Role::peer};  // never empty
     bool operator==(const Node&) const = default;
   } node;
   struct Network {
@@ -55,6 +68,16 @@ struct Config {
     bool operator==(const Mesh&) const = default;
   } mesh;
   std::vector<Peer> peers;
+  std::vector<Server> bootstraps;
+  std::vector<Server> relays;
+  struct BootstrapServer {
+    ServiceAdmission admission = ServiceAdmission::mesh;
+    bool operator==(const BootstrapServer&) const = default;
+  } bootstrap_server;
+  struct RelayServer {
+    std::uint64_t rate_per_client = 20'000'000;  // bits a second
+    bool operator==(const RelayServer&) const = default;
+  } relay_server;
   struct Probe {
     Duration rtt_interval = 5s;
     Duration datagram_interval = 1s;

@@ -19,12 +19,17 @@ std::string to_json(const Config& config) {
   Json out = Json::object();
   for (const auto& key : config_keys())
     out[std::string{key.section()}][std::string{key.leaf()}] = value(key.get(config));
-  out["peer"] = Json::array();
-  for (const Peer& peer : config.peers) {
-    Json block = Json::object();
-    for (const auto& key : peer_keys()) block[std::string{key.leaf()}] = value(key.get(peer));
-    out["peer"].push_back(std::move(block));
-  }
+  const auto blocks = [&out](const auto& values, const auto& keys) {
+    Json& list = out[std::string{keys.front().section()}] = Json::array();
+    for (const auto& one : values) {
+      Json block = Json::object();
+      for (const auto& key : keys) block[std::string{key.leaf()}] = value(key.get(one));
+      list.push_back(std::move(block));
+    }
+  };
+  blocks(config.bootstraps, bootstrap_keys());
+  blocks(config.relays, relay_keys());
+  blocks(config.peers, peer_keys());
   // A Config that was not loaded may hold anything: `replace` is what does not throw.
   return out.dump(2, ' ', false, Json::error_handler_t::replace);
 }

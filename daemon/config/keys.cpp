@@ -41,6 +41,13 @@ Key<Peer> key(std::string name, T Peer::*field, Codec<T> codec, std::string abou
       std::move(about), [field](auto& p) -> auto& { return p.*field; });
 }
 
+template <class T>
+Key<Server> key(std::string name, T Server::*field, Codec<T> codec, std::string about) {
+  return make<Server>(
+      std::move(name), Effect::reload, std::move(codec),
+      std::move(about), [field](auto& s) -> auto& { return s.*field; });
+}
+
 std::vector<Key<Config>> make_config_keys() {
   using C = Config;
   constexpr auto reload = Effect::reload;
@@ -50,6 +57,8 @@ std::vector<Key<Config>> make_config_keys() {
           "this node's name for people; empty: the host's name"),
       key("node.state_dir", &C::node, &C::Node::state_dir, path(kLongestPath, false), restart,
           "directory of this node's identity key"),
+      key("node.roles", &C::node, &C::Node::roles, some_of<Role>(), restart,
+          "what this node is: a peer, a bootstrap where peers find one another, a relay that carries their packets"),
 
       key("network.listen", &C::network, &C::Network::listen, socket_addresses(2), restart,
           "UDP addresses for QUIC, at most one of IPv4 and one of IPv6"),
@@ -65,6 +74,12 @@ std::vector<Key<Config>> make_config_keys() {
       key("mesh.deny", &C::mesh, &C::Mesh::deny, peer_ids(kMostDenied), reload, "peer ids that are never admitted"),
       key("mesh.max_sessions", &C::mesh, &C::Mesh::max_sessions, integer(1, 10000), reload,
           "sessions held at once; configured peers are always admitted"),
+
+      key("bootstrap_server.admission", &C::bootstrap_server, &C::BootstrapServer::admission, one_of<ServiceAdmission>(),
+          reload, "who may use this node as a bootstrap or relay: whoever may be a peer, or everybody"),
+
+      key("relay_server.rate_per_client", &C::relay_server, &C::RelayServer::rate_per_client,
+          bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),
 
       key("probe.rtt_interval", &C::probe, &C::Probe::rtt_interval, duration(100ms, 1h), reload,
           "time between two health-check echoes to a peer"),
@@ -117,7 +132,26 @@ std::vector<Key<Peer>> make_peer_keys() {
   };
 }
 
+std::vector<Key<Server>> make_server_keys(const std::string& section) {
+  return {
+      key(section + ".id", &Server::id, peer_id(),
+          "the server's identity, as \"peerwatchd --identity\" prints it there"),
+      key(section + ".name", &Server::name, label(), "a name for people and metrics, known on this node only"),
+      key(section + ".addresses", &Server::addresses, host_ports(kMostAddresses), "where it can be dialled"),
+  };
+}
+
 }  // namespace
+
+const std::vector<Key<Server>>& bootstrap_keys() {
+  static const std::vector<Key<Server>> keys = make_server_keys("bootstrap");
+  return keys;
+}
+
+const std::vector<Key<Server>>& relay_keys() {
+  static const std::vector<Key<Server>> keys = make_server_keys("relay");
+  return keys;
+}
 
 const std::vector<Key<Config>>& config_keys() {
   static const std::vector<Key<Config>> keys = make_config_keys();

@@ -36,6 +36,12 @@ const std::vector<Key<Config>>& config_keys();
 /// Of one [[peer]] block.
 const std::vector<Key<Peer>>& peer_keys();
 
+/// Of one [[bootstrap]] or [[relay]] block.
+const std::vector<Key<Server>>& bootstrap_keys();
+const std::vector<Key<Server>>& relay_keys();
+
+/// Of each kind: every server is a connection that is kept.
+inline constexpr std::size_t kMostServers = 16;
 /// A limit of ours, with its reason: every peer costs a row in each table of the core.
 inline constexpr std::size_t kMostPeers = 10000;
 

@@ -35,6 +35,8 @@ Differences differences(const Config& before, const Config& after) {
     if (contents || key.get(before) != key.get(after))
       (key.effect == Effect::reload ? out.reload : out.restart).push_back(key.name);
   }
+  if (before.bootstraps != after.bootstraps) out.reload.emplace_back("bootstrap");
+  if (before.relays != after.relays) out.reload.emplace_back("relay");
   if (before.peers != after.peers) out.reload.emplace_back("peer");
   return out;
 }

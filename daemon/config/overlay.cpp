@@ -91,17 +91,6 @@ void Overlay::set(const Key<Config>& key, Raw raw) {
   }
 }
 
-void Overlay::apply_file(const Raw::Table& document) {
-  for (const Member& member : document) {
-    if (member.name == "peer")
-      peers(member);
-    else if (is_section(member.name))
-      section(member);
-    else
-      unknown_section(member);
-  }
-}
-
 void Overlay::section(const Member& member) {
   const auto* table = std::get_if<Raw::Table>(&member.value.value);
   if (table == nullptr) {
@@ -120,7 +109,7 @@ void Overlay::section(const Member& member) {
 void Overlay::unknown_section(const Member& member) {
   std::string hint;
   if (!problems_.full()) {
-    std::vector<std::string> known{"peer"};
+    std::vector<std::string> known{"peer", "bootstrap", "relay"};
     for (const auto& key : config_keys()) known.emplace_back(key.section());
     hint = did_you_mean(truly_near(member.name, known));
     if (hint.empty())  // a key that lost its section?
@@ -139,6 +128,8 @@ void Overlay::unknown_key(const Place& place, std::string_view section, std::str
       if (key.section() == section) known.emplace_back(key.leaf());
     if (section == "peer")
       for (const auto& key : peer_keys()) known.emplace_back(key.leaf());
+    if (section == "bootstrap" || section == "relay")
+      for (const auto& key : relay_keys()) known.emplace_back(key.leaf());
     if (const auto near = truly_near(leaf, known)) {
       hint = did_you_mean(std::string{section} + "." + *near);
     } else {  // the right key in another section?
@@ -149,30 +140,33 @@ void Overlay::unknown_key(const Place& place, std::string_view section, std::str
   problems_.add(place, "unknown key " + quoted(std::string{section} + "." + std::string{leaf}), hint);
 }
 
-void Overlay::peers(const Member& member) {
+template <class Target>
+void Overlay::blocks(const Member& member, const Blocks<Target>& of) {
   const auto* list = std::get_if<Raw::List>(&member.value.value);
   if (list == nullptr) {
-    problems_.add(member.place, "peer: expected blocks, each written [[peer]], found " + member.value.describe());
+    problems_.add(member.place, std::string{of.kind} + ": expected blocks, each written [[" + std::string{of.kind} +
+                                    "]], found " + member.value.describe());
     return;
   }
-  for (const Raw& raw : *list) peer(raw);
+  for (const Raw& raw : *list) block(raw, of);
 }
 
-void Overlay::peer(const Raw& raw) {
+template <class Target>
+void Overlay::block(const Raw& raw, const Blocks<Target>& of) {
+  const std::string kind{of.kind};
   const auto* table = std::get_if<Raw::Table>(&raw.value);
   if (table == nullptr) {
-    problems_.add(raw.place, "peer: expected a block, written [[peer]], found " + raw.describe());
+    problems_.add(raw.place, kind + ": expected a block, written [[" + kind + "]], found " + raw.describe());
     return;
   }
-  Peer out;
+  Target out;
   PeerPlace places{raw.place, raw.place, raw.place};
   bool good = true;
   bool named = false;
   for (const Member& entry : *table) {
-    const auto& keys = peer_keys();
-    const auto key = std::ranges::find(keys, entry.name, &Key<Peer>::leaf);
-    if (key == keys.end()) {
-      unknown_key(entry.place, "peer", entry.name);
+    const auto key = std::ranges::find(of.keys, entry.name, &Key<Target>::leaf);
+    if (key == of.keys.end()) {
+      unknown_key(entry.place, of.kind, entry.name);
       continue;
     }
     const bool is_id = entry.name == "id";
@@ -181,15 +175,32 @@ void Overlay::peer(const Raw& raw) {
     good = key->set(entry.value, out, problems_) && good;
   }
   if (!named)
-    problems_.add(raw.place, "a [[peer]] needs an id", "paste what \"peerwatchd --identity\" prints on that node");
+    problems_.add(raw.place, "a [[" + kind + "]] needs an id",
+                  "paste what \"peerwatchd --identity\" prints on that node");
   if (!named || !good) return;
-  if (config_.peers.size() >= kMostPeers) {
-    if (!std::exchange(too_many_peers_, true))
-      problems_.add(raw.place, "more than " + std::to_string(kMostPeers) + " peers");
+  if (of.out.size() >= of.most) {
+    if (too_many_.insert(kind).second)
+      problems_.add(raw.place, "more than " + std::to_string(of.most) + " " + kind + "s");
     return;
   }
-  config_.peers.push_back(std::move(out));
-  peer_places_.push_back(std::move(places));
+  of.out.push_back(std::move(out));
+  of.places.push_back(std::move(places));
+}
+
+void Overlay::apply_file(const Raw::Table& document) {
+  for (const Member& member : document) {
+    if (member.name == "peer")
+      blocks<Peer>(member, {"peer", peer_keys(), kMostPeers, config_.peers, peer_places_});
+    else if (member.name == "bootstrap")
+      blocks<Server>(member,
+                     {"bootstrap", bootstrap_keys(), kMostServers, config_.bootstraps, bootstrap_places_});
+    else if (member.name == "relay")
+      blocks<Server>(member, {"relay", relay_keys(), kMostServers, config_.relays, relay_places_});
+    else if (is_section(member.name))
+      section(member);
+    else
+      unknown_section(member);
+  }
 }
 
 void Overlay::apply_environment(const std::map<std::string, std::string>& environment) {

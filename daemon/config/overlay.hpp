@@ -35,12 +35,26 @@ class Overlay {
   bool failed(std::string_view key) const { return failed_.contains(key); }
   /// One for each of config.peers, in order.
   const std::vector<PeerPlace>& peer_places() const { return peer_places_; }
+  /// Likewise for config.bootstraps and config.relays.
+  const std::vector<PeerPlace>& bootstrap_places() const { return bootstrap_places_; }
+  const std::vector<PeerPlace>& relay_places() const { return relay_places_; }
 
  private:
   void set(const Key<Config>& key, Raw raw);
   void section(const Member& member);
-  void peers(const Member& member);
-  void peer(const Raw& raw);
+  /// Blocks of one kind: [[peer]], [[bootstrap]], [[relay]].
+  template <class Target>
+  struct Blocks {
+    std::string_view kind;
+    const std::vector<Key<Target>>& keys;
+    std::size_t most;
+    std::vector<Target>& out;
+    std::vector<PeerPlace>& places;
+  };
+  template <class Target>
+  void blocks(const Member& member, const Blocks<Target>& of);
+  template <class Target>
+  void block(const Raw& raw, const Blocks<Target>& of);
   void unknown_key(const Place& place, std::string_view section, std::string_view leaf);
   void unknown_section(const Member& member);
 
@@ -48,8 +62,10 @@ class Overlay {
   Problems& problems_;
   std::map<std::string, Raw, std::less<>> written_;
   std::set<std::string, std::less<>> failed_;
-  bool too_many_peers_ = false;
+  std::set<std::string, std::less<>> too_many_;  // kinds of blocks
   std::vector<PeerPlace> peer_places_;
+  std::vector<PeerPlace> bootstrap_places_;
+  std::vector<PeerPlace> relay_places_;
 };
 
 }  // namespace pw::config

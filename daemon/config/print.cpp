@@ -49,10 +49,15 @@ std::string to_toml(const Config& config) {
     }
     out += line(key, config);
   }
-  for (const Peer& peer : config.peers) {
-    out += "\n[[peer]]\n";
-    for (const auto& key : peer_keys()) out += line(key, peer);
-  }
+  const auto blocks = [&out](const auto& values, const auto& keys) {
+    for (const auto& value : values) {
+      out += "\n[[" + std::string{keys.front().section()} + "]]\n";
+      for (const auto& key : keys) out += line(key, value);
+    }
+  };
+  blocks(config.bootstraps, bootstrap_keys());
+  blocks(config.relays, relay_keys());
+  blocks(config.peers, peer_keys());
   return out;
 }
 

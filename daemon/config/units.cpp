@@ -31,6 +31,8 @@ constexpr std::array kSizeUnits{Unit{"TiB", 1ULL << 40},
                                 Unit{"MB", 1'000'000},
                                 Unit{"GB", 1'000'000'000},
                                 Unit{"TB", 1'000'000'000'000}};
+constexpr std::array kBitRateUnits{Unit{"Gbit/s", 1'000'000'000}, Unit{"Mbit/s", 1'000'000}, Unit{"kbit/s", 1'000},
+                                   Unit{"bit/s", 1}};
 constexpr std::array kRateUnits{Unit{"s", 1}, Unit{"m", 60}, Unit{"h", 3600}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -103,6 +105,21 @@ std::string format_size(std::uint64_t bytes) {
     if (bytes > 0 && bytes % kSizeUnits[i].value == 0)
       return std::to_string(bytes / kSizeUnits[i].value) + std::string{kSizeUnits[i].name};
   return std::to_string(bytes) + "B";
+}
+
+Result<std::uint64_t> parse_bit_rate(std::string_view text) {
+  const auto q = take_quantity(text);
+  const Unit* unit = q ? find_unit(kBitRateUnits, q->unit) : nullptr;
+  if (unit == nullptr || !text.empty())
+    return fail("expected a rate like \"20Mbit/s\" or \"500kbit/s\" (units: bit/s kbit/s Mbit/s Gbit/s)");
+  if (q->number > std::numeric_limits<std::uint64_t>::max() / unit->value) return fail("this rate is too high");
+  return q->number * unit->value;
+}
+
+std::string format_bit_rate(std::uint64_t bits) {
+  for (const Unit& unit : kBitRateUnits)
+    if (bits > 0 && bits % unit.value == 0) return std::to_string(bits / unit.value) + std::string{unit.name};
+  return std::to_string(bits) + "bit/s";
 }
 
 Result<double> parse_rate(std::string_view text) {

@@ -21,6 +21,11 @@ Result<std::uint64_t> parse_size(std::string_view text);
 /// In the largest binary unit that leaves a whole number; plain bytes as "1000B".
 std::string format_size(std::uint64_t bytes);
 
+/// "20Mbit/s", "500kbit/s": bits a second, by thousands.
+Result<std::uint64_t> parse_bit_rate(std::string_view text);
+/// In the largest unit that leaves a whole number.
+std::string format_bit_rate(std::uint64_t bits_per_second);
+
 /// "50/s", "0.5/s", "30/m", "600/h": how many per second.
 Result<double> parse_rate(std::string_view text);
 std::string format_rate(double per_second);

@@ -87,20 +87,37 @@ void check_listeners(const Config& config, const Overlay& overlay, Problems& pro
                    "set http.metrics_token_file, or http.allow_unauthenticated = true");
 }
 
-void check_peers(const Config& config, const Overlay& overlay, Problems& problems) {
-  const auto& places = overlay.peer_places();
+template <class Target>
+void check_blocks(const std::string& kind, const std::vector<Target>& all, const std::vector<PeerPlace>& places,
+                  Problems& problems) {
   std::unordered_map<PeerId, std::size_t> ids;
   std::unordered_map<std::string, std::size_t> names;
-  for (std::size_t i = 0; i < config.peers.size(); ++i) {
-    const Peer& peer = config.peers[i];
-    if (const auto [first, fresh] = ids.emplace(peer.id, i); !fresh)
-      problems.add(places[i].id, "peer.id: " + peer.id.to_short() + "… is configured already, at " +
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (const auto [first, fresh] = ids.emplace(all[i].id, i); !fresh)
+      problems.add(places[i].id, kind + ".id: " + all[i].id.to_short() + "… is configured already, at " +
                                      places[first->second].id.to_string());
-    if (peer.name.empty()) continue;
-    if (const auto [first, fresh] = names.emplace(peer.name, i); !fresh)
-      problems.add(places[i].name, "peer.name: " + quoted(peer.name) + " is another peer's name already, at " +
-                                       places[first->second].name.to_string());
+    if (all[i].name.empty()) continue;
+    if (const auto [first, fresh] = names.emplace(all[i].name, i); !fresh)
+      problems.add(places[i].name, kind + ".name: " + quoted(all[i].name) + " is another " + kind +
+                                       "'s name already, at " + places[first->second].name.to_string());
   }
+}
+
+void check_servers(const Config& config, const Overlay& overlay, Problems& problems) {
+  const auto& relay_places = overlay.relay_places();
+  const auto dialable = [&](const std::string& kind, const std::vector<Server>& all,
+                            const std::vector<PeerPlace>& places) {
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (all[i].addresses.empty()) problems.add(places[i].block, "a [[" + kind + "]] needs addresses");
+  };
+  dialable("bootstrap", config.bootstraps, overlay.bootstrap_places());
+  dialable("relay", config.relays, relay_places);
+  // One server may be both; then it is one connection, and goes by one name.
+  for (std::size_t i = 0; i < config.relays.size(); ++i)
+    for (const Server& bootstrap : config.bootstraps)
+      if (bootstrap.id == config.relays[i].id && bootstrap.name != config.relays[i].name)
+        problems.add(relay_places[i].name, "relay.name: the [[bootstrap]] with this id is called " +
+                                               quoted(bootstrap.name) + ": give both one name");
 }
 
 }  // namespace
@@ -123,7 +140,10 @@ void read_secret_files(Config& config, const Overlay& overlay, const Files& file
 
 void check_consistency(const Config& config, const Overlay& overlay, Problems& problems) {
   check_listeners(config, overlay, problems);
-  check_peers(config, overlay, problems);
+  check_blocks("peer", config.peers, overlay.peer_places(), problems);
+  check_blocks("bootstrap", config.bootstraps, overlay.bootstrap_places(), problems);
+  check_blocks("relay", config.relays, overlay.relay_places(), problems);
+  check_servers(config, overlay, problems);
   if (config.mesh.admission == Admission::secret && config.mesh.secret_files.empty() &&
       !overlay.failed("mesh.secret_files") && !overlay.failed("mesh.admission"))
     problems.add(place_of(overlay, "mesh.admission"), "mesh.admission: \"secret\" needs mesh.secret_files");

@@ -12,6 +12,7 @@
 #include "base/address.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
+#include "event/service.hpp"
 #include "event/vocabulary.hpp"
 
 namespace pw::event {
@@ -53,6 +54,16 @@ struct CheckRefused { PeerId peer; CheckRefusal reason; SocketAddress from; };
 /// Packets go out over another path now; `address`: where it leads. To none: no path is alive.
 struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; PathAddress address{}; };
 
+// ---- bootstraps and relays
+/// A server of ours let us in. `took`: from the dial.
+struct ServiceUp { PeerId server; SocketAddress observed; Duration took; };
+/// It was lost (`was_up`), or an attempt to reach it failed.
+struct ServiceDown { PeerId server; bool was_up; ErrorType error; std::string detail; };
+/// It sees this node at another address than before.
+struct AddressObserved { PeerId server; SocketAddress address; };
+/// One for every request to a server that was answered or given up.
+struct ServiceRequested { PeerId server; ServiceRequest request; RequestResult result; Duration took; };
+
 // ---- measurements
 /// Echo over the bidirectional stream.
 struct EchoMeasured { PeerId peer; PathKind path; Duration rtt; bool suspect; };
@@ -84,7 +95,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            PathHealthChanged, PathChanged, EchoMeasured, ProbeMeasured, ProbesAccounted, PathLatency,
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
-                           CheckRefused>;
+                           CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -95,7 +106,8 @@ inline constexpr std::array kEventNames = {
     "probes_accounted"sv,    "path_latency"sv,       "bandwidth_measured"sv,  "packet_rejected"sv,
     "queue_dropped"sv,       "node_late"sv,          "clock_jumped"sv,        "node_started"sv,
     "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv,
-    "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv};
+    "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
+    "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

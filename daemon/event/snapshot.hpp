@@ -102,6 +102,8 @@ struct NodeSnapshot {
   std::size_t max_sessions = 0;
   bool reached_once = false;    // a peer was connected at least once since start, or none is configured
   std::vector<PeerSnapshot> peers;  // ordered by id
+  std::vector<ServerSnapshot> servers;  // as configured
+  std::optional<ServingSnapshot> serving;
 };
 
 using SnapshotPtr = std::shared_ptr<const NodeSnapshot>;

@@ -1,5 +1,6 @@
 #include "mesh/node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "peer/table.hpp"
@@ -16,6 +17,13 @@ event::InstanceId draw_instance(Rng& rng) {
   event::InstanceId id{};
   rng.fill(id);
   return id;
+}
+
+/// Who has not the role peer admits and dials nobody. An operator may still connect him.
+peer::Membership bystander(peer::Membership membership) {
+  membership.peers.clear();
+  membership.admission = peer::AdmissionMode::allowlist;
+  return membership;
 }
 
 }  // namespace
@@ -36,20 +44,19 @@ struct Node::Impl {
                 .owners = {},
                 .lookups = {},
                 .tags = {}},
+        services{options.services, endpoint, identity, context},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
 
   void pump(Instant now) {
-    for (;;) {
-      while (auto e = endpoint.poll_event()) table.handle(now, *e);
+    do {
+      while (turn(now)) continue;
+      // Goodbyes may have to go through channels: servers are left last.
+      if (context.stopping && table.quiet()) services.shutdown(now);
+      services.forward(now);
       endpoint.flush(now);
-      if (auto e = endpoint.poll_event()) {
-        table.handle(now, *e);
-        continue;
-      }
-      break;
-    }
+    } while (turn(now));
     while (auto rejected = endpoint.poll_rejected())
       out.emit(now, event::PacketRejected{rejected->reason, rejected->from});
     if (const auto dropped = endpoint.take_dropped_datagrams())
@@ -57,10 +64,85 @@ struct Node::Impl {
     last = now;
   }
 
+  /// Events, and what follows from them. False: there were none.
+  bool turn(Instant now) {
+    bool any = false;
+    for (; auto e = endpoint.poll_event(); any = true)
+      if (!services.handle(now, *e)) table.handle(now, *e);
+    services.settle(now);
+    for (; auto packet = services.poll_arrived(); any = true)
+      datagram(now, packet->received_at, packet->from, packet->bytes);
+    for (; auto outcome = services.poll_outcome(); any = true)
+      std::visit([&](const auto& o) { tell(now, o); }, *outcome);
+    for (; !out.channel_wishes.empty(); any = true) {
+      const peer::ChannelWish wish = std::move(out.channel_wishes.front());
+      out.channel_wishes.pop_front();
+      services.take(now, wish);
+    }
+    return any;
+  }
+
+  void tell(Instant now, const Rendezvous::Reached& o) { table.handle_channel(now, o.peer, o.via); }
+  void tell(Instant now, const Rendezvous::Missed& o) { table.handle_no_channel(now, o.peer, o.why); }
+  void tell(Instant now, const Rendezvous::Lost& o) { table.handle_channel_lost(now, o.peer, o.via); }
+  void tell(Instant now, const Rendezvous::Present& o) { table.handle_present(now, o.peer); }
+
+  /// As it came to a socket of ours, or through a channel.
+  void datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
+    switch (wire::classify(bytes)) {
+      case wire::DatagramKind::empty:
+        return reject(now, event::RejectReason::empty, from.remote);
+      case wire::DatagramKind::oversized:
+        return reject(now, event::RejectReason::oversized, from.remote);
+      case wire::DatagramKind::unknown:
+        return reject(now, event::RejectReason::unknown_protocol, from.remote);
+      case wire::DatagramKind::stun:
+        return stun(now, received_at, from, bytes);
+      case wire::DatagramKind::quic:
+        break;
+    }
+    if (const auto connection = endpoint.handle_datagram(now, received_at, from, bytes))
+      table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
+  }
+
   void stun(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
     const auto decoded = wire::stun::decode(bytes);
-    if (!decoded || !table.handle_check(now, {received_at, from, bytes, *decoded}))
+    if (!decoded) {
+      services.handle_broken_stun();
+      return reject(now, event::RejectReason::stun, from.remote);
+    }
+    if (table.handle_check(now, {received_at, from, bytes, *decoded})) return;
+    if (auto answer = services.handle_stun(now, from, *decoded, bytes.size()))
+      answers.push_back(std::move(*answer));
+    else
       reject(now, event::RejectReason::stun, from.remote);
+  }
+
+  /// Counts what goes out. False: it went through a channel, or there is none any more.
+  bool carry(const quic::Transmit& t) {
+    const std::size_t size = t.bytes.size();
+    const std::size_t step = t.segment_size == 0 ? size : t.segment_size;
+    const bool relayed = t.path.relayed();
+    if (relayed) {
+      bool sent = true;
+      for (std::size_t at = 0; at < size; at += step)
+        sent &= services.send(t.path.via, ByteView{t.bytes}.subspan(at, std::min(step, size - at)));
+      if (!sent) return false;
+    }
+    if (t.connection) {
+      table.count(last, *t.connection, event::Direction::outbound, t.path, peer::Carried::quic, size,
+                  (size + step - 1) / step);
+      if (size >= kTraffic) table.traffic_sent(last, *t.connection);
+    }
+    return !relayed;
+  }
+
+  bool carry(const peer::CheckOut& check) {
+    const Transmit& t = check.transmit;
+    const bool relayed = t.path.relayed();
+    if (relayed && !services.send(t.path.via, t.bytes)) return false;
+    table.count(last, check.connection, event::Direction::outbound, t.path, peer::Carried::check, t.bytes.size(), 1);
+    return !relayed;
   }
 
   void reject(Instant now, event::RejectReason reason, const SocketAddress& from) {
@@ -83,13 +165,17 @@ struct Node::Impl {
     table.node_was_late(now, false);
   }
 
-  Instant next() const { return earlier(endpoint.poll_timeout(), table.next_timeout()); }
+  Instant next() const {
+    return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()), services.poll_timeout());
+  }
 
   Options options;
   peer::Outbox out;
   quic::Endpoint endpoint;
   peer::Context context;
   peer::Table table{context};
+  Services services;
+  std::deque<Transmit> answers;  // to strangers' STUN
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -101,24 +187,11 @@ Node::~Node() = default;
 
 void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
   Impl& n = *impl_;
-  switch (wire::classify(bytes)) {
-    case wire::DatagramKind::empty:
-      return n.reject(now, event::RejectReason::empty, from.remote);
-    case wire::DatagramKind::oversized:
-      return n.reject(now, event::RejectReason::oversized, from.remote);
-    case wire::DatagramKind::unknown:
-      return n.reject(now, event::RejectReason::unknown_protocol, from.remote);
-    case wire::DatagramKind::stun:
-      n.judge_lateness(now, received_at);
-      n.stun(now, received_at, from, bytes);
-      return n.pump(now);
-    case wire::DatagramKind::quic:
-      break;
-  }
-  n.judge_lateness(now, received_at);
-  if (const auto connection = n.endpoint.handle_datagram(now, received_at, from, bytes))
-    n.table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
-  n.pump(now);
+  const auto kind = wire::classify(bytes);
+  const bool ours = kind == wire::DatagramKind::stun || kind == wire::DatagramKind::quic;
+  if (ours) n.judge_lateness(now, received_at);
+  n.datagram(now, received_at, from, bytes);
+  if (ours) n.pump(now);
 }
 
 void Node::handle_timeout(Instant now) {
@@ -126,6 +199,7 @@ void Node::handle_timeout(Instant now) {
   if (const Instant due = n.next(); due < now) n.late(now, now - std::max(due, n.last));
   n.endpoint.handle_timeout(now);
   n.table.handle_timeout(now);
+  n.services.handle_timeout(now);
   n.pump(now);
 }
 
@@ -135,7 +209,7 @@ void Node::handle_command(Instant now, event::Ticket ticket, const event::Comman
 }
 
 void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
-  impl_->table.handle_resolved(now, id, addresses);
+  if (!impl_->services.handle_resolved(now, id, addresses)) impl_->table.handle_resolved(now, id, addresses);
   impl_->pump(now);
 }
 
@@ -153,7 +227,8 @@ void Node::handle_socket(Instant, Via via, const Result<SocketAddress>& bound) {
 void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
 
 void Node::configure(Instant now, const peer::Membership& membership) {
-  impl_->table.configure(now, membership);
+  impl_->services.configure(now, membership);
+  impl_->table.configure(now, impl_->options.services.peer ? membership : bystander(membership));
   impl_->pump(now);
 }
 
@@ -164,25 +239,24 @@ void Node::shutdown(Instant now) {
   impl_->pump(now);
 }
 
+/// What goes through a channel becomes packets of a server's connection, which follow.
 std::optional<Transmit> Node::poll_transmit() {
   Impl& n = *impl_;
-  if (auto out = n.endpoint.poll_transmit()) {
-    const std::size_t size = out->bytes.size();
-    const std::size_t packets = out->segment_size == 0 ? 1 : (size + out->segment_size - 1) / out->segment_size;
-    if (out->connection) {
-      n.table.count(n.last, *out->connection, event::Direction::outbound, out->path, peer::Carried::quic, size,
-                    packets);
-      if (size >= kTraffic) n.table.traffic_sent(n.last, *out->connection);
+  for (;;) {
+    if (auto sent = n.endpoint.poll_transmit()) {
+      if (n.carry(*sent)) return Transmit{sent->path, std::move(sent->bytes), sent->segment_size};
+    } else if (!n.answers.empty()) {
+      Transmit answer = std::move(n.answers.front());
+      n.answers.pop_front();
+      return answer;
+    } else if (!n.out.checks.empty()) {
+      peer::CheckOut check = std::move(n.out.checks.front());
+      n.out.checks.pop_front();
+      if (n.carry(check)) return std::move(check.transmit);
+    } else {
+      return std::nullopt;
     }
-    return Transmit{out->path, std::move(out->bytes), out->segment_size};
   }
-  auto& checks = n.out.checks;
-  if (checks.empty()) return std::nullopt;
-  peer::CheckOut check = std::move(checks.front());
-  checks.pop_front();
-  n.table.count(n.last, check.connection, event::Direction::outbound, check.transmit.path, peer::Carried::check,
-                check.transmit.bytes.size(), 1);
-  return std::move(check.transmit);
 }
 
 std::optional<event::Record> Node::poll_event() {
@@ -211,7 +285,7 @@ std::optional<event::Reply> Node::poll_reply() {
 
 Instant Node::poll_timeout() const { return impl_->next(); }
 
-bool Node::stopped() const { return impl_->context.stopping && impl_->table.quiet(); }
+bool Node::stopped() const { return impl_->context.stopping && impl_->table.quiet(); }  // servers were told by then
 
 const event::InstanceId& Node::instance() const { return impl_->context.instance; }
 
@@ -226,8 +300,11 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.connections = n.endpoint.connections();
   s.half_open = n.endpoint.half_open();
   s.max_sessions = n.context.membership.max_sessions;
-  s.reached_once = n.table.reached_once() || n.context.membership.peers.empty();
+  s.reached_once = n.table.reached_once() || n.services.reached_once() ||
+                   (n.context.membership.peers.empty() && !n.services.any_configured());
   s.peers = n.table.snapshot(now);
+  s.servers = n.services.servers();
+  s.serving = n.services.serving();
   return s;
 }
 

@@ -17,6 +17,7 @@
 #include "event/event.hpp"
 #include "event/request.hpp"
 #include "event/snapshot.hpp"
+#include "mesh/services.hpp"
 #include "peer/context.hpp"
 #include "peer/options.hpp"
 #include "quic/endpoint.hpp"
@@ -26,6 +27,7 @@ namespace pw::mesh {
 struct Options {
   quic::Options quic;
   peer::Options peer;
+  ServiceOptions services;
 };
 
 class Node {

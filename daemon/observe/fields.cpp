@@ -112,6 +112,16 @@ Fields of(const PathChanged& e) {
   if (e.to != PathKind::none) add_address(f, e.address);
   return f;
 }
+Fields of(const ServiceUp& e) { return {{"server", e.server}, {"observed", e.observed}, {"took", e.took}}; }
+Fields of(const ServiceDown& e) {
+  Fields f{{"server", e.server}, {"was_up", e.was_up}, {"error", name(e.error)}};
+  add_text(f, "detail", e.detail);
+  return f;
+}
+Fields of(const AddressObserved& e) { return {{"server", e.server}, {"address", e.address}}; }
+Fields of(const ServiceRequested& e) {
+  return {{"server", e.server}, {"request", name(e.request)}, {"result", name(e.result)}, {"took", e.took}};
+}
 Fields of(const EchoMeasured& e) {
   return {{"peer", e.peer}, {"path", name(e.path)}, {"rtt", e.rtt}, {"suspect", e.suspect}};
 }

@@ -55,6 +55,12 @@ struct Table {
   }
   Importance operator()(const CheckRefused&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
+  Importance operator()(const ServiceUp&) const { return {Room::mesh, Level::info}; }
+  Importance operator()(const ServiceDown& e) const {
+    return {Room::mesh, e.was_up || e.error == ErrorType::admission ? Level::warning : Level::info};
+  }
+  Importance operator()(const AddressObserved&) const { return {Room::mesh, Level::info}; }
+  Importance operator()(const ServiceRequested&) const { return {Room::mesh, Level::debug}; }
   Importance operator()(const EchoMeasured&) const { return {Room::probe, Level::debug}; }
   Importance operator()(const ProbeMeasured&) const { return {Room::probe, Level::debug}; }
   Importance operator()(const ProbesAccounted&) const { return {Room::probe, Level::debug}; }

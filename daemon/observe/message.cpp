@@ -64,6 +64,16 @@ std::string say(const CheckRefused& e) {
 std::string say(const PathChanged& e) {
   return "path to " + e.peer.to_short() + " is now " + text(name(e.to)) + ", was " + text(name(e.from));
 }
+std::string say(const ServiceUp& e) { return "server " + e.server.to_short() + " is there, in " + human(e.took); }
+std::string say(const ServiceDown& e) {
+  return (e.was_up ? "lost server " : "could not reach server ") + e.server.to_short() + ": " + text(name(e.error));
+}
+std::string say(const AddressObserved& e) {
+  return "server " + e.server.to_short() + " sees this node at another address";
+}
+std::string say(const ServiceRequested& e) {
+  return text(name(e.request)) + " at server " + e.server.to_short() + ": " + text(name(e.result));
+}
 std::string say(const EchoMeasured& e) { return "echo of " + e.peer.to_short() + " in " + human(e.rtt); }
 std::string say(const ProbeMeasured& e) { return "probe of " + e.peer.to_short() + " in " + human(e.rtt); }
 std::string say(const ProbesAccounted& e) {
@@ -105,6 +115,14 @@ struct Reason {
   std::uint64_t operator()(const CheckRefused& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PathChanged& e) const {
     return (of_enum(e.from) * 16 + of_enum(e.to)) * 16 + of_enum(e.reason);
+  }
+  std::uint64_t operator()(const ServiceDown& e) const {
+    return (of_text(e.server.to_string()) * 16 + of_enum(e.error)) * 2 + (e.was_up ? 1 : 0);
+  }
+  std::uint64_t operator()(const ServiceUp& e) const { return of_text(e.server.to_string()); }
+  std::uint64_t operator()(const AddressObserved& e) const { return of_text(e.server.to_string()); }
+  std::uint64_t operator()(const ServiceRequested& e) const {
+    return (of_text(e.server.to_string()) * 16 + of_enum(e.request)) * 16 + of_enum(e.result);
   }
   std::uint64_t operator()(const ProbesAccounted& e) const { return of_enum(e.direction); }
   std::uint64_t operator()(const BandwidthMeasured& e) const { return of_enum(e.direction); }

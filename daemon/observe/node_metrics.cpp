@@ -5,6 +5,7 @@
 
 #include "observe/peer_series.hpp"
 #include "observe/registry_families.hpp"
+#include "observe/service_metrics.hpp"
 
 namespace pw::observe {
 namespace {
@@ -181,6 +182,8 @@ struct NodeMetrics::Impl {
                             "When a configuration was last read with success.")
                          .Add({})};
 
+  ServiceMetrics services;
+
   std::uint64_t kernel_drops = 0;
   std::uint64_t evicted = 0;
   std::optional<Instant> reloaded_at;  // success that has no wall-clock time yet
@@ -206,6 +209,7 @@ struct NodeMetrics::Impl {
   }
   void on(const PacketRejected& e, Instant) { packets_rejected[e.reason].Increment(); }
   void on(const CheckRefused& e, Instant) { checks_refused[e.reason].Increment(); }
+  void on(const ServiceRequested& e, Instant) { services.count(e); }
   void on(const QueueDropped& e, Instant) { queue_dropped[e.queue].Increment(static_cast<double>(e.count)); }
   void on(const ClockJumped&, Instant) { clock_jumps.Increment(); }
   void on(const ConfigReloaded& e, Instant at) {
@@ -254,6 +258,7 @@ void NodeMetrics::set(const NodeSnapshot& node, WallTime wall) {
   }
   for (std::size_t i = 0; i < paths.size(); ++i) m.by_path[static_cast<PathKind>(i)].Set(static_cast<double>(paths[i]));
   m.configured.Set(static_cast<double>(configured));
+  m.services.set(node);
 
   if (!m.started && !m.reloaded_at) m.reloaded_at = node.started;  // the configuration was read to start with
   m.started = true;
@@ -271,7 +276,11 @@ void NodeMetrics::node_info(const std::string& label, const std::string& node, c
   impl_->node_info = &impl_->node_info_family.Add(labels, 1.0);
 }
 
-std::vector<prometheus::MetricFamily> NodeMetrics::collect() const { return impl_->registry.Collect(); }
+std::vector<prometheus::MetricFamily> NodeMetrics::collect() const {
+  auto families = impl_->registry.Collect();
+  impl_->services.append(families);
+  return families;
+}
 Registry& NodeMetrics::registry() { return impl_->registry; }
 
 }  // namespace pw::observe

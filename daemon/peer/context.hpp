@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 #include <unordered_map>
+#include <variant>
 
 #include "base/rng.hpp"
 #include "base/token_bucket.hpp"
@@ -37,12 +38,20 @@ struct CheckOut {
   Transmit transmit;
 };
 
+/// What a session wants of the channels through relays. Whatever it seeks is answered once, by Table::handle_channel or
+/// handle_no_channel, unless it is abandoned before.
+struct SeekChannel { PeerId peer; };
+struct AbandonSearch { PeerId peer; };
+struct ReleaseChannel { Via via; };  // that was sought
+using ChannelWish = std::variant<SeekChannel, AbandonSearch, ReleaseChannel>;
+
 /// What leaves the core; the driver drains it after every input.
 struct Outbox {
   std::deque<event::Record> events;
   std::deque<event::Reply> replies;
   std::deque<CheckOut> checks;
   std::deque<event::Request> requests;
+  std::deque<ChannelWish> channel_wishes;  // the node takes them
 
   void emit(Instant now, event::Event e) { events.push_back({now, std::move(e)}); }
   void reply(event::Ticket ticket, event::Answer answer) { replies.push_back({ticket, std::move(answer)}); }
@@ -71,6 +80,8 @@ struct Context {
   std::unordered_map<quic::Handle, PeerId> owners;     // whose connection it is: from dial or Established to Closed
   std::unordered_map<std::uint64_t, PeerId> lookups;   // who asked
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
+  std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
+  bool rendezvous = false;     // there are servers through which peers may be reached
   bool stopping = false;
 };
 

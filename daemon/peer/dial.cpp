@@ -1,7 +1,5 @@
 #include "peer/dial.hpp"
 
-#include <algorithm>
-
 namespace pw::peer {
 
 Dial::Dial(Context& context, Instant now, const event::PeerSpec& spec)
@@ -15,6 +13,10 @@ Dial::Dial(Context& context, Instant now, const event::PeerSpec& spec)
       context_.out.requests.push_back(event::Resolve{lookups_.back().id, address.host});
     }
   }
+  if (context_.rendezvous) {
+    seeking_ = true;
+    context_.out.channel_wishes.emplace_back(SeekChannel{peer_});
+  }
   if (lookups_.empty()) proceed(now);
 }
 
@@ -23,18 +25,22 @@ void Dial::add(const IpAddress& ip, std::uint16_t port) {
   if (std::ranges::find(candidates_, path) == candidates_.end()) candidates_.push_back(path);
 }
 
+void Dial::explain(const std::string& why) {
+  if (!detail_.empty()) detail_ += "; ";
+  detail_ += why;
+}
+
 bool Dial::awaits(std::uint64_t resolve_id) const {
   return std::ranges::find(lookups_, resolve_id, &Lookup::id) != lookups_.end();
 }
 
 void Dial::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
   const auto lookup = std::ranges::find(lookups_, id, &Lookup::id);
-  if (lookup == lookups_.end() || step_ != Step::resolving) return;
+  if (lookup == lookups_.end()) return;
   if (addresses) {
     for (const IpAddress& ip : *addresses) add(ip, lookup->port);
   } else {
-    if (!detail_.empty()) detail_ += "; ";
-    detail_ += lookup->host + ": " + addresses.error().detail;
+    explain(lookup->host + ": " + addresses.error().detail);
     context_.out.emit(
         now, event::DiscoveryFailed{peer_, event::DiscoveryMethod::configured, lookup->host, addresses.error().detail});
   }
@@ -44,28 +50,82 @@ void Dial::handle_resolved(Instant now, std::uint64_t id, const Result<std::vect
 
 bool Dial::go_on_without(Instant now, const SocketAddress& stranger) {
   if (std::erase_if(candidates_, [&](const PathAddress& c) { return c.remote == stranger; }) == 0) return false;
-  if (candidates_.empty() || handshakes_ == kMaxHandshakes) return false;
+  if (candidates_.empty() || direct_ == kMaxHandshakes) return false;
+  const std::size_t before = handshakes_.size();
   proceed(now);
-  return step_ == Step::handshaking;
+  return handshakes_.size() > before;
 }
 
 void Dial::proceed(Instant now) {
-  step_ = Step::failed;
   if (candidates_.empty()) {
     error_ = event::ErrorType::dns;
-    if (detail_.empty()) detail_ = "no name of the peer has an address";
+    if (detail_.empty() && !seeking_) detail_ = "no name of the peer has an address";
     return;
   }
-  auto handle = context_.endpoint.dial(now, candidates_, peer_);
+  if (dial(now, candidates_)) ++direct_;
+}
+
+std::optional<quic::Handle> Dial::dial(Instant now, std::span<const PathAddress> paths) {
+  auto handle = context_.endpoint.dial(now, paths, peer_);
   if (!handle) {
     error_ = event::ErrorType::resource_exhausted;
-    detail_ = handle.error().detail;
-    return;
+    explain(handle.error().detail);
+    return std::nullopt;
   }
-  handle_ = *handle;
-  ++handshakes_;
+  handshakes_.push_back(*handle);
   context_.owners.emplace(*handle, peer_);
-  step_ = Step::handshaking;
+  return *handle;
+}
+
+// ---- through servers
+
+void Dial::handle_channel(Instant now, Via via) {
+  seeking_ = false;
+  channel_ = via;
+  const bool addresses = !handshakes_.empty() || !lookups_.empty();
+  relay_at_ = addresses ? std::max(now, started_ + kHeadStart) : now;
+  handle_timeout(now);
+}
+
+void Dial::handle_no_channel(const std::string& why) {
+  seeking_ = false;
+  if (direct_ == 0 && candidates_.empty()) error_ = event::ErrorType::unknown;
+  explain(why);
+}
+
+bool Dial::handle_channel_lost(Instant now, Via via) {
+  if (channel_ != via) return false;
+  channel_.reset();
+  relay_at_ = kNever;
+  explain("the channel to the peer was lost");
+  if (relayed_) {
+    context_.endpoint.close(now, *relayed_, static_cast<std::uint64_t>(CloseCode::duplicate), "cancelled");
+    forget(*relayed_);
+  }
+  return true;
+}
+
+void Dial::handle_timeout(Instant now) {
+  if (relay_at_ > now) return;
+  relay_at_ = kNever;
+  const PathAddress path{{}, {}, *channel_};
+  relayed_ = dial(now, std::span{&path, 1});
+}
+
+void Dial::keep(Instant now, quic::Handle handle) {
+  for (const quic::Handle other : handshakes_)
+    if (other != handle)
+      context_.endpoint.close(now, other, static_cast<std::uint64_t>(CloseCode::duplicate), "another way was quicker");
+  handshakes_ = {handle};
+  lookups_.clear();
+  relay_at_ = kNever;
+  if (relayed_ != handle) let_go(Via::own);
+}
+
+void Dial::let_go(Via kept) {
+  if (std::exchange(seeking_, false)) context_.out.channel_wishes.emplace_back(AbandonSearch{peer_});
+  if (channel_ && channel_ != kept) context_.out.channel_wishes.emplace_back(ReleaseChannel{*channel_});
+  channel_.reset();
 }
 
 }  // namespace pw::peer

@@ -173,6 +173,17 @@ void Measurements::ping(Instant now, event::Ticket ticket, std::uint32_t size, L
   }
 }
 
+/// Where there is no room, better ones are known.
+void Measurements::add_path(Instant now, const PathAddress& address) {
+  static_cast<void>(paths_.add(now, address, kind_of(address), false));
+  drain(now);
+}
+
+void Measurements::close_path(Instant now, const PathAddress& address) {
+  paths_.close(now, address, event::PathChangeReason::relay_closed);
+  drain(now);
+}
+
 void Measurements::abandon() {
   for (event::Ticket ticket : echo_.abandon())
     context_.out.fail(ticket, event::CommandError::lost, "the session ended meanwhile");

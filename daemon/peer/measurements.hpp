@@ -20,6 +20,7 @@ class Measurements {
   Measurements(Context& context, const PeerId& peer, const Link& link, Instant now);
 
   static event::PathKind kind_of(const PathAddress& path) {
+    if (path.relayed()) return event::PathKind::relay_quic;
     return path.remote.ip.family() == Family::v4 ? event::PathKind::direct_v4 : event::PathKind::direct_v6;
   }
 
@@ -36,6 +37,10 @@ class Measurements {
   void set_intervals(Instant now, const probe::Options& options);
 
   // ---- commands
+  /// One more way to the peer, to be proved.
+  void add_path(Instant now, const PathAddress& address);
+  /// Nothing goes there any more: its channel is gone.
+  void close_path(Instant now, const PathAddress& address);
   void ping(Instant now, event::Ticket ticket, std::uint32_t size, Link& link);
   /// The session ends: pings under way are answered.
   void abandon();

@@ -8,6 +8,7 @@
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "event/command.hpp"
+#include "event/service.hpp"
 #include "probe/options.hpp"
 
 namespace pw::peer {
@@ -22,6 +23,8 @@ struct Membership {
   std::vector<PeerId> deny;
   std::vector<event::PeerSpec> peers;
   probe::Options probe;
+  std::vector<event::ServerSpec> servers;  // bootstraps and relays of this node
+  bool serve_anybody = false;              // as a bootstrap or relay; otherwise those who may be peers
   std::size_t max_sessions = 500;  // sessions at once; a peer beyond is refused (session_limit), a configured one never
 };
 

@@ -21,7 +21,7 @@ Session::Session(Context& context, event::PeerSpec spec, event::DiscoveryMethod 
       state_{context.out, spec_.id, now},
       backoff_{context.options.retry_initial, context.options.retry_max} {
   context_.out.emit(now, event::PeerAdded{spec_.id, method_});
-  if (!spec_.addresses.empty()) next_dial_ = now;
+  if (dialable()) next_dial_ = now;
 }
 
 // ---- commands
@@ -31,14 +31,14 @@ void Session::update(const event::PeerSpec& spec, event::DiscoveryMethod method,
   const bool new_addresses = spec.addresses != spec_.addresses;
   spec_ = spec;
   method_ = method;
-  if (spec_.addresses.empty()) next_dial_.reset();
-  if ((new_addresses || back) && !active_ && !dial_ && !held_ && !spec_.addresses.empty()) next_dial_ = now;
+  if (!dialable()) next_dial_.reset();
+  if ((new_addresses || back) && !active_ && !dial_ && !held_ && dialable()) next_dial_ = now;
 }
 
 void Session::connect(Instant now) {
   held_ = false;
   backoff_.reset();
-  if (!active_ && !dial_ && !spec_.addresses.empty()) next_dial_ = now;
+  if (!active_ && !dial_ && dialable()) next_dial_ = now;
 }
 
 void Session::hold(Instant now) {
@@ -101,6 +101,8 @@ void Session::leave(Instant now, wire::GoodbyeReason why) {
 
 void Session::membership_changed(Instant now) {
   if (measurements_) measurements_->set_intervals(now, context_.membership.probe);
+  // The first servers were configured.
+  if (dialable() && idle() && !next_dial_ && !held_ && !removed_ && state_.is(SessionState::disconnected)) next_dial_ = now;
   // What admitted it is gone. It may come back with what is in force.
   if (!active_ || !active_->outdated()) return;
   leave(now, wire::GoodbyeReason::removed);
@@ -116,13 +118,17 @@ void Session::contact(Instant now) {
 }
 
 void Session::schedule(Instant now) {
-  if (held_ || removed_ || context_.stopping || spec_.addresses.empty() || active_ || dial_) return;
+  if (held_ || removed_ || context_.stopping || !dialable() || active_ || dial_) return;
   next_dial_ = now + backoff_.next(context_.rng);
 }
 
 void Session::start_dial(Instant now) {
   if (!pending_.empty() || leaving_) {  // the peer is at the door already, or on its way out
     next_dial_ = now + context_.options.retry_initial;
+    return;
+  }
+  if (!dialable()) {
+    next_dial_.reset();
     return;
   }
   if (!context_.dials.take(now)) {
@@ -134,17 +140,24 @@ void Session::start_dial(Instant now) {
   context_.out.emit(now,
                     event::DialStarted{spec_.id, static_cast<unsigned>(spec_.addresses.size()), backoff_.failures()});
   dial_.emplace(context_, now, spec_);
-  if (dial_->step() == Dial::Step::failed) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
+  if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
 }
 
 void Session::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
   if (!dial_ || !dial_->awaits(id)) return;
   dial_->handle_resolved(now, id, addresses);
-  if (dial_->step() == Dial::Step::failed) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
+  if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
 }
 
 void Session::end_dial(Instant now, DialResult result, ErrorType error, std::string detail) {
   const Instant started = dial_->started();
+  for (const quic::Handle handle : dial_->handles()) {
+    if (auto link = take(handle))
+      close(now, *link, CloseCode::duplicate, "cancelled");
+    else
+      context_.endpoint.close(now, handle, static_cast<std::uint64_t>(CloseCode::duplicate), "cancelled");
+  }
+  dial_->let_go(Via::own);
   dial_.reset();
   if (result == DialResult::failed) schedule(now);
   const Duration retry_in = next_dial_ ? *next_dial_ - now : Duration{};
@@ -152,14 +165,7 @@ void Session::end_dial(Instant now, DialResult result, ErrorType error, std::str
 }
 
 void Session::cancel_dial(Instant now) {
-  if (!dial_) return;
-  if (const auto handle = dial_->handle()) {
-    if (auto link = take(*handle))
-      close(now, *link, CloseCode::duplicate, "cancelled");
-    else
-      context_.endpoint.close(now, *handle, static_cast<std::uint64_t>(CloseCode::duplicate), "cancelled");
-  }
-  end_dial(now, DialResult::cancelled, ErrorType::unknown, {});
+  if (dial_) end_dial(now, DialResult::cancelled, ErrorType::unknown, {});
 }
 
 void Session::dial_failed(Instant now, ErrorType error, std::string detail, const SocketAddress& remote) {
@@ -178,6 +184,7 @@ void Session::failed(Instant now, ErrorType error, const std::string& detail, co
 
 void Session::end_session(Instant now, CloseReason reason, std::string detail, SessionState to) {
   drop_measurements();
+  release_channels(nullptr);
   estimate_inbound_.reset();
   estimate_outbound_.reset();
   const Duration lasted = now - *connected_since_;
@@ -219,6 +226,8 @@ Instant Session::next_timeout() const {
   if (measurements_) at = earlier(at, measurements_->next_timeout());
   if (measurements_ && measurements_->dead_since())
     at = earlier(at, *measurements_->dead_since() + context_.options.dead_session);
+  if (measurements_ && measurements_->dead_since() && context_.rendezvous && !seeking_) at = earlier(at, next_seek_);
+  if (dial_) at = earlier(at, dial_->next_timeout());
   if (bandwidth_) at = earlier(at, bandwidth_->next_timeout());
   return at;
 }
@@ -232,6 +241,11 @@ void Session::handle_timeout(Instant now) {
   if (active_) {
     measurements_->handle_timeout(now, *active_);
     check_dead(now);
+    seek(now);
+  }
+  if (dial_) {
+    dial_->handle_timeout(now);
+    if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
   }
   if (bandwidth_) {
     bandwidth_->handle_timeout(now, *active_);

@@ -31,6 +31,7 @@ class Session {
   static constexpr Duration kTieHold = 1s;
   static constexpr std::size_t kMaxPendingLinks = 3;     // accepted, not yet admitted; the oldest goes first
   static constexpr std::size_t kMaxFormerInstances = 8;  // remembered, to tell a duplicated identity
+  static constexpr Duration kSeekPause = 5s;             // between searches for a channel, while no path is alive
   static constexpr Duration kStable = 10s;               // a session that lasted this long forgets the back-off
 
   Session(Context& context, event::PeerSpec spec, event::DiscoveryMethod method, Instant now);
@@ -58,6 +59,12 @@ class Session {
   void handle(Instant now, const quic::Closed& e);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   void handle_timeout(Instant now);
+  /// What was sought is there, or is not to be had.
+  void handle_channel(Instant now, Via via);
+  void handle_no_channel(Instant now, const std::string& why);
+  /// A channel with this peer, whoever opened it, is no more.
+  void handle_channel_lost(Instant now, Via via);
+  void handle_present(Instant now);
   void count(Instant now, event::Direction direction, const PathAddress& path, Carried what, std::size_t bytes,
              std::size_t packets);
   void traffic_sent(Instant now);
@@ -96,6 +103,13 @@ class Session {
   void left(Instant now);
   void check_dead(Instant now);
   void keep_estimates();
+  bool dialable() const {
+    return !spec_.addresses.empty() || (context_.rendezvous && method_ != event::DiscoveryMethod::inbound);
+  }
+
+  // session_channels.cpp
+  void seek(Instant now);
+  void release_channels(const Link* kept);
 
   // session_links.cpp: links on their way in and out
   Link* find(quic::Handle handle);
@@ -140,6 +154,9 @@ class Session {
 
   std::optional<Instant> connected_since_;
   std::optional<Measurements> measurements_;
+  std::vector<Via> channels_;  // that this side opened for the session
+  bool seeking_ = false;       // a further one, for the session
+  Instant next_seek_{};
   std::optional<BandwidthTest> bandwidth_;
   std::optional<event::InstanceId> instance_;
   std::vector<event::InstanceId> former_instances_;

@@ -65,7 +65,8 @@ void Session::close(Instant now, Link& link, CloseCode code, std::string_view wh
 
 void Session::handle_established(Instant now, const quic::Established& e) {
   if (e.dialled) {
-    if (!dial_ || dial_->handle() != e.connection) return;  // cancelled meanwhile; its close is on the way
+    if (!dial_ || !dial_->owns(e.connection)) return;  // cancelled meanwhile; its close is on the way
+    dial_->keep(now, e.connection);
     pending_.push_back({std::make_unique<Link>(context_, e, now, false), kNever});
     return;
   }
@@ -213,10 +214,15 @@ void Session::remember(const wire::Hello& hello, bool& restarted) {
 void Session::activate(Instant now, std::unique_ptr<Link> link) {
   bool restarted = false;
   remember(link->hello(), restarted);
-  if (dial_ && dial_->handle() == link->handle())
+  release_channels(link.get());
+  if (dial_ && dial_->owns(link->handle())) {
+    dial_->forget(link->handle());
+    if (link->path().relayed()) channels_.push_back(link->path().via);
+    dial_->let_go(link->path().via);
     end_dial(now, DialResult::success, ErrorType::unknown, {});
-  else
+  } else {
     cancel_dial(now);
+  }
   for (Pending& p : std::exchange(pending_, {}))
     close(now, *p.link, CloseCode::duplicate, "the other connection is kept");
   if (active_) {
@@ -272,7 +278,7 @@ void Session::break_off(Instant now, std::unique_ptr<Link> link, CloseCode code,
                         const std::string& why) {
   close(now, *link, code, why);
   const SocketAddress remote = link->path().remote;
-  if (dial_ && dial_->handle() == link->handle()) return dial_failed(now, error, why, remote);
+  if (dial_ && dial_->owns(link->handle())) return dial_failed(now, error, why, remote);
   failed(now, error, why, remote);
   if (link->admitted() && !active_ && state_.is(SessionState::connected)) {
     end_session(now, error == ErrorType::protocol ? CloseReason::protocol : CloseReason::error, why,
@@ -292,7 +298,7 @@ void Session::handle(Instant now, const quic::Closed& e) {
   const auto link = take(e.connection);
   if (link) keep_losses(*link);
   if (link && !active_ && connected_since_ && link->admitted()) return active_closed(now, *link, e);
-  const bool ours = dial_ && dial_->handle() == e.connection;
+  const bool ours = dial_ && dial_->owns(e.connection);
   if (link || ours) attempt_closed(now, ours, link ? link->path().remote : dial_->remote(), e);
 }
 
@@ -334,8 +340,11 @@ void Session::attempt_closed(Instant now, bool ours, const SocketAddress& remote
     error = ErrorType::refused;
     detail = "the peer is stopping";
   }
-  if (ours && error == ErrorType::tls && dial_->go_on_without(now, e.remote))
-    return failed(now, error, detail, e.remote);
+  if (ours) dial_->forget(e.connection);
+  if (ours && error == ErrorType::tls && dial_->go_on_without(now, e.remote)) return failed(now, error, detail, e.remote);
+  // Another way may still lead to the peer; unless it answered, and does not want us.
+  const bool answered = error == ErrorType::admission || error == ErrorType::refused || error == ErrorType::protocol;
+  if (ours && !answered && !dial_->failed()) return failed(now, error, detail, remote);
   if (ours) return dial_failed(now, error, std::move(detail), remote);
   failed(now, error, detail, remote);
   link_gone(now);
@@ -372,9 +381,8 @@ void Session::check_pending(Instant now) {
     if (p.release_at <= now) {
       p.release_at = kNever;
       // Our own dial had its time. Unless its link is up already, the peer's connection is the better one.
-      const bool dial_is_up = dial_ && dial_->handle() && find(*dial_->handle());
-      if (dial_is_up) {
-        p.release_at = find(*dial_->handle())->admission_deadline() + 1ms;
+      if (const Link* dialled = dial_ && !dial_->handles().empty() ? find(dial_->handles().front()) : nullptr) {
+        p.release_at = dialled->admission_deadline() + 1ms;
         ++i;
         continue;
       }

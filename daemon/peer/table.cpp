@@ -225,6 +225,34 @@ void Table::handle_resolved(Instant now, std::uint64_t id, const Result<std::vec
   rearm(now, *session);
 }
 
+void Table::handle_channel(Instant now, const PeerId& peer, Via via) {
+  Session* session = find(peer);
+  if (!session) return context_.out.channel_wishes.push_back(ReleaseChannel{via});
+  session->handle_channel(now, via);
+  rearm(now, *session);
+}
+
+void Table::handle_no_channel(Instant now, const PeerId& peer, const std::string& why) {
+  Session* session = find(peer);
+  if (!session) return;
+  session->handle_no_channel(now, why);
+  rearm(now, *session);
+}
+
+void Table::handle_channel_lost(Instant now, const PeerId& peer, Via via) {
+  Session* session = find(peer);
+  if (!session) return;
+  session->handle_channel_lost(now, via);
+  rearm(now, *session);
+}
+
+void Table::handle_present(Instant now, const PeerId& peer) {
+  Session* session = find(peer);
+  if (!session) return;
+  session->handle_present(now);
+  rearm(now, *session);
+}
+
 void Table::handle_timeout(Instant now) {
   while (const PeerId* due = deadlines_.due(now)) {
     const PeerId id = *due;

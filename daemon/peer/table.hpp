@@ -26,6 +26,11 @@ class Table {
   void handle(Instant now, const quic::Event& e);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   void handle_timeout(Instant now);
+  /// Answers to SeekChannel, and what else servers tell of channels with a peer.
+  void handle_channel(Instant now, const PeerId& peer, Via via);
+  void handle_no_channel(Instant now, const PeerId& peer, const std::string& why);
+  void handle_channel_lost(Instant now, const PeerId& peer, Via via);
+  void handle_present(Instant now, const PeerId& peer);
   /// True if it names a connection of ours, whatever becomes of it there.
   bool handle_check(Instant now, const StunArrival& arrival);
   /// QUIC sent data of that connection.

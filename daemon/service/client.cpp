@@ -143,9 +143,16 @@ void Client::handle_timeout(Instant now) {
     lost(now, ErrorType::timeout, "no Welcome in time");
   }
   const Instant asked_before = now - options_.request_timeout;
+  const bool gone = std::ranges::any_of(pending_, [&](const auto& p) {
+    return p.second.kind == RequestKind::observe && p.second.asked <= asked_before;
+  });
   for (auto i = pending_.begin(); i != pending_.end();) {
     const auto here = i++;
     if (here->second.asked <= asked_before) fail_request(now, here->first, RequestResult::timeout);
+  }
+  if (gone) {
+    endpoint_.close(now, *connection_, static_cast<std::uint64_t>(CloseCode::done), "no answer");
+    return lost(now, ErrorType::timeout, "the server does not answer");
   }
   for (auto i = channels_.begin(); i != channels_.end();) {
     const auto here = i++;

@@ -28,7 +28,7 @@ struct ClientOptions {
   Duration retry_max = 60s;
   Duration greeting_timeout = 5s;
   Duration request_timeout = 5s;
-  /// Between requests when there is nothing to ask: NATs forget UDP mappings after 30 s or more (RFC 4787 REQ-5 asks for
+  /// Between requests when there is nothing to ask; one that is not answered in time tells that the server is gone. NATs forget UDP mappings after 30 s or more (RFC 4787 REQ-5 asks for
   /// two minutes, few obey).
   Duration keepalive = 15s;
   Duration register_retry = 30s;   // after a refusal
@@ -51,7 +51,7 @@ struct ServerSpec {
 
 class Client {
  public:
-  enum class State : std::uint8_t { waiting, dialling, greeting, ready };
+  using State = event::ServerState;
 
   /// All references outlive the client.
   Client(const ClientOptions& options, quic::Endpoint& endpoint, const PeerId& self, ServerSpec server,

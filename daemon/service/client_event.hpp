@@ -1,31 +1,21 @@
 // What a client of a bootstrap or relay tells. Every struct names the server, so that several clients share a queue.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/address.hpp"
-#include "base/names.hpp"
 #include "base/time.hpp"
-#include "event/vocabulary.hpp"
+#include "event/service.hpp"
 #include "wire/service.hpp"
 
 namespace pw::service {
 
-/// bootstrap_requests_total{request}, bootstrap_response_time_ms{request}.
-enum class RequestKind : std::uint8_t { enrol, lookup, coordinate, observe };
-constexpr auto names(RequestKind) {
-  using namespace std::string_view_literals;
-  return std::array{"register"sv, "lookup"sv, "coordinate"sv, "observe"sv};
-}
-enum class RequestResult : std::uint8_t { success, refused, timeout, lost };
-constexpr auto names(RequestResult) {
-  using namespace std::string_view_literals;
-  return std::array{"success"sv, "refused"sv, "timeout"sv, "lost"sv};
-}
+using RequestKind = event::ServiceRequest;
+using RequestResult = event::RequestResult;
+
 enum class ChannelLoss : std::uint8_t {
   refused,          // was never up
   timeout,          // nor was it answered

@@ -43,7 +43,7 @@ void Clients::shutdown(Instant now) {
   for (const auto& c : clients_) c->shutdown(now);
 }
 
-Client* Clients::find(const PeerId& server) {
+Client* Clients::find(const PeerId& server) const {
   const auto found = std::ranges::find_if(clients_, [&](const auto& c) { return c->server().id == server; });
   return found == clients_.end() ? nullptr : found->get();
 }
@@ -76,7 +76,8 @@ bool Clients::handle(Instant now, const quic::Event& event) {
     // Relays come and go together when this node's network does: they are judged when the dust has settled.
     const bool home = std::ranges::find(homes_, c->server().id) != homes_.end();
     const bool wanted = any(c->services() & Services::relay) && homes_.size() < kHomeRelays;
-    if (c->ready() ? !home && wanted : home) judge_at_ = earlier(judge_at_, now + kGrace);
+    // But whoever has none takes the first that is there, so that he is found at once.
+    if (c->ready() ? !home && wanted : home) judge_at_ = earlier(judge_at_, homes_.empty() ? now : now + kGrace);
     return true;
   });
 }

@@ -44,7 +44,7 @@ class Clients {
   void shutdown(Instant now);
   /// Asks the healthiest bootstrap; the number is that server's.
   Result<std::uint32_t> look_up(Instant now, const std::optional<PeerId>& peer);
-  Client* find(const PeerId& server);
+  Client* find(const PeerId& server) const;
   /// False: no channel of any client that is up.
   bool send(Via via, ByteView packet);
 

@@ -13,14 +13,13 @@
 // real paths below the connection says so by handle_address, and Endpoint::set_paths.
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <unordered_map>
 #include <utility>
 
-#include "base/names.hpp"
 #include "base/token_bucket.hpp"
+#include "event/service.hpp"
 #include "quic/endpoint.hpp"
 #include "service/admission.hpp"
 #include "service/forwarder.hpp"
@@ -50,34 +49,9 @@ struct ServerOptions {
   Duration admission_timeout = 5s;
 };
 
-enum class ServedRequest : std::uint8_t { enrol, lookup, coordinate, observe };
-constexpr auto names(ServedRequest) {
-  using namespace std::string_view_literals;
-  return std::array{"register"sv, "lookup"sv, "coordinate"sv, "observe"sv};
-}
-enum class DropReason : std::uint8_t { malformed, unknown_channel, rate, queue, pair_limit, gone };
-constexpr auto names(DropReason) {
-  using namespace std::string_view_literals;
-  return std::array{"malformed"sv, "unknown_channel"sv, "rate"sv, "queue"sv, "pair_limit"sv, "gone"sv};
-}
-
-struct ServerStats {
-  struct Served {
-    std::uint64_t success = 0;
-    std::uint64_t refused = 0;
-  };
-  std::array<Served, 4> requests{};            // by ServedRequest
-  std::array<std::uint64_t, 6> dropped{};      // packets, by DropReason
-  std::uint64_t forwarded_packets = 0;
-  std::uint64_t forwarded_bytes = 0;           // of packets, without their channel
-  std::uint64_t clients_refused = 0;
-  std::uint64_t unknown_messages = 0;
-  std::size_t entries = 0;
-  std::size_t clients = 0;                     // admitted
-  std::size_t channels = 0;
-  const Served& of(ServedRequest r) const { return requests[static_cast<std::size_t>(r)]; }
-  std::uint64_t of(DropReason r) const { return dropped[static_cast<std::size_t>(r)]; }
-};
+using ServedRequest = event::ServiceRequest;
+using DropReason = event::RelayDrop;
+using ServerStats = event::ServingStats;
 
 class Server {
  public:

@@ -13,32 +13,19 @@
 // docs/rfc-deviations.md has what it comes to.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
-#include "base/names.hpp"
 #include "base/token_bucket.hpp"
+#include "event/service.hpp"
 #include "wire/stun.hpp"
 
 namespace pw::service {
 
-/// What became of a datagram: stun_requests_total{result}.
-enum class StunResult : std::uint8_t {
-  success,
-  unsupported,   // answered with 420: an attribute that must be understood and is not, or is refused
-  malformed,     // not STUN, or not well-formed
-  rate_limited,  // of its network, or of all
-  ignored        // no Binding request, or one for somebody else: with a user name or integrity, it checks a path
-};
-constexpr auto names(StunResult) {
-  using namespace std::string_view_literals;
-  return std::array{"success"sv, "unsupported"sv, "malformed"sv, "rate_limited"sv, "ignored"sv};
-}
+using StunResult = event::StunResult;
 
 struct StunResponderOptions {
   /// For RFC 5780: two addresses of one family, bound at both ports, as strangers see them (not translated). Addresses and

@@ -50,6 +50,10 @@ event::PeerSpec Host::spec() const {
   return spec;
 }
 
+event::ServerSpec Host::server_spec(bool bootstrap, bool relay) const {
+  return {id(), name_, bootstrap, relay, spec().addresses};
+}
+
 // ---- life
 
 void Host::start() {
@@ -57,6 +61,7 @@ void Host::start() {
   PW_CHECK(machine_.open(*this, kPort));
   ++generation_;
   first_ticket_ = next_ticket_;
+  options.services.first_sequence = 1000 * generation_;  // as time goes by between two starts
   node_ = std::make_unique<mesh::Node>(machine_.now(), options, identity_, rng_.split());
   world_.tell([&](Checker& c) { c.started(world_.now(), *this); });
   configure();

@@ -36,6 +36,9 @@ class Host : public net::Program {
   /// How others name this host in their configuration: by all addresses of its machine.
   event::PeerSpec spec() const;
 
+  /// The same of a bootstrap, a relay, or both.
+  event::ServerSpec server_spec(bool bootstrap, bool relay) const;
+
   /// Configures and starts a new instance of the daemon.
   void start();
   /// The process is gone at once: nothing is said to anybody.

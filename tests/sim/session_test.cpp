@@ -144,7 +144,8 @@ TEST_CASE("the mesh secret admits unknown keys; a wrong one, a missing one and a
                       .secrets = c.theirs,
                       .deny = {},
                       .peers = {b.spec()},
-                      .probe = {}};
+                      .probe = {},
+                      .servers = {}};
       b.membership.admission = peer::AdmissionMode::secret;
       b.membership.secrets = {right, old};
       w.start_all();

@@ -98,7 +98,9 @@ void Bounds::check(const World& world, const Host& host, Daemon& daemon) {
 
   const bool explained =
       static_cast<std::ptrdiff_t>(s.connections) <=
-      static_cast<std::ptrdiff_t>(sessions + s.half_open + ending) + daemon.dials;
+      static_cast<std::ptrdiff_t>(sessions + s.half_open + ending + s.servers.size() +
+                                  (s.serving ? s.serving->stats.clients : 0)) +
+          daemon.dials * (s.servers.empty() ? 1 : 2);
   if (explained)
     daemon.unexplained_since.reset();
   else if (!daemon.unexplained_since)

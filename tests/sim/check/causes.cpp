@@ -84,6 +84,7 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
     complain(host.name() + at_text(at) + "a path was called dead before eight probes had their time (of " +
              e.peer.to_short() + ")");
   }
+  if (e.address.relayed()) return;  // what goes wrong at a relay, or on the way to it, is told of no path
   const std::size_t needed = e.to == PathHealth::dead ? kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
   const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.find(host.machine().index(), e.address.remote)};
@@ -260,7 +261,8 @@ void Causes::check_missed(const World& world, const Host& host, const Host& othe
   const Instant from = world.now() - limit - ground_.paused(machine, world.now() - 2 * limit, world.now());
   // A new connection, and one's own lateness, begin the wait anew.
   // A peer that was paused sends proofs of long ago when it runs again.
-  const bool honest = !ground_.was_paused(other.machine().index(), from - kBacklog, world.now());
+  // And through a relay nothing is heard of the peer's machine.
+  const bool honest = !here.in_use.relayed() && !ground_.was_paused(other.machine().index(), from - kBacklog, world.now());
   const Instant proof = honest ? std::min(p.last_proof, heard_both_ways(host, other)) : p.last_proof;
   // So does a late answer to an old probe, which makes a dead path believed in for a moment.
   if (std::max({*here.connected_since, proof, ground_.said_late(host), here.health_since}) >= from) return;
@@ -282,6 +284,7 @@ void Causes::check_faults(const World& world) {
         if (fault.host == i && !fault.other) continue;  // what it does to others
         const Relation& here = ground_.relation(host, world.host(j).id());
         if (!here.connected_since || *here.connected_since >= fault.start || here.health == PathHealth::dead) continue;
+        if (here.in_use.relayed()) continue;
         if (ground_.hosts_of(world.host(j).id()).size() != 1) continue;
         const Duration limit = detection(host, path(host, world.host(j).id()).probed[here.in_use]);
         if (world.now() - fault.start < limit || ground_.said_late(host) + limit > world.now()) continue;

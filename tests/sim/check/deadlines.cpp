@@ -1,5 +1,6 @@
 #include "sim/check/deadlines.hpp"
 
+#include "mesh/rendezvous.hpp"
 #include "peer/dial.hpp"
 #include "probe/echo.hpp"
 #include "probe/liveness.hpp"
@@ -41,7 +42,9 @@ Duration DeadlinesKept::handshake_limit(const Host& host) const {
 }
 
 Duration DeadlinesKept::dial_limit(const Host& host) const {
-  return std::max(world_.names.takes, world_.names.gives_up) + handshake_limit(host);
+  // A relay is sought before the handshake over it begins.
+  const Duration seek = host.membership.servers.empty() ? Duration{} : mesh::Rendezvous::kPatience;
+  return std::max({world_.names.takes, world_.names.gives_up, seek}) + handshake_limit(host);
 }
 
 void DeadlinesKept::check(Instant at, const Host& host, const Daemon& daemon, const PeerId& id, const Peer& peer) {

@@ -63,6 +63,7 @@ std::size_t Ground::flow_of(std::size_t machine, const SocketAddress& remote) {
 }
 
 std::size_t Ground::session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote) {
+  if (remote.port == 0) return Flow::kNone;  // through a relay: of its packets only the two ends know
   const std::size_t flow = flow_of(host.machine().index(), remote);
   const auto& others = hosts_of(peer);
   flows_[flow].shared |= flows_[flow].user && flows_[flow].user != peer;
@@ -245,6 +246,10 @@ std::size_t Ground::index_of(const PeerId& peer) const {
   const auto [found, fresh] = peers_.try_emplace(peer, peers_.size());
   if (fresh) hosts_.emplace_back();
   return found->second;
+}
+
+bool Ground::serves(const Host& server, const Host& client) {
+  return std::ranges::any_of(client.membership.servers, [&](const auto& s) { return s.id == server.id(); });
 }
 
 const std::vector<const Host*>& Ground::hosts_of(const PeerId& peer) const { return hosts_[index_of(peer)]; }

@@ -118,6 +118,8 @@ class Ground : public Checker {
 
   // ---- daemons
   std::size_t index_of(const PeerId& peer) const;  // dense; unknown ids get a new one
+  /// Whether the one is a bootstrap or relay of the other, as configured.
+  static bool serves(const Host& server, const Host& client);
   /// Hosts with that key, running or not.
   const std::vector<const Host*>& hosts_of(const PeerId& peer) const;
   const Host* host_on(std::size_t machine) const {

@@ -21,8 +21,9 @@ constexpr std::size_t kIndex = std::is_same_v<std::variant_alternative_t<I, even
 template <class E>
 constexpr std::size_t kIndex<E, std::variant_size_v<event::Event>> = std::variant_size_v<event::Event>;
 
-PathKind kind_of(const SocketAddress& remote) {
-  return remote.ip.family() == Family::v4 ? PathKind::direct_v4 : PathKind::direct_v6;
+PathKind kind_of(const PathAddress& path) {
+  if (path.relayed()) return PathKind::relay_quic;
+  return path.remote.ip.family() == Family::v4 ? PathKind::direct_v4 : PathKind::direct_v6;
 }
 
 bool ends_broken(CloseReason reason) {
@@ -98,7 +99,7 @@ struct Legality::Judge {
     if (peer.dial_since) return "two dials at once to one peer";
     if (daemon.stopping) return "a daemon that stops dials";
     if (peer.state != SessionState::connecting) return "a dial while " + std::string{pw::name(peer.state)};
-    if (e.addresses == 0) return "a dial without an address";
+    if (e.addresses == 0 && host.membership.servers.empty()) return "a dial without an address";
     peer.dial_since = at;
     return {};
   }
@@ -127,7 +128,7 @@ struct Legality::Judge {
     if (peer.state != SessionState::connected) return "a session was established without its state";
     if (peer.dial_since) return "a dial goes on although the session is up";
     if (e.since_first_attempt < Duration{}) return "a session was up before its first attempt";
-    if (e.path != kind_of(e.address.remote)) return "a session's path is of another kind than its address";
+    if (e.path != kind_of(e.address)) return "a session's path is of another kind than its address";
     if (e.dialled != (daemon.succeeded == e.peer)) return "a session was dialled without a dial, or the other way round";
     daemon.succeeded.reset();
     peer.session_since = at;
@@ -173,7 +174,7 @@ struct Legality::Judge {
     if (e.from != path->second) return "a path's health does not start where it was";
     if (!legal(e.from, e.to))
       return "a path went from " + std::string{pw::name(e.from)} + " to " + std::string{pw::name(e.to)};
-    if (e.path != kind_of(e.address.remote)) return "a path is of another kind than its address";
+    if (e.path != kind_of(e.address)) return "a path is of another kind than its address";
     if (e.silence < Duration{}) return "a path was silent for less than no time";
     path->second = e.to;
     const bool only = peer.paths.size() == 1;
@@ -183,7 +184,7 @@ struct Legality::Judge {
   std::string operator()(const event::PathProved& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path was proved without a session";
-    if (e.path != kind_of(e.address.remote)) return "a path is of another kind than its address";
+    if (e.path != kind_of(e.address)) return "a path is of another kind than its address";
     return peer.paths.emplace(e.address, PathHealth::proved).second ? "" : "a path was proved that is known";
   }
   std::string operator()(const event::PathForgotten& e) {
@@ -205,7 +206,9 @@ struct Legality::Judge {
     if (!peer.session_since) return "a path changed without a session";
     if (e.from != peer.path) return "a change of path does not start where the last one ended";
     if (e.from == e.to && e.address == peer.in_use) return "a path changed to itself";
-    if (e.to == PathKind::none && e.reason != event::PathChangeReason::path_lost) return "no path is left, but none was lost";
+    const bool lost = e.reason == event::PathChangeReason::path_lost ||
+                      (e.reason == event::PathChangeReason::relay_closed && e.from == PathKind::relay_quic);
+    if (e.to == PathKind::none && !lost) return "no path is left, but none was lost";
     peer.path = e.to;
     if (e.to == PathKind::none) return alive(peer) ? "no path is used although one is alive" : "";
     peer.in_use = e.address;
@@ -215,6 +218,25 @@ struct Legality::Judge {
   }
   static bool alive(const Ledger& peer) {
     return std::ranges::any_of(peer.paths, [](const auto& p) { return p.second != PathHealth::dead; });
+  }
+
+  // ---- bootstraps and relays
+  std::string operator()(const event::ServiceUp& e) {
+    if (!configured(e.server)) return "a server is up that nobody configured";
+    return daemon.servers.insert(e.server).second ? "" : "a server came up twice";
+  }
+  std::string operator()(const event::ServiceDown& e) {
+    return (daemon.servers.erase(e.server) != 0) == e.was_up ? "" : "a server was lost that was not up, or the other way round";
+  }
+  std::string operator()(const event::AddressObserved& e) {
+    return daemon.servers.contains(e.server) ? "" : "a server that is not up observed an address";
+  }
+  std::string operator()(const event::ServiceRequested& e) {
+    if (e.took < Duration{}) return "a request took less than no time";
+    return configured(e.server) ? "" : "a request to a server that nobody configured";
+  }
+  bool configured(const PeerId& server) const {
+    return std::ranges::any_of(host.membership.servers, [&](const auto& s) { return s.id == server; });
   }
 
   // ---- measurements
@@ -345,7 +367,9 @@ void Legality::look(const World& world) {
       if (connected != p.connected_since.has_value()) wrong(p, "since when it is connected is told wrongly");
       if (connected && ledger.dial_since) wrong(p, "a dial goes on although the session is up");
       if (p.path != ledger.path) wrong(p, "the snapshot's path is not the events'");
-      if (connected != !p.paths.empty()) wrong(p, "a path without a session, or a session without a path");
+      // A channel that is gone leaves nothing to try.
+      if (connected ? p.paths.empty() && p.path != PathKind::none : !p.paths.empty())
+        wrong(p, "a path without a session, or a session without a path");
       std::map<PathAddress, PathHealth> paths;
       for (const event::PathSnapshot& path : p.paths) paths[path.address] = path.health;
       if (paths != ledger.paths) wrong(p, "the snapshot's paths, or their health, are not the events'");

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -47,6 +48,7 @@ class Legality : public Checker {
     std::optional<Owed> owed;
     std::optional<PeerId> succeeded;  // whose dial has just ended well
     std::optional<event::ErrorType> failed;  // of the ConnectionFailed just told
+    std::set<PeerId> servers;  // that are up
     std::unordered_map<PeerId, Ledger> peers;
     std::map<event::Ticket, std::size_t> commands;  // without answer, and their kind
   };

@@ -51,7 +51,9 @@ void Storm::judge_flow(Instant at, std::size_t index) {
   const Flow& flow = ground_.flow(index);
   const Host& host = *ground_.host_on(flow.machine);
   const Host* other = flow.back == Flow::kNone ? nullptr : ground_.host_on(ground_.flow(flow.back).machine);
-  const double rate = per_second(at, host) + (other ? per_second(at, *other) : 0);
+  double rate = per_second(at, host) + (other ? per_second(at, *other) : 0);
+  if (other && (Ground::serves(host, *other) || Ground::serves(*other, host)))  // sessions of all with all go this way
+    for (std::size_t i = 0; i < world_.size(); ++i) rate += kPerRelayed * 2 * per_second(at, world_.host(i));
   Meter& m = meter(index);
   m.earned.advance(at);
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
@@ -74,6 +76,8 @@ void Storm::judge_node(Instant at, const Host& host) {
   for (std::size_t i = 0; i < world_.size(); ++i) {
     if (&world_.host(i) == &host) continue;
     rate += per_second(at, host) + per_second(at, world_.host(i));
+    if (!world_.host(i).membership.servers.empty())
+      rate += kPerRelayed * 2 * (per_second(at, host) + per_second(at, world_.host(i)));
     ++peers;
   }
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
@@ -109,8 +113,23 @@ void Storm::earn(Instant at, std::size_t index, std::uint32_t packets) {
   nodes_[ground_.flow(flow.back).machine].earned.add(at, packets);
 }
 
+void Storm::earn_at_servers(Instant at, const Host& host, std::uint32_t packets) {
+  for (const event::ServerSpec& server : host.membership.servers)
+    for (const Host* s : ground_.hosts_of(server.id))
+      for (const net::Interface* i : s->machine().interfaces())
+        for (const IpAddress& ip : i->addresses)
+          earn(at, ground_.find(host.machine().index(), {ip, Host::kPort}), packets);
+}
+
+void Storm::earn_relayed(Instant at, const Host& host, const PeerId& peer, std::uint32_t packets) {
+  const auto each = static_cast<std::uint32_t>(kPerRelayed) * packets;
+  earn_at_servers(at, host, each);
+  for (const Host* other : ground_.hosts_of(peer)) earn_at_servers(at, *other, each);
+}
+
 /// To every address that the peer has, and back.
 void Storm::earn(Instant at, const Host& host, const PeerId& peer, std::uint32_t packets) {
+  earn_relayed(at, host, peer, packets);
   const std::size_t here = host.machine().index();
   earn(at, ground_.relation(host, peer).flow, packets);
   for (const Host* other : ground_.hosts_of(peer)) {
@@ -139,6 +158,7 @@ void Storm::recorded(Instant at, const Host& host, const event::Record& record) 
   const auto key = [&](const PeerId& peer) { return std::pair{host.machine().index(), ground_.index_of(peer)}; };
   if (const auto* dial = std::get_if<event::DialStarted>(&record.event)) {
     Dials& dials = dials_[key(dial->peer)];
+    earn_relayed(at, host, dial->peer, kOfHandshake);
     dials.started.add(at, 1);
     dials.allowed.advance(at);
     const auto started = dials.started.sums();

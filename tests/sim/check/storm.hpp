@@ -19,6 +19,7 @@ class Storm : public Checker {
   static constexpr std::uint32_t kOfPing = 8;        // two datagrams there and back, acknowledged
   static constexpr std::uint32_t kOfForged = 2;      // a reset, a Retry, a repeated close
   static constexpr std::uint32_t kOfRejected = 2;    // a reset, which may be answered by a smaller one (RFC 9000 section 10.3)
+  static constexpr double kPerRelayed = 3;           // what goes through a relay: each hop, and acknowledgements of both
   static constexpr std::uint32_t kOfEnd = 10;        // goodbye, close, and closes repeated to what still comes
   static constexpr double kPerProbe = 4;   // the probe or its receipt, acknowledgements, half as much again
   static constexpr double kPerEcho = 4;
@@ -55,6 +56,9 @@ class Storm : public Checker {
   /// Both ends may send for it.
   void earn(Instant at, std::size_t flow, std::uint32_t packets);
   void earn(Instant at, const Host& host, const PeerId& peer, std::uint32_t packets);
+  /// To the servers of both, and from there.
+  void earn_relayed(Instant at, const Host& host, const PeerId& peer, std::uint32_t packets);
+  void earn_at_servers(Instant at, const Host& host, std::uint32_t packets);
   void pay_handshake(Instant at, std::size_t flow, const net::Packet& packet);
   bool caught_up(Instant at, const Host& host, const Host* other) const;
   void judge_flow(Instant at, std::size_t flow);

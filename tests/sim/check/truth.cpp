@@ -174,6 +174,7 @@ void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::Pr
   const std::size_t here = host.machine().index();
   const std::size_t there = other_machine(e.peer);
   if (e.lost == 0 || there == Flow::kNone) return;
+  if (ground_.relation(host, e.peer).in_use.relayed()) return;
   const bool forward = e.direction == ProbeDirection::forward;
   const std::size_t from = forward ? here : there;
   const std::size_t to = forward ? there : here;
@@ -276,6 +277,9 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
       p.paths.size() != 1 ? Flow::kNone : ground_.find(machine, p.paths.front().address.remote);
   const bool before = std::exchange(peer.steady, false);
   if (index_of_flow == Flow::kNone) return;
+  // Between a server and its client there are packets of the service, too.
+  for (const Host* other : ground_.hosts_of(p.id))
+    if (Ground::serves(*other, host) || Ground::serves(host, *other)) return;
   const Flow& flow = ground_.flow(index_of_flow);
   if (flow.shared || flow.last_long_header + kSettled > world.now() || ground_.slow(machine)) return;
   if (ground_.was_paused(machine, world.now() - 1s, world.now())) return;

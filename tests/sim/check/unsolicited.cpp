@@ -26,16 +26,19 @@ void Unsolicited::arrived(Instant, const net::Machine&, const net::Packet&) {
 void Unsolicited::attribute(const Host& host, const SocketAddress& address, Target& t) const {
   t.attributed = true;
   std::size_t peers = 0;
-  for (const event::PeerSpec& peer : host.membership.peers)
-    for (const HostPort& a : peer.addresses) {
+  const auto look_at = [&](const PeerId& id, const std::vector<HostPort>& addresses) {
+    for (const HostPort& a : addresses) {
       const auto ip = IpAddress::parse(a.host);
       const auto known = world_.names.known.find(a.host);
       const bool by_name = known != world_.names.known.end() &&
                            std::ranges::find(known->second, address.ip) != known->second.end();
       if (a.port != address.port || !(ip ? *ip == address.ip : by_name)) continue;
-      t.peer = ground_.index_of(peer.id);
+      t.peer = ground_.index_of(id);
       ++peers;
     }
+  };
+  for (const event::PeerSpec& peer : host.membership.peers) look_at(peer.id, peer.addresses);
+  for (const event::ServerSpec& server : host.membership.servers) look_at(server.id, server.addresses);
   t.peers = std::max(t.peers, peers);
 }
 
@@ -56,7 +59,7 @@ void Unsolicited::sent(Instant at, const net::Machine& from, const net::Packet& 
   const auto candidates = static_cast<double>(host->options.quic.max_dial_candidates);
   if (peer.add(at, 1)) judge(at, *host, peer, node.earned, times * candidates, "one peer");
   if (node.packets.add(at, 1)) {
-    const auto peers = static_cast<double>(std::max(node.known, host->membership.peers.size()));
+    const auto peers = static_cast<double>(std::max(node.known, host->membership.peers.size()) + host->membership.servers.size());
     judge(at, *host, node.packets, node.earned, (1 + peers) * candidates, "all");
     const double dials = peer::kDialBurst + peer::kDialsPerSecond;
     if (static_cast<double>(node.packets.closed()[0]) > dials * candidates * kFlightOfDial + peers * candidates * 2)
@@ -85,6 +88,8 @@ void Unsolicited::recorded(Instant at, const Host& host, const event::Record& re
   } else if (const auto* end = std::get_if<event::DialEnded>(&record.event)) {
     // A dial that was cancelled, or whose other address answered, makes way for another before its time.
     if (end->error != event::ErrorType::timeout) node.earned.add(at, kOfNewStart);
+  } else if (const auto* down = std::get_if<event::ServiceDown>(&record.event)) {
+    if (down->error != event::ErrorType::timeout) node.earned.add(at, kOfNewStart);
   } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&record.event)) {
     // Another key answered at one of the addresses: the dial goes on with a handshake to the others.
     if (failed->error == event::ErrorType::tls && failed->peer) node.earned.add(at, kOfNewStart);

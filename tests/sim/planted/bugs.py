@@ -32,8 +32,8 @@ BUGS = [
         "if (std::ranges::find(candidates_, path) == candidates_.end()) candidates_.push_back(path);",
         "if (candidates_.empty()) candidates_.push_back(path);"),
     Bug("a cancelled dial's connection stays open", "peer/session.cpp",
-        '    if (auto link = take(*handle))\n      close(now, *link, CloseCode::duplicate, "cancelled");\n    else\n',
-        '    if (!take(*handle))\n'),
+        '    if (auto link = take(handle))\n      close(now, *link, CloseCode::duplicate, "cancelled");\n    else\n',
+        '    if (!take(handle))\n'),
     # ---- two ends, two connections
     Bug("both sides of a tie hold the other's connection", "peer/session_links.cpp",
         "const bool tie = dial_ && context_.self < spec_.id;",
@@ -88,8 +88,8 @@ BUGS = [
         "std::max(received_at - open_.back().at, Duration{})"),
     # ---- counting
     Bug("a batch of packets counts as one", "mesh/node.cpp",
-        "out->segment_size == 0 ? 1 :",
-        "out->segment_size != 1 ? 1 :"),
+        "(size + step - 1) / step);",
+        "std::size_t{1});"),
     Bug("rejected packets are not told", "mesh/node.cpp",
         "      out.emit(now, event::PacketRejected{rejected->reason, rejected->from});\n",
         "      static_cast<void>(rejected);\n"),

@@ -113,6 +113,19 @@ TEST_CASE("nothing is said about the consequences of a key that was written wron
   CHECK(problems_of("[http]\nlisten = [\"0.0.0.0:1\"]\nmetrics_token_file = 1\n").size() == 1);
 }
 
+TEST_CASE("servers need an address, and one that is both goes by one name") {
+  const std::string id = "id = \"" + peer_id_text(1) + "\"\n";
+  const std::string there = "addresses = [\"192.0.2.1:1\"]\n";
+  CHECK(problems_of("[[bootstrap]]\n" + id + there + "[[relay]]\n" + id + there).empty());
+  CHECK(problems_of("[[bootstrap]]\n" + id) == Lines{"p.toml:1:1: a [[bootstrap]] needs addresses"});
+  CHECK(problems_of("[[relay]]\n" + there).size() == 1);  // no id
+  CHECK(problems_of("[[relay]]\n" + id + there + "[[relay]]\n" + id + there).size() == 1);
+  CHECK(problems_of("[[bootstrap]]\nname = \"a\"\n" + id + there + "[[relay]]\nname = \"b\"\n" + id + there) ==
+        Lines{"p.toml:6:8: relay.name: the [[bootstrap]] with this id is called \"a\": give both one name"});
+  CHECK(problems_of("[node]\nroles = []\n").size() == 1);
+  CHECK(problems_of("[node]\nroles = [\"peer\", \"relais\"]\n").size() == 1);
+}
+
 TEST_CASE("printing shows no secret") {
   FakeFiles files;
   const std::string secret = "SECRETSECRETSECRETSECRETSECRETSECRET";

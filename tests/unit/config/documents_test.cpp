@@ -59,9 +59,13 @@ TEST_CASE("peerwatch.toml changes nothing, and its commented defaults are the re
   REQUIRE(problems_of(loaded) == Lines{});
   REQUIRE(loaded.config.peers.size() == 1);
   CHECK(loaded.config.peers[0] == Peer{loaded.config.peers[0].id, "", false, {}});
-  Config without_peer = loaded.config;
-  without_peer.peers.clear();
-  CHECK(without_peer == Config{});
+  Config without_blocks = loaded.config;
+  without_blocks.peers.clear();
+  CHECK(without_blocks.bootstraps.size() == 1);
+  CHECK(without_blocks.relays == without_blocks.bootstraps);
+  without_blocks.bootstraps.clear();
+  without_blocks.relays.clear();
+  CHECK(without_blocks == Config{});
 }
 
 TEST_CASE("peerwatch.toml has every key, in its section, and tells which need a restart") {
@@ -71,7 +75,7 @@ TEST_CASE("peerwatch.toml has every key, in its section, and tells which need a 
   std::string prose;  // the comment before a key
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with("[")) section = line.substr(1, line.size() - 2);
-    if (line == "#[[peer]]") section = "peer";
+    if (line == "#[[peer]]" || line == "#[[bootstrap]]" || line == "#[[relay]]") section = line.substr(3, line.size() - 5);
     if (line.starts_with("# ")) prose += line;
     const auto equals = line.find(" = ");
     if (line.size() < 2 || line[0] != '#' || line[1] == ' ' || equals == std::string::npos) {
@@ -88,6 +92,8 @@ TEST_CASE("peerwatch.toml has every key, in its section, and tells which need a 
   }
   for (const auto& key : config_keys()) CHECK(seen.erase(key.name) == 1);
   for (const auto& key : peer_keys()) CHECK(seen.erase(key.name) == 1);
+  for (const auto* keys : {&bootstrap_keys(), &relay_keys()})
+    for (const auto& key : *keys) CHECK(seen.erase(key.name) == 1);
   CHECK(seen.empty());
 }
 
@@ -125,6 +131,10 @@ TEST_CASE("docs/configuration.md has a row for every key, and none for others") 
   const std::map<std::string, std::string> peer_defaults{
       {"peer.id", "required"}, {"peer.name", "`\"\"`"}, {"peer.always_label", "`false`"}, {"peer.addresses", "`[]`"}};
   for (const auto& key : peer_keys()) expected.push_back(expected_row(key, Peer{}, peer_defaults.at(key.name)));
+  const std::map<std::string_view, std::string> server_defaults{
+      {"id", "required"}, {"name", "`\"\"`"}, {"addresses", "`[]`"}};
+  for (const auto* keys : {&bootstrap_keys(), &relay_keys()})
+    for (const auto& key : *keys) expected.push_back(expected_row(key, Server{}, server_defaults.at(key.leaf())));
   REQUIRE(rows.size() == expected.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     INFO(expected[i][0]);

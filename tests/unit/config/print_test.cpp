@@ -14,6 +14,7 @@ constexpr const char* kEverything = R"(
 [node]
 name = "n"
 state_dir = "/a \"quoted\" \\ path/ü"
+roles = ["relay", "bootstrap"]
 [network]
 listen = ["192.0.2.1:1"]
 advertise = ["a.example:1", "[2001:db8::1]:2"]
@@ -23,6 +24,10 @@ admission = "secret"
 secret_files = ["/s"]
 deny = ["SEVEN"]
 max_sessions = 7
+[bootstrap_server]
+admission = "open"
+[relay_server]
+rate_per_client = "1500kbit/s"
 [probe]
 rtt_interval = "1m1ms"
 datagram_interval = "1500ms"
@@ -53,13 +58,21 @@ always_label = true
 addresses = ["192.0.2.7:9470"]
 [[peer]]
 id = "NINE"
+[[bootstrap]]
+id = "TEN"
+name = "s"
+addresses = ["b.example:1"]
+[[relay]]
+id = "ELEVEN"
+addresses = ["192.0.2.8:9470"]
 )";
 
 FakeFiles files() { return FakeFiles{}.with("/s", std::string(32, 's')).with("/t", std::string(32, 't')); }
 
 Config everything() {
   std::string text = kEverything;
-  for (const auto& [word, number] : {std::pair{"SEVEN", 7}, std::pair{"EIGHT", 8}, std::pair{"NINE", 9}})
+  for (const auto& [word, number] : {std::pair{"SEVEN", 7}, std::pair{"EIGHT", 8}, std::pair{"NINE", 9},
+                                     std::pair{"TEN", 10}, std::pair{"ELEVEN", 11}})
     text.replace(text.find(word), std::string_view{word}.size(), peer_id_text(static_cast<std::uint8_t>(number)));
   const Loaded loaded = load_text(text, files());
   REQUIRE(problems_of(loaded) == std::vector<std::string>{});
@@ -87,7 +100,7 @@ TEST_CASE("what is printed is read back the same") {
 TEST_CASE("JSON has a section an object, typed values, and the peers") {
   const std::string json = to_json(everything());
   CHECK(json.starts_with(
-      "{\n  \"node\": {\n    \"name\": \"n\",\n    \"state_dir\": \"/a \\\"quoted\\\" \\\\ path/ü\"\n  },"));
+      "{\n  \"node\": {\n    \"name\": \"n\",\n    \"state_dir\": \"/a \\\"quoted\\\" \\\\ path/ü\",\n    \"roles\": ["));
   CHECK(json.find("\"max_sessions\": 7\n") != std::string::npos);
   CHECK(json.find("\"allow_unauthenticated\": true\n") != std::string::npos);
   CHECK(json.find("\"rtt_interval\": \"1m1ms\",") != std::string::npos);

@@ -59,6 +59,7 @@ TEST_CASE("what is written is read back the same") {
     CHECK(parse_duration(format_duration(d)) == d);
     const std::uint64_t size = rng.next() >> rng.below(64);
     CHECK(parse_size(format_size(size)) == size);
+    CHECK(parse_bit_rate(format_bit_rate(size)) == size);
     const double rate = rng.unit() * static_cast<double>(1ULL << rng.below(40));
     CHECK(parse_rate(format_rate(rate)) == rate);
   }

@@ -54,6 +54,17 @@ inline event::NodeSnapshot node_at(Instant now, std::vector<event::PeerSnapshot>
   return s;
 }
 
+/// A server that is bootstrap and relay, measured in every respect.
+inline event::ServerSnapshot server(unsigned n) {
+  event::ServerSnapshot s;
+  s.spec = {peer(n), "server-" + std::to_string(n), true, true, {}};
+  s.state = event::ServerState::ready;
+  s.grants_bootstrap = s.grants_relay = true;
+  s.rtt = 20ms;
+  s.requests[1][0] = 5;
+  return s;
+}
+
 inline observe::MetricsOptions options() {
   observe::MetricsOptions o;
   o.version = "0.1.0";
@@ -96,7 +107,11 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           PathProved{p, PathKind::direct_v4, {{}, address()}, 20ms},
           PathForgotten{p, PathKind::direct_v4, {{}, address()}, PathEnd::dead},
           PathSizeJudged{p, PathKind::direct_v4, {{}, address()}, PathSize::small},
-          CheckRefused{p, CheckRefusal::wrong_key, address()}};
+          CheckRefused{p, CheckRefusal::wrong_key, address()},
+          ServiceUp{p, address(), 40ms},
+          ServiceDown{p, true, ErrorType::timeout, "no answer"},
+          AddressObserved{p, address(8)},
+          ServiceRequested{p, ServiceRequest::lookup, RequestResult::success, 21ms}};
 }
 
 }  // namespace pw::test

@@ -1,0 +1,221 @@
+#include "mesh/rendezvous.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pw::mesh {
+
+using service::Client;
+using service::RequestResult;
+using wire::service::Services;
+
+namespace {
+
+std::string_view why_lost(service::ChannelLoss why) {
+  switch (why) {
+    case service::ChannelLoss::refused:
+      return "refused";
+    case service::ChannelLoss::timeout:
+      return "no answer";
+    case service::ChannelLoss::closed:
+      return "closed by the peer";
+    case service::ChannelLoss::peer_gone:
+      return "the peer is not there";
+    case service::ChannelLoss::pair_limit:
+      return "what the bootstrap carries is used up";
+    case service::ChannelLoss::connection_lost:
+      return "the server was lost";
+    case service::ChannelLoss::local:
+      return "closed here";
+  }
+  return {};
+}
+
+}  // namespace
+
+// ---- what sessions want
+
+void Rendezvous::take(Instant now, const peer::ChannelWish& wish) {
+  std::visit([&](const auto& w) { on(now, w); }, wish);
+}
+
+void Rendezvous::on(Instant now, const peer::SeekChannel& wish) {
+  const auto [search, fresh] = searches_.try_emplace(wish.peer);
+  if (!fresh) return;
+  search->second.until = now + kPatience;
+  step(now, wish.peer, search->second);
+}
+
+void Rendezvous::on(Instant, const peer::AbandonSearch& wish) {
+  const auto search = searches_.find(wish.peer);
+  if (search == searches_.end()) return;
+  const auto via = search->second.via;
+  searches_.erase(search);
+  if (via) close(opening_.at(*via), *via);
+}
+
+void Rendezvous::on(Instant, const peer::ReleaseChannel& wish) {
+  const auto channel = channels_.find(wish.via);
+  if (channel == channels_.end() || !channel->second.ours) return;
+  close(channel->second.server, wish.via);
+}
+
+/// ChannelDown follows, and forgets it.
+void Rendezvous::close(const PeerId& server, Via via) {
+  if (Client* client = clients_.find(server)) client->close_channel(via);
+}
+
+// ---- searches
+
+bool Rendezvous::leads_to(const PeerId& server, const PeerId& peer) const {
+  return std::ranges::any_of(channels_, [&](const auto& entry) {
+    return entry.second.server == server && entry.second.peer == peer && entry.second.ours;
+  });
+}
+
+void Rendezvous::step(Instant now, const PeerId& peer, Search& search) {
+  search.next = kNever;
+  if (search.question || search.via) return;
+  if (!open(now, peer, search)) ask(now, peer, search);
+}
+
+bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
+  while (!search.through.empty()) {
+    if (!budget_.take(now)) {
+      search.next = now + 100ms;
+      return true;
+    }
+    Client* client = clients_.find(search.through.front());
+    search.through.pop_front();
+    if (client == nullptr) continue;
+    const auto via = client->open_channel(now, peer);
+    if (!via) continue;
+    search.via = *via;
+    opening_.emplace(*via, client->server().id);
+    return true;
+  }
+  return false;
+}
+
+bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
+  for (Client* bootstrap : clients_.ranked(Services::bootstrap)) {
+    const PeerId& id = bootstrap->server().id;
+    if (std::ranges::find(search.asked, id) != search.asked.end()) continue;
+    if (!budget_.take(now)) {
+      search.next = now + 100ms;
+      return true;
+    }
+    search.asked.push_back(id);
+    if (const auto request = bootstrap->look_up(now, peer)) {
+      search.question = Question{id, *request};
+      return true;
+    }
+  }
+  return false;
+}
+
+/// From the beginning: there is news.
+void Rendezvous::again(Instant now, const PeerId& peer, Search& search) {
+  search.asked.clear();
+  step(now, peer, search);
+}
+
+// ---- input
+
+void Rendezvous::handle(Instant now, const service::ServiceUp& e) {
+  for (auto& [peer, search] : searches_) {
+    std::erase(search.asked, e.server);
+    step(now, peer, search);
+  }
+}
+
+void Rendezvous::handle(Instant now, const service::PeerSeen& e) {
+  if (!e.present) return;
+  const auto search = searches_.find(e.peer);
+  if (search != searches_.end())
+    again(now, e.peer, search->second);
+  else
+    outcomes_.push_back(Present{e.peer});
+}
+
+void Rendezvous::handle(Instant now, const service::LookupDone& e) {
+  if (!e.peer) return;
+  const auto found = searches_.find(*e.peer);
+  if (found == searches_.end()) return;
+  Search& search = found->second;
+  if (!search.question || search.question->server != e.server || search.question->request != e.request) return;
+  search.question.reset();
+  search.why = e.result != RequestResult::success ? "a bootstrap did not answer" : "no bootstrap knows the peer";
+  if (!e.found.empty()) {
+    const service::Located& located = e.found.front();
+    search.why = "no relay or bootstrap is common with the peer";
+    // Those that its record names, then others that we know: it may have come there since. What leads there already and
+    // is not good enough comes last.
+    std::vector<PeerId> named, others;
+    for (const Client* relay : clients_.ranked(Services::relay)) {
+      const PeerId& id = relay->server().id;
+      const auto& homes = located.record.relays;
+      (std::ranges::find(homes, id) != homes.end() ? named : others).push_back(id);
+    }
+    std::ranges::stable_partition(named, [&](const PeerId& id) { return !leads_to(id, *e.peer); });
+    search.through.assign(named.begin(), named.end());
+    if (located.present) search.through.insert(search.through.end(), others.begin(), others.end());
+    if (search.through.size() > kMaxThrough - 1) search.through.resize(kMaxThrough - 1);
+    const Client* bootstrap = clients_.find(e.server);
+    const bool carries = bootstrap != nullptr && any(bootstrap->services() & Services::carriage);
+    if (carries && located.present && std::ranges::find(search.through, e.server) == search.through.end())
+      search.through.push_back(e.server);
+  }
+  step(now, *e.peer, search);
+}
+
+void Rendezvous::handle(Instant, const service::ChannelUp& e) {
+  channels_.insert_or_assign(e.via, Channel{e.server, e.peer, !e.inbound});
+  opening_.erase(e.via);
+  if (e.inbound) return;
+  searches_.erase(e.peer);
+  outcomes_.push_back(Reached{e.peer, e.via});
+}
+
+void Rendezvous::handle(Instant now, const service::ChannelDown& e) {
+  opening_.erase(e.via);
+  if (channels_.erase(e.via) != 0) {
+    outcomes_.push_back(Lost{e.peer, e.via});
+    return;
+  }
+  const auto found = searches_.find(e.peer);
+  if (found == searches_.end() || found->second.via != e.via) return;
+  found->second.via.reset();
+  found->second.why = "no channel: " + std::string{why_lost(e.why)};
+  step(now, e.peer, found->second);
+}
+
+void Rendezvous::handle_timeout(Instant now) {
+  for (auto at = searches_.begin(); at != searches_.end();) {
+    const auto here = at++;
+    Search& search = here->second;
+    if (search.until <= now) {
+      const auto via = search.via;
+      outcomes_.push_back(Missed{here->first, std::move(search.why)});
+      searches_.erase(here);
+      if (via) close(opening_.at(*via), *via);
+    } else if (search.next <= now) {
+      step(now, here->first, search);
+    }
+  }
+}
+
+Instant Rendezvous::poll_timeout() const {
+  Instant next = kNever;
+  for (const auto& [peer, search] : searches_) next = earlier(next, earlier(search.until, search.next));
+  return next;
+}
+
+std::optional<Rendezvous::Outcome> Rendezvous::poll_outcome() {
+  if (outcomes_.empty()) return std::nullopt;
+  Outcome first = std::move(outcomes_.front());
+  outcomes_.pop_front();
+  return first;
+}
+
+}  // namespace pw::mesh

@@ -1,0 +1,101 @@
+// Rendezvous: ways to peers through servers. Looks a peer up at the bootstraps, the quickest first, and opens a channel
+// through a relay that both know, or through a bootstrap that carries a little. Keeps the channels that are up.
+//
+// A search that finds nothing goes on waiting until its deadline: a server that comes up, or says that the peer has come,
+// wakes it. So nobody polls, and two that start at the same moment find one another as soon as both are there.
+//
+// Order of calls: after every command and input drain poll_outcome and rearm at poll_timeout. `now` never runs backwards.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/token_bucket.hpp"
+#include "peer/context.hpp"
+#include "service/clients.hpp"
+
+namespace pw::mesh {
+
+class Rendezvous {
+ public:
+  static constexpr Duration kPatience = 10s;  // as a handshake has
+  /// Steps of all searches together, each a request. A server takes ten a second of us, of which as many again open
+  /// channels, and keep-alives have to be left some.
+  static constexpr double kStepsPerSecond = 5;
+  static constexpr double kStepsBurst = 40;
+  static constexpr std::size_t kMaxThrough = 4;  // servers that a channel is tried through, in one search
+
+  /// This node opened a channel, as it was asked to.
+  struct Reached { PeerId peer; Via via; };
+  struct Missed { PeerId peer; std::string why; };
+  /// A channel that was up, whoever had opened it, is no more.
+  struct Lost { PeerId peer; Via via; };
+  /// A bootstrap says that the peer has come.
+  struct Present { PeerId peer; };
+  using Outcome = std::variant<Reached, Missed, Lost, Present>;
+
+  /// `clients` outlives this.
+  explicit Rendezvous(service::Clients& clients) : clients_{clients} {}
+
+  // ---- commands
+  void take(Instant now, const peer::ChannelWish& wish);
+
+  // ---- input
+  void handle(Instant now, const service::ServiceUp& e);
+  void handle(Instant now, const service::LookupDone& e);
+  void handle(Instant now, const service::PeerSeen& e);
+  void handle(Instant now, const service::ChannelUp& e);
+  void handle(Instant now, const service::ChannelDown& e);
+  void handle_timeout(Instant now);
+
+  // ---- output
+  std::optional<Outcome> poll_outcome();
+  Instant poll_timeout() const;
+
+  // ---- getters
+  bool up(Via via) const { return channels_.contains(via); }
+
+ private:
+  struct Question {
+    PeerId server;
+    std::uint32_t request;
+  };
+  struct Search {
+    Instant until{};
+    Instant next = kNever;               // the budget was used up
+    std::optional<Question> question;    // a look-up under way
+    std::optional<Via> via;              // a channel on its way
+    std::vector<PeerId> asked;           // bootstraps, of this round
+    std::deque<PeerId> through;          // servers that are left to try
+    std::string why = "no bootstrap is connected";
+  };
+  struct Channel {
+    PeerId server;
+    PeerId peer;
+    bool ours = false;  // opened by this node
+  };
+
+  void on(Instant now, const peer::SeekChannel& wish);
+  void on(Instant now, const peer::AbandonSearch& wish);
+  void on(Instant now, const peer::ReleaseChannel& wish);
+  void step(Instant now, const PeerId& peer, Search& search);
+  bool open(Instant now, const PeerId& peer, Search& search);
+  bool ask(Instant now, const PeerId& peer, Search& search);
+  void again(Instant now, const PeerId& peer, Search& search);
+  void close(const PeerId& server, Via via);
+  bool leads_to(const PeerId& server, const PeerId& peer) const;
+
+  service::Clients& clients_;
+  TokenBucket budget_{kStepsPerSecond, kStepsBurst};
+  std::map<PeerId, Search> searches_;
+  std::map<Via, Channel> channels_;     // up
+  std::map<Via, PeerId> opening_;       // asked for: the server
+  std::deque<Outcome> outcomes_;
+};
+
+}  // namespace pw::mesh

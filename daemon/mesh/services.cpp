@@ -1,0 +1,270 @@
+#include "mesh/services.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pw::mesh {
+
+using Offered = wire::service::Services;
+
+namespace {
+
+service::Admission admission_of(const peer::Membership& m) {
+  service::Admission a;
+  a.mode = m.serve_anybody                                ? service::AdmissionMode::open
+           : m.admission == peer::AdmissionMode::secret ? service::AdmissionMode::secret
+                                                          : service::AdmissionMode::allowlist;
+  a.mesh = m.mesh;
+  for (const event::PeerSpec& peer : m.peers) a.allowed.insert(peer.id);
+  a.denied.insert(m.deny.begin(), m.deny.end());
+  a.secrets = m.secrets;
+  return a;
+}
+
+service::Credentials credentials_of(const peer::Membership& m) {
+  service::Credentials c;
+  c.mesh = m.mesh;
+  if (m.admission == peer::AdmissionMode::secret) c.secrets = m.secrets;
+  return c;
+}
+
+Offered wanted_of(const event::ServerSpec& spec) {
+  Offered wanted = Offered::none;
+  if (spec.bootstrap) wanted = wanted | Offered::bootstrap | Offered::carriage;
+  if (spec.relay) wanted = wanted | Offered::relay;
+  return wanted;
+}
+
+}  // namespace
+
+Services::Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
+                         peer::Context& context)
+    : options_{options},
+      context_{context},
+      clients_{options.client, endpoint, identity, context.rng.split(), context.next_via, options.first_sequence} {
+  if (options.server.bootstrap || options.server.relay) server_.emplace(options.server, endpoint, identity.id());
+  if (options.server.bootstrap) stun_.emplace(service::StunResponderOptions{});
+}
+
+// ---- who the servers are, and where
+
+void Services::configure(Instant now, const peer::Membership& membership) {
+  if (context_.stopping) return;
+  if (server_) server_->configure(now, admission_of(membership));
+  std::erase_if(sites_, [&](const Site& site) {
+    return std::ranges::none_of(membership.servers, [&](const auto& s) { return s.id == site.spec.id; });
+  });
+  std::vector<service::ServerSpec> specs;
+  for (const event::ServerSpec& spec : membership.servers) {
+    if (spec.id == context_.self || specs.size() == service::Clients::kMaxServers) continue;
+    specs.push_back({spec.id, wanted_of(spec)});
+  }
+  clients_.configure(now, specs, credentials_of(membership));
+  for (const event::ServerSpec& spec : membership.servers) {
+    if (clients_.find(spec.id) == nullptr) continue;
+    Site* site = find(spec.id);
+    if (site == nullptr) site = &sites_.emplace_back();
+    set(now, *site, spec);
+  }
+  context_.rendezvous = !sites_.empty();
+  settle(now);
+}
+
+/// Its client may be a new one, that knows no address yet.
+void Services::set(Instant now, Site& site, const event::ServerSpec& spec) {
+  const bool moved = site.spec.addresses != spec.addresses;
+  site.spec = spec;
+  if (!moved) return place(now, site);
+  site.lookups.clear();
+  site.found.clear();
+  site.backoff.reset();
+  resolve(now, site);
+}
+
+/// Addresses that need no look-up stand first, in their order.
+void Services::resolve(Instant now, Site& site) {
+  site.resolve_at = kNever;
+  site.resolved_at = now;
+  site.found.clear();
+  for (const HostPort& address : site.spec.addresses) {
+    if (const auto ip = IpAddress::parse(address.host)) {
+      site.found.push_back({IpAddress::any(ip->family()), SocketAddress{*ip, address.port}});
+    } else if (site.lookups.size() < kMaxNames) {
+      site.lookups.emplace(context_.next_resolve, address.port);
+      context_.out.requests.push_back(event::Resolve{context_.next_resolve++, address.host});
+    }
+  }
+  place(now, site);
+}
+
+void Services::place(Instant now, Site& site) {
+  if (!site.found.empty()) clients_.set_addresses(now, site.spec.id, site.found);
+}
+
+bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
+  const auto site = std::ranges::find_if(sites_, [&](const Site& s) { return s.lookups.contains(id); });
+  if (site == sites_.end()) return false;
+  const std::uint16_t port = site->lookups.extract(id).mapped();
+  if (addresses)
+    for (const IpAddress& ip : *addresses) site->found.push_back({IpAddress::any(ip.family()), SocketAddress{ip, port}});
+  place(now, *site);
+  if (addresses) {
+    site->backoff.reset();
+  } else if (site->found.empty() && site->lookups.empty()) {
+    // Whoever has an address, from an earlier look-up perhaps, is dialled there meanwhile.
+    site->resolve_at = now + kResolvePause + site->backoff.next(context_.rng);
+    fail(now, *site, false, event::ErrorType::dns, addresses.error().detail);
+  }
+  return true;
+}
+
+Services::Site* Services::find(const PeerId& server) {
+  const auto found = std::ranges::find(sites_, server, [](const Site& s) { return s.spec.id; });
+  return found == sites_.end() ? nullptr : &*found;
+}
+
+// ---- input
+
+bool Services::handle(Instant now, const quic::Event& event) {
+  return (server_ && server_->handle(now, event)) || clients_.handle(now, event);
+}
+
+std::optional<Transmit> Services::handle_stun(Instant now, const PathAddress& from,
+                                                    const wire::stun::Decoded& message, std::size_t size) {
+  if (!stun_ || from.via != Via::own) return std::nullopt;
+  auto outcome = stun_->answer(now, from, 0, message, size);
+  count(outcome.result);
+  if (!outcome.answer) return std::nullopt;
+  return Transmit{from, std::move(outcome.answer->bytes)};
+}
+
+void Services::handle_timeout(Instant now) {
+  if (server_ && server_->poll_timeout() <= now) server_->handle_timeout(now);
+  if (clients_.poll_timeout() <= now) clients_.handle_timeout(now);
+  for (Site& site : sites_)
+    if (site.resolve_at <= now) resolve(now, site);
+  rendezvous_.handle_timeout(now);
+}
+
+Instant Services::poll_timeout() const {
+  Instant next = earlier(clients_.poll_timeout(), rendezvous_.poll_timeout());
+  if (server_) next = earlier(next, server_->poll_timeout());
+  for (const Site& site : sites_) next = earlier(next, site.resolve_at);
+  return next;
+}
+
+void Services::shutdown(Instant now) {
+  if (server_) server_->shutdown(now);
+  clients_.shutdown(now);
+  for (Site& site : sites_) site.resolve_at = kNever;
+  settle(now);
+}
+
+void Services::take(Instant now, const peer::ChannelWish& wish) { rendezvous_.take(now, wish); }
+
+// ---- what the clients say
+
+void Services::settle(Instant now) {
+  while (auto event = clients_.poll_event())
+    std::visit(
+        [&](auto& e) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(e)>, service::Arrived>)
+            arrived_.push_back(std::move(e));
+          else
+            on(now, e);
+        },
+        *event);
+  clients_.poll_home_relays();  // the snapshot shows them
+}
+
+std::optional<service::Arrived> Services::poll_arrived() {
+  if (arrived_.empty()) return std::nullopt;
+  service::Arrived first = std::move(arrived_.front());
+  arrived_.pop_front();
+  return first;
+}
+
+void Services::on(Instant now, const service::ServiceUp& e) {
+  reached_once_ = true;
+  context_.out.emit(now, event::ServiceUp{e.server, e.observed, e.took});
+  if (Site* site = find(e.server)) {
+    site->up_since = now;
+    site->observed = e.observed;
+  }
+  rendezvous_.handle(now, e);
+}
+
+/// Its names may lead elsewhere by now.
+void Services::on(Instant now, const service::ServiceDown& e) {
+  Site* site = find(e.server);
+  if (site == nullptr) return;  // no longer configured
+  site->up_since.reset();
+  site->observed.reset();
+  fail(now, *site, e.was_up, e.error, e.detail);
+  const bool named = std::ranges::any_of(site->spec.addresses,
+                                         [](const HostPort& a) { return !IpAddress::parse(a.host); });
+  if (named && site->lookups.empty() && !context_.stopping)
+    site->resolve_at = earlier(site->resolve_at, std::max(now, site->resolved_at + kResolvePause));
+}
+
+void Services::fail(Instant now, Site& site, bool was_up, event::ErrorType error, std::string detail) {
+  site.last_error = event::ServerError{now, error, detail};
+  context_.out.emit(now, event::ServiceDown{site.spec.id, was_up, error, std::move(detail)});
+}
+
+void Services::on(Instant now, const service::AddressObserved& e) {
+  if (Site* site = find(e.server)) site->observed = e.address;
+  context_.out.emit(now, event::AddressObserved{e.server, e.address});
+}
+
+void Services::on(Instant now, const service::RequestDone& e) {
+  Site* site = find(e.server);
+  if (site == nullptr) return;
+  ++site->requests[static_cast<std::size_t>(e.kind)][static_cast<std::size_t>(e.result)];
+  context_.out.emit(now, event::ServiceRequested{e.server, e.kind, e.result, e.took});
+}
+
+void Services::on(Instant now, const service::ChannelUp& e) {
+  if (Site* site = find(e.server)) ++site->channels;
+  rendezvous_.handle(now, e);
+}
+
+void Services::on(Instant now, const service::ChannelDown& e) {
+  if (Site* site = find(e.server); site != nullptr && rendezvous_.up(e.via)) --site->channels;
+  rendezvous_.handle(now, e);
+}
+
+// ---- getters
+
+std::vector<event::ServerSnapshot> Services::servers() const {
+  std::vector<event::ServerSnapshot> all;
+  const auto& homes = clients_.home_relays();
+  for (const Site& site : sites_) {
+    const service::Client* client = clients_.find(site.spec.id);
+    if (client == nullptr) continue;
+    event::ServerSnapshot& s = all.emplace_back();
+    s.spec = site.spec;
+    s.state = client->state();
+    s.up_since = site.up_since;
+    s.grants_bootstrap = any(client->services() & Offered::bootstrap);
+    s.grants_carriage = any(client->services() & Offered::carriage);
+    s.grants_relay = any(client->services() & Offered::relay);
+    s.home = std::ranges::find(homes, site.spec.id) != homes.end();
+    s.rtt = client->rtt();
+    s.observed = site.observed;
+    s.channels = site.channels;
+    s.failures = client->failures();
+    s.last_error = site.last_error;
+    s.requests = site.requests;
+  }
+  return all;
+}
+
+std::optional<event::ServingSnapshot> Services::serving() const {
+  if (!server_) return std::nullopt;
+  event::ServingSnapshot s{options_.server.bootstrap, options_.server.relay, server_->stats()};
+  s.stats.stun = stun_counts_;
+  return s;
+}
+
+}  // namespace pw::mesh

@@ -1,0 +1,125 @@
+// Services: what this node does for others as a bootstrap and relay, and what others do for it. Owns service::Server,
+// service::Clients and the STUN responder; looks their names up, and turns what they say into events and snapshots.
+//
+// Order of calls: as Node. Every event of the endpoint is offered to handle() first. After a batch of them call settle(),
+// hand what poll_arrived gives to whoever tells datagrams apart, and begin anew while there is anything; then forward(),
+// and flush the endpoint.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "event/service.hpp"
+#include "mesh/rendezvous.hpp"
+#include "peer/context.hpp"
+#include "quic/identity.hpp"
+#include "service/clients.hpp"
+#include "service/server.hpp"
+#include "service/stun_responder.hpp"
+
+namespace pw::mesh {
+
+/// In force from the start.
+struct ServiceOptions {
+  bool peer = true;              // the role peer: sessions with peers, besides whatever is served
+  service::ServerOptions server; // the roles bootstrap and relay
+  service::ClientOptions client{.notify = true};
+  /// Of this node's record: greater than any before this start. The wall time in seconds will do.
+  std::uint64_t first_sequence = 1;
+};
+
+class Services {
+ public:
+  /// A server's names are not looked up again sooner, however often it is lost.
+  static constexpr Duration kResolvePause = 5s;
+  static constexpr Duration kResolveMax = 60s;  // between look-ups that fail
+  static constexpr std::size_t kMaxNames = 4;   // looked up for one server
+
+  /// The references outlive this.
+  Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
+           peer::Context& context);
+
+  // ---- commands
+  void configure(Instant now, const peer::Membership& membership);
+  void shutdown(Instant now);
+  /// A packet for a peer. False: no channel, or it is not up; the packet is lost.
+  bool send(Via via, ByteView packet) { return clients_.send(via, packet); }
+  /// What sessions want of channels.
+  void take(Instant now, const peer::ChannelWish& wish);
+
+  // ---- input
+  /// False: nobody's here.
+  bool handle(Instant now, const quic::Event& event);
+  bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
+  /// A STUN message to our socket that checks no path of ours. None: it is not for this node.
+  std::optional<Transmit> handle_stun(Instant now, const PathAddress& from, const wire::stun::Decoded& message,
+                                      std::size_t size);
+  /// Bytes that look like STUN and are none.
+  void handle_broken_stun() { if (stun_) count(event::StunResult::malformed); }
+  void handle_timeout(Instant now);
+  void settle(Instant now);
+  void forward(Instant now) { if (server_) server_->forward(now); }
+
+  // ---- output
+  std::optional<service::Arrived> poll_arrived();
+  std::optional<Rendezvous::Outcome> poll_outcome() { return rendezvous_.poll_outcome(); }
+  Instant poll_timeout() const;
+
+  // ---- getters
+  /// A channel that carries packets.
+  bool up(Via via) const { return rendezvous_.up(via); }
+  /// A server is connected, or was since the start.
+  bool reached_once() const { return reached_once_; }
+  bool any_configured() const { return !sites_.empty(); }
+  std::vector<event::ServerSnapshot> servers() const;
+  std::optional<event::ServingSnapshot> serving() const;
+
+ private:
+  /// A configured server: where it is, and what became of it.
+  struct Site {
+    event::ServerSpec spec;
+    std::map<std::uint64_t, std::uint16_t> lookups;  // under way: the port of each
+    std::vector<PathAddress> found;                  // by the look-ups of this round
+    Instant resolve_at = kNever;
+    Instant resolved_at = kNever;
+    Backoff backoff{kResolvePause, kResolveMax};
+    std::optional<Instant> up_since;
+    std::optional<SocketAddress> observed;
+    std::optional<event::ServerError> last_error;
+    std::array<std::array<std::uint64_t, 4>, 4> requests{};
+    std::size_t channels = 0;
+  };
+
+  void set(Instant now, Site& site, const event::ServerSpec& spec);
+  void resolve(Instant now, Site& site);
+  void place(Instant now, Site& site);
+  void fail(Instant now, Site& site, bool was_up, event::ErrorType error, std::string detail);
+  void on(Instant now, const service::ServiceUp& e);
+  void on(Instant now, const service::ServiceDown& e);
+  void on(Instant now, const service::AddressObserved& e);
+  void on(Instant now, const service::RequestDone& e);
+  void on(Instant now, const service::LookupDone& e) { rendezvous_.handle(now, e); }
+  void on(Instant now, const service::PeerSeen& e) { rendezvous_.handle(now, e); }
+  void on(Instant now, const service::ChannelUp& e);
+  void on(Instant now, const service::ChannelDown& e);
+  void count(event::StunResult result) { ++stun_counts_[static_cast<std::size_t>(result)]; }
+  Site* find(const PeerId& server);
+
+  ServiceOptions options_;
+  peer::Context& context_;
+  std::optional<service::Server> server_;
+  std::optional<service::StunResponder> stun_;
+  std::array<std::uint64_t, 5> stun_counts_{};
+  service::Clients clients_;
+  Rendezvous rendezvous_{clients_};
+  std::vector<Site> sites_;
+  std::deque<service::Arrived> arrived_;
+  bool reached_once_ = false;
+};
+
+}  // namespace pw::mesh

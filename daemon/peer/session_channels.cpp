@@ -1,0 +1,61 @@
+// Sessions and channels through relays: of a dial, or because no other path is alive.
+#include <utility>
+
+#include "peer/session.hpp"
+
+namespace pw::peer {
+
+void Session::handle_channel(Instant now, Via via) {
+  if (dial_ && dial_->seeks()) {
+    dial_->handle_channel(now, via);
+    if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
+    return;
+  }
+  if (!std::exchange(seeking_, false) || !active_) {
+    context_.out.channel_wishes.emplace_back(ReleaseChannel{via});
+    return;
+  }
+  channels_.push_back(via);
+  measurements_->add_path(now, PathAddress{{}, {}, via});
+}
+
+void Session::handle_no_channel(Instant now, const std::string& why) {
+  seeking_ = false;
+  if (!dial_ || !dial_->seeks()) return;
+  dial_->handle_no_channel(why);
+  if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
+}
+
+void Session::handle_channel_lost(Instant now, Via via) {
+  std::erase(channels_, via);
+  if (dial_ && dial_->handle_channel_lost(now, via) && dial_->failed())
+    dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
+  if (!measurements_) return;
+  measurements_->close_path(now, PathAddress{{}, {}, via});
+  seek(now);
+}
+
+/// A bootstrap says that the peer is there: it may have waited for a long time.
+void Session::handle_present(Instant now) {
+  if (next_dial_) next_dial_ = earlier(*next_dial_, now + context_.rng.up_to(context_.options.retry_initial));
+}
+
+/// While no path is alive.
+void Session::seek(Instant now) {
+  if (!active_ || seeking_ || !context_.rendezvous || !measurements_->dead_since() || now < next_seek_) return;
+  seeking_ = true;
+  next_seek_ = now + kSeekPause;
+  context_.out.channel_wishes.emplace_back(SeekChannel{spec_.id});
+}
+
+/// Of this side's; the peer gives up its own.
+void Session::release_channels(const Link* kept) {
+  if (std::exchange(seeking_, false)) context_.out.channel_wishes.emplace_back(AbandonSearch{spec_.id});
+  std::erase_if(channels_, [&](Via via) {
+    if (kept != nullptr && kept->path().via == via) return false;
+    context_.out.channel_wishes.emplace_back(ReleaseChannel{via});
+    return true;
+  });
+}
+
+}  // namespace pw::peer

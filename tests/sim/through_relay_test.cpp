@@ -1,0 +1,187 @@
+// Peers that can't reach one another, or don't know where, meet at a bootstrap and talk through a relay.
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+#include "sim/checks.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+using event::PathKind;
+using event::RequestResult;
+using event::ServiceRequest;
+
+namespace {
+
+/// Two behind NATs of their own, port-restricted, and a server outside.
+struct Homes {
+  explicit Homes(std::uint64_t seed, bool relays = true)
+      : w{seed}, server{w.add("server")}, a{at_home("a", 1)}, b{at_home("b", 2)} {
+    server.options.services.server.bootstrap = true;
+    server.options.services.server.relay = relays;
+    server.membership.peers = {by_id(a), by_id(b)};
+    a.membership.peers = {by_id(b)};
+    b.membership.peers = {by_id(a)};
+    for (Host* h : {&a, &b}) h->membership.servers = {server.server_spec(true, relays)};
+  }
+  static event::PeerSpec by_id(const Host& host) { return {host.id(), host.name(), false, {}}; }
+  Host& at_home(const std::string& name, std::uint8_t n) {
+    net::NatOptions nat;
+    nat.mapping = net::Dependence::endpoint_independent;
+    nat.filtering = net::Dependence::address_and_port_dependent;
+    net::Segment& lan = w.net.add_segment("lan " + name);
+    net::Router& router = w.net.add_router("router " + name, {.nat = nat, .firewall = {}, .port_mapper = {}});
+    router.attach_outer(w.internet, {IpAddress::v4({11, 0, n, 1})});
+    router.attach_inner(lan, {IpAddress::v4({192, 168, n, 1})});
+    Host& host = w.add(name, w.net.add_machine(name));
+    host.machine().attach(lan, {IpAddress::v4({192, 168, n, 2})});
+    return host;
+  }
+  bool up() const { return a.connected(b) && b.connected(a); }
+  bool relayed() const { return up() && a.peer(b).path == PathKind::relay_quic && b.peer(a).path == PathKind::relay_quic; }
+  World w;
+  Host& server;
+  Host& a;
+  Host& b;
+};
+
+std::string every_way(const Homes& h) {
+  for (const auto& [here, there] : {std::pair{&h.a, &h.b}, std::pair{&h.b, &h.a}}) {
+    const auto peer = here->peer(*there);
+    if (peer.paths.size() != 1 || peer.paths[0].kind != PathKind::relay_quic) return here->name() + " has other paths";
+    if (!peer.paths[0].rtt || *peer.paths[0].rtt < 40ms) return "the path's RTT is not that of two hops";
+    const auto& traffic = peer.traffic[static_cast<std::size_t>(PathKind::relay_quic)];
+    if (traffic[0].packets == 0 || traffic[1].packets == 0) return "no traffic is counted for the relay";
+    for (const PathKind direct : {PathKind::direct_v4, PathKind::direct_v6})
+      for (const auto& way : peer.traffic[static_cast<std::size_t>(direct)])
+        if (way.packets != 0) return "traffic is counted as direct";
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("two behind port-restricted NATs, who know a server and each other's ids, meet through it within a second") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    h.server.start();
+    h.w.run_for(1s);
+    h.a.start();
+    h.b.start();
+    if (!h.w.run_until([&] { return h.up(); }, 1s)) return "not connected within a second";
+    if (!h.relayed()) return "not through the relay";
+    h.w.run_for(20s);
+    if (const auto wrong = every_way(h); !wrong.empty()) return wrong;
+    const auto s = h.server.snapshot();
+    if (s.serving->stats.forwarded_packets == 0 || s.serving->stats.entries != 2 || s.serving->stats.clients != 2)
+      return "the server says something else";
+    if (h.a.snapshot().servers.at(0).channels == 0) return "no channel is told of";
+    if (h.server.count<event::SessionEstablished>() != 0) return "the server took a client for a peer";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a bootstrap that is no relay carries enough for a session to come up") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed, false};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.relayed(); }, 3s)) return "not connected";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("sessions end when their only relay dies, and are back soon after it is") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.relayed(); }, 5s)) return "not connected";
+    h.w.run_for(5s);
+    h.server.kill();
+    if (!h.w.run_until([&] { return !h.a.connected(h.b) && !h.b.connected(h.a); }, 60s)) return "sessions outlive all paths";
+    if (h.a.snapshot().servers.at(0).state == event::ServerState::ready) return "a dead server is called ready";
+    h.server.start();
+    if (!h.w.run_until([&] { return h.relayed(); }, 90s)) return "the sessions did not come back";
+    h.w.run_for(5s);
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a session outlives a relay that restarts, over a new channel") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.relayed(); }, 5s)) return "not connected";
+    h.w.run_for(5s);
+    h.server.kill();
+    h.w.run_for(1s);
+    h.server.start();
+    h.a.events.clear();
+    h.b.events.clear();
+    h.w.run_for(30s);
+    if (!h.relayed()) return "no path is back";
+    if (h.a.count<event::SessionEnded>() + h.b.count<event::SessionEnded>() != 0) return "the session ended";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("where the peer's address answers, the session is direct though there is a relay") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    Host& c = h.w.add("c");
+    Host& d = h.w.add("d");
+    for (Host* host : {&c, &d}) {
+      h.server.membership.peers.push_back(Homes::by_id(*host));
+      host->membership.servers = {h.server.server_spec(true, true)};
+    }
+    c.membership.peers = {d.spec()};
+    d.membership.peers = {Homes::by_id(c)};
+    d.membership.peers = {c.spec()};
+    h.server.start();
+    h.w.run_for(1s);
+    c.start();
+    d.start();
+    if (!h.w.run_until([&] { return c.connected(d) && d.connected(c); }, 2s)) return "not connected";
+    h.w.run_for(5s);
+    if (c.peer(d).path != PathKind::direct_v4 || d.peer(c).path != PathKind::direct_v4) return "it is not direct";
+    for (const Host* host : {&c, &d})
+      if (host->snapshot().servers.at(0).channels != 0) return "a channel is left";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("addresses that nobody answers at cost a quarter of a second before the relay") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    h.a.membership.peers[0].addresses = {{"203.0.113.9", Host::kPort}};
+    h.b.membership.peers[0].addresses = {{"203.0.113.8", Host::kPort}};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.relayed(); }, 1500ms)) return "not connected";
+    h.w.run_for(15s);
+    if (h.a.count<event::SessionEnded>() != 0) return "it did not last";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a client says what it asked of its server, and the server answers strangers' STUN") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    h.w.start_all();
+    h.w.run_for(20s);
+    const auto server = h.a.snapshot().servers.at(0);
+    const auto done = [&](ServiceRequest r) {
+      return server.requests[static_cast<std::size_t>(r)][static_cast<std::size_t>(RequestResult::success)];
+    };
+    for (const auto r : {ServiceRequest::enrol, ServiceRequest::lookup, ServiceRequest::observe})
+      if (done(r) == 0) return "no " + std::string{name(r)} + " is told of";
+    if (server.state != event::ServerState::ready || !server.home || !server.rtt) return "the relay is no home relay";
+    if (server.observed->ip != IpAddress::v4({11, 0, 1, 1})) return "another address was observed";
+    wire::stun::Message question;
+    question.kind = wire::stun::Class::request;
+    h.w.inject({IpAddress::v4({198, 51, 100, 7}), 7}, h.server, wire::stun::encode(question, wire::stun::Integrity::none, {}, wire::stun::Fingerprint::with));
+    h.w.inject({IpAddress::v4({198, 51, 100, 7}), 7}, h.a, wire::stun::encode(question, wire::stun::Integrity::none, {}, wire::stun::Fingerprint::with));
+    h.w.run_for(1s);
+    if (h.server.snapshot().serving->stats.of(event::StunResult::success) != 1) return "STUN was not answered";
+    if (h.a.snapshot().serving) return "a peer serves";
+    return broken_rule(h.w);
+  });
+}
