@@ -44,8 +44,9 @@ struct DuplicateIdentity { PeerId peer; SocketAddress remote; };
 
 // ---- paths
 struct PathHealthChanged { PeerId peer; PathKind path; PathAddress address; PathHealth from; PathHealth to; Duration silence; };
-/// A check of ours over a path that was not known was answered.
-struct PathProved { PeerId peer; PathKind path; PathAddress address; Duration rtt; };
+/// A check of ours over a path that was not known was answered, after `rtt`; or a newer connection of the same session was
+/// made over it. The first path of a session is SessionEstablished's.
+struct PathProved { PeerId peer; PathKind path; PathAddress address; std::optional<Duration> rtt; };
 struct PathForgotten { PeerId peer; PathKind path; PathAddress address; PathEnd why; };
 /// Whether large packets pass it: told when that changes.
 struct PathSizeJudged { PeerId peer; PathKind path; PathAddress address; PathSize size; };

@@ -29,7 +29,7 @@ struct PathSnapshot {
   PathKind kind = PathKind::none;
   PathAddress address;
   PathHealth health = PathHealth::proved;
-  bool in_use = false;
+  bool in_use = false;  // packets go out on it; while it is in doubt, for a moment also on the best standby
   PathSize size = PathSize::unknown;
   std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probes
   std::optional<Duration> rtt_min;

@@ -89,7 +89,7 @@ Fields of(const PathHealthChanged& e) {
 Fields of(const PathProved& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
   add_address(f, e.address);
-  f.push_back({"rtt", e.rtt});
+  if (e.rtt) f.push_back({"rtt", *e.rtt});
   return f;
 }
 Fields of(const PathForgotten& e) {

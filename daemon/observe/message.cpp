@@ -49,7 +49,8 @@ std::string say(const PathHealthChanged& e) {
   return "path to " + e.peer.to_short() + " is " + text(name(e.to)) + ", silent for " + human(e.silence);
 }
 std::string say(const PathProved& e) {
-  return "a path to " + e.peer.to_short() + " is proved, " + text(name(e.path)) + " in " + human(e.rtt);
+  return "a path to " + e.peer.to_short() + " is proved, " + text(name(e.path)) +
+         (e.rtt ? " in " + human(*e.rtt) : " by another handshake");
 }
 std::string say(const PathForgotten& e) {
   return "a path to " + e.peer.to_short() + " is given up: " + text(name(e.why));

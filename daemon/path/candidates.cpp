@@ -53,7 +53,7 @@ bool Candidates::make_room() {
 Candidate* Candidates::trigger(Instant now, const Named& name) {
   Candidate* known = find(name.address);
   if (!known) {
-    if (!make_room() || !new_.take(now)) return nullptr;
+    if (!new_.take(now) || !make_room()) return nullptr;
     return &candidates_.emplace_back(
         Candidate{.name = name, .allowed = kChecksForOne, .asked = now, .next = now});
   }

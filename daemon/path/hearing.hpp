@@ -29,6 +29,10 @@ class Hearing {
     static_cast<void>(all.receipt(now, received_at, probe));
     return here.receipt(now, received_at, probe);
   }
+  bool knows(const wire::ProbeFrame& probe) const {
+    const auto known = std::ranges::find(windows_, probe.path, &Window::path);
+    return known != windows_.end() && known->probes.knows(probe.sequence);
+  }
   /// Of the peer's path that was heard last (RFC 3550 section 6.4.1).
   std::optional<Duration> jitter() const {
     return windows_.empty() ? std::nullopt : windows_.back().probes.jitter().value();

@@ -118,7 +118,7 @@ class Set {
   void send_probe(Instant now, Path& path);
   void send_full_check(Instant now, Path& path);
   Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
-  std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by);
+  std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by, bool fresh);
   bool in_use(const PathAddress& address) const;
   void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);

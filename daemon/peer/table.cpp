@@ -282,7 +282,7 @@ bool Table::handle_check(Instant now, const StunArrival& arrival) {
   if (tag == context_.tags.end()) return false;
   const quic::Handle connection = tag->second;
   Session* session = owner_of(connection);
-  if (!session) return true;  // it has just ended
+  if (!session) return false;  // it has just ended
   session->count(now, event::Direction::inbound, arrival.from, Carried::check, arrival.bytes.size(), 1);
   session->handle_check(now, connection, arrival);
   rearm(now, *session);

@@ -82,7 +82,7 @@ class Connection {
   const Digest& exporter() const { return exporter_; }
   std::size_t pending(StreamId stream) const;
   std::size_t queued_datagrams() const { return datagrams_.size(); }
-  const std::vector<PathAddress>& paths() const { return paths_.all(); }
+  const SendingPaths& paths() const { return paths_; }
   std::vector<ConnectionId> take_ids() { return std::move(ids_); }
   std::vector<ResetToken> take_reset_tokens() { return std::move(reset_tokens_); }
 

@@ -133,9 +133,10 @@ bool Connection::write(Instant now) {
 void Connection::transmit(std::size_t bytes, std::size_t segments) {
   if (bytes == 0) return;
   const auto begin = shared_.scratch.begin();
-  paths_.for_each(bytes, [&](const PathAddress& path) {
+  const std::size_t segment = segments > 1 ? payload() : bytes;
+  paths_.for_each(bytes, segment, [&](const PathAddress& path, std::size_t fit) {
     shared_.transmits.push_back(
-        {handle_, path, segments > 1 ? payload() : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(bytes))});
+        {handle_, path, fit > segment ? segment : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(fit))});
   });
 }
 

@@ -47,19 +47,22 @@ class SendingPaths {
   }
   void set(std::span<const PathAddress> paths) { paths_.assign(paths.begin(), paths.end()); }
 
-  /// Calls `send(path)` for each that a datagram of so many bytes may go to.
+  /// Calls `send(path, bytes)` for each: all of so many bytes, or as many whole packets of `segment` bytes as may go there.
   template <class Send>
-  void for_each(std::size_t bytes, Send send) {
+  void for_each(std::size_t bytes, std::size_t segment, Send send) {
     for (std::size_t i = 0; i < paths_.size(); ++i) {
+      std::size_t fit = bytes;
       if (!allowed_.empty()) {
-        if (allowed_[i] < bytes) continue;
-        allowed_[i] -= bytes;
+        if (allowed_[i] < bytes) fit = allowed_[i] / segment * segment;
+        if (fit == 0) continue;
+        allowed_[i] -= fit;
       }
-      send(paths_[i]);
+      send(paths_[i], fit);
     }
   }
 
-  const std::vector<PathAddress>& all() const { return paths_; }
+  /// Where one last word may go: not to all that an acceptor only heard of.
+  std::vector<PathAddress> last() const { return allowed_.empty() ? paths_ : std::vector{paths_.front()}; }
   const PathAddress& first() const { return paths_.front(); }
 
  private:

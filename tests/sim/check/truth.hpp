@@ -64,6 +64,7 @@ class Truth : public Checker {
     std::array<Count, 2> wire{};
     std::uint64_t told_quic = 0;  // sent
     std::uint64_t wire_quic = 0;
+    Count unclaimed;
   };
   struct Daemon {
     std::unique_ptr<observe::Metrics> metrics;
@@ -71,6 +72,7 @@ class Truth : public Checker {
     std::map<PeerId, Peer> peers;
     std::array<std::uint64_t, 5> arrived{};  // by wire::DatagramKind
     std::array<std::uint64_t, 5> refused{};
+    std::uint64_t checks_refused = 0;
     std::optional<Instant> queue_dropped;
     Instant rejected{};  // the last packet that was
     Instant looked = Instant::min();

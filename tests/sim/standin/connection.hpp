@@ -80,7 +80,7 @@ class Connection {
   const Exporter& exporter() const { return exporter_; }
   std::size_t pending(StreamId id) const;
   std::size_t queued_datagrams() const { return datagrams_.size(); }
-  const std::vector<PathAddress>& paths() const { return paths_.all(); }
+  const SendingPaths& paths() const { return paths_; }
   std::uint64_t first_id() const { return first_id_; }
   std::uint64_t reset_token() const { return reset_token_; }
 

@@ -185,3 +185,15 @@ TEST_CASE("what was heard in two places is heard, whichever is ahead") {
     CHECK(none.knows(6));
   }
 }
+
+TEST_CASE("numbers that are half of all apart have no order, and do no harm") {
+  constexpr std::uint32_t kHalf = 0x80000000;
+  HeardProbes one, other;
+  REQUIRE(one.receipt(kStart, kStart, {0, 0}));
+  CHECK(one.receipt(kStart, kStart, {kHalf, 0})->window == 1);
+  CHECK(one.receipt(kStart, kStart, {0, 0})->window == 1);
+  REQUIRE(other.receipt(kStart, kStart, {kHalf, 0}));
+  one.add(other);
+  other.add(one);
+  CHECK(one.receipt(kStart, kStart, {1, 0}));
+}
