@@ -11,6 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 constexpr std::string_view kNothing = "-";
+constexpr std::size_t kShortId = 10;  // as PeerId::to_short() has it
 
 /// The value at a path such as "/loss/forward/ratio"; null if there is none.
 const Json& at(const Json& json, const char* path) {
@@ -122,7 +123,7 @@ std::string paths_table(const Json& peer, bool colours) {
     const std::string health = text(path, "/health");
     table.add({{yes(path, "/in_use") ? "*" : " "},
                {text(path, "/kind")},
-               {text(path, "/remote")},
+               {text(path, "/relay").empty() ? text(path, "/remote") : "by " + text(path, "/relay").substr(0, kShortId)},
                {health, health == "proved" ? Colour::green
                         : health == "dead" ? Colour::red
                                            : Colour::yellow},
@@ -195,7 +196,10 @@ std::string status_view(const Json& status, const Json& peers, bool colours) {
   const std::string paths = counts(at(status, "/peers/by_path"));
   const std::string total = at(status, "/peers/total").dump();
   out += "\n" + total + (total == "1" ? " peer" : " peers") + (states.empty() ? "" : ": " + states) +
-         (paths.empty() ? "" : " (" + paths + ")") + "\n\n";
+         (paths.empty() ? "" : " (" + paths + ")");
+  if (number(status, "/servers/configured").value_or(0) != 0)
+    out += "; " + at(status, "/servers/up").dump() + " of " + at(status, "/servers/configured").dump() + " servers up";
+  out += "\n\n";
   return out + peers_view(peers, colours);
 }
 

@@ -75,6 +75,7 @@ struct ServerSnapshot {
   unsigned failures = 0;          // attempts in a row that failed
   std::optional<ServerError> last_error;
   std::array<std::array<std::uint64_t, 4>, 4> requests{};  // by ServiceRequest, RequestResult; since it was configured
+  std::array<std::optional<Duration>, 4> response{};       // by ServiceRequest: how long the last answer took
 };
 
 /// Counts since the start, as a server.

@@ -33,6 +33,7 @@ struct PathSnapshot {
   PathSize size = PathSize::unknown;
   std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probes
   std::optional<Duration> rtt_min;
+  std::optional<PeerId> relay;      // the server that carries it
   Instant since{};                  // when it was first proved
   Instant last_proof{};             // when a probe over it was last answered
 };
@@ -102,6 +103,7 @@ struct NodeSnapshot {
   std::size_t max_sessions = 0;
   bool reached_once = false;    // a peer was connected at least once since start, or none is configured
   std::vector<PeerSnapshot> peers;  // ordered by id
+  bool peer_role = true;
   std::vector<ServerSnapshot> servers;  // as configured
   std::optional<ServingSnapshot> serving;
 };

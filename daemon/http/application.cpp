@@ -6,6 +6,7 @@
 #include "http/gzip.hpp"
 #include "http/lookup.hpp"
 #include "http/negotiate.hpp"
+#include "http/service_documents.hpp"
 
 namespace pw::http {
 namespace {
@@ -137,6 +138,10 @@ void Application::answer(const Admission& admission, const Request& request, Wal
         const Lookup lookup = find_peer(*view.node, wanted);
         done(lookup.peer ? json_reply(peer_document(view, *lookup.peer)) : problem(lookup.status, lookup.detail));
       });
+    case Route::bootstraps:
+      return with_view(kAnswerAge, done, [done](const View& view) { done(json_reply(bootstraps_document(view))); });
+    case Route::relays:
+      return with_view(kAnswerAge, done, [done](const View& view) { done(json_reply(relays_document(view))); });
     case Route::ping:
     case Route::bandwidth:
     case Route::connect:

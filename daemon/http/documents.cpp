@@ -1,32 +1,14 @@
 #include "http/documents.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
-#include "observe/time_text.hpp"
+#include "http/json_parts.hpp"
 
 namespace pw::http {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using event::PeerSnapshot;
-
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
-
-/// Converts the snapshot's instants to what people read.
-struct Clock {
-  const View& view;
-  Json time(Instant at) const { return observe::rfc3339(view.wall + (at - view.node->at)); }
-  Json time(const std::optional<Instant>& at) const { return at ? time(*at) : Json{}; }
-  Json age(Instant at) const { return to_seconds(std::max(Duration{0}, view.node->at - at)); }
-  Json age(const std::optional<Instant>& at) const { return at ? age(*at) : Json{}; }
-  Json until(const std::optional<Instant>& at) const {
-    return at ? Json(to_seconds(std::max(Duration{0}, *at - view.node->at))) : Json{};
-  }
-};
-
-Json milliseconds(const std::optional<Duration>& d) { return d ? Json(to_milliseconds(*d)) : Json{}; }
 
 template <class T>
 Json or_null(const std::optional<T>& value) {
@@ -41,7 +23,8 @@ Json paths_of(const Clock& clock, const PeerSnapshot& peer) {
   for (const event::PathSnapshot& path : peer.paths)
     paths.push_back({{"kind", name(path.kind)},
                      {"local", local_address(path.address.local)},
-                     {"remote", path.address.remote.to_string()},
+                     {"remote", path.address.relayed() ? Json{} : Json(path.address.remote.to_string())},
+                     {"relay", path.relay ? Json(path.relay->to_string()) : Json{}},
                      {"health", name(path.health)},
                      {"in_use", path.in_use},
                      {"size", name(path.size)},
@@ -74,20 +57,6 @@ Json traffic_of(const event::TrafficByPath& traffic) {
       json[std::string{name(static_cast<event::PathKind>(path))}][std::string{
           name(static_cast<event::Direction>(direction))}] = {{"bytes", sum.bytes}, {"packets", sum.packets}};
     }
-  return json;
-}
-
-Json last_error_of(const Clock& clock, const std::optional<event::LastError>& error) {
-  if (!error) return {};
-  return {{"at", clock.time(error->at)},
-          {"age_seconds", clock.age(error->at)},
-          {"type", name(error->type)},
-          {"detail", error->detail}};
-}
-
-Json addresses_of(const std::vector<HostPort>& addresses) {
-  Json json = Json::array();
-  for (const HostPort& address : addresses) json.push_back(address.to_string());
   return json;
 }
 
@@ -191,6 +160,12 @@ std::string status_document(const View& view, const NodeInfo& info, const Readin
   json["peers"] = {{"total", node.peers.size()},
                    {"by_state", count_by<event::SessionState>(node.peers, [](const auto& peer) { return peer.state; })},
                    {"by_path", count_by<event::PathKind>(node.peers, [](const auto& peer) { return peer.path; })}};
+  Json& roles = json["roles"] = Json::array();
+  if (node.peer_role) roles.push_back("peer");
+  if (node.serving && node.serving->bootstrap) roles.push_back("bootstrap");
+  if (node.serving && node.serving->relay) roles.push_back("relay");
+  json["servers"] = {{"configured", node.servers.size()},
+                     {"up", std::ranges::count(node.servers, event::ServerState::ready, &event::ServerSnapshot::state)}};
   json["connections"] = {
       {"held", node.connections}, {"half_open", node.half_open}, {"max_sessions", node.max_sessions}};
   return dump(json);

@@ -40,6 +40,10 @@ Bodies bodies_of(Route route) {
       return {"ConnectRequest", "Accepted"};
     case Route::disconnect:
       return {"Nothing", "Accepted"};
+    case Route::bootstraps:
+      return {"", "Bootstraps"};
+    case Route::relays:
+      return {"", "Relays"};
     case Route::events:
       return {"", "Events"};
     case Route::config:

@@ -23,6 +23,8 @@ enum class Route : std::uint8_t {
   bandwidth,
   connect,
   disconnect,
+  bootstraps,
+  relays,
   events,
   event_stream,
   config,

@@ -303,6 +303,9 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.reached_once = n.table.reached_once() || n.services.reached_once() ||
                    (n.context.membership.peers.empty() && !n.services.any_configured());
   s.peers = n.table.snapshot(now);
+  for (event::PeerSnapshot& peer : s.peers)
+    for (event::PathSnapshot& path : peer.paths) path.relay = n.services.server_of(path.address.via);
+  s.peer_role = n.options.services.peer;
   s.servers = n.services.servers();
   s.serving = n.services.serving();
   return s;

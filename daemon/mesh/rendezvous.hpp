@@ -59,6 +59,10 @@ class Rendezvous {
 
   // ---- getters
   bool up(Via via) const { return channels_.contains(via); }
+  std::optional<PeerId> server_of(Via via) const {
+    const auto channel = channels_.find(via);
+    return channel == channels_.end() ? std::nullopt : std::optional{channel->second.server};
+  }
 
  private:
   struct Question {

@@ -51,15 +51,14 @@ Services::Services(const ServiceOptions& options, quic::Endpoint& endpoint, cons
 void Services::configure(Instant now, const peer::Membership& membership) {
   if (context_.stopping) return;
   if (server_) server_->configure(now, admission_of(membership));
-  std::erase_if(sites_, [&](const Site& site) {
-    return std::ranges::none_of(membership.servers, [&](const auto& s) { return s.id == site.spec.id; });
-  });
   std::vector<service::ServerSpec> specs;
   for (const event::ServerSpec& spec : membership.servers) {
     if (spec.id == context_.self || specs.size() == service::Clients::kMaxServers) continue;
     specs.push_back({spec.id, wanted_of(spec)});
   }
   clients_.configure(now, specs, credentials_of(membership));
+  settle(now);  // those that are no longer configured say goodbye
+  std::erase_if(sites_, [&](const Site& site) { return clients_.find(site.spec.id) == nullptr; });
   for (const event::ServerSpec& spec : membership.servers) {
     if (clients_.find(spec.id) == nullptr) continue;
     Site* site = find(spec.id);
@@ -221,6 +220,8 @@ void Services::on(Instant now, const service::RequestDone& e) {
   Site* site = find(e.server);
   if (site == nullptr) return;
   ++site->requests[static_cast<std::size_t>(e.kind)][static_cast<std::size_t>(e.result)];
+  if (e.result == event::RequestResult::success || e.result == event::RequestResult::refused)
+    site->response[static_cast<std::size_t>(e.kind)] = e.took;
   context_.out.emit(now, event::ServiceRequested{e.server, e.kind, e.result, e.took});
 }
 
@@ -256,6 +257,7 @@ std::vector<event::ServerSnapshot> Services::servers() const {
     s.failures = client->failures();
     s.last_error = site.last_error;
     s.requests = site.requests;
+    s.response = site.response;
   }
   return all;
 }

@@ -76,6 +76,7 @@ class Services {
   /// A server is connected, or was since the start.
   bool reached_once() const { return reached_once_; }
   bool any_configured() const { return !sites_.empty(); }
+  std::optional<PeerId> server_of(Via via) const { return rendezvous_.server_of(via); }
   std::vector<event::ServerSnapshot> servers() const;
   std::optional<event::ServingSnapshot> serving() const;
 
@@ -92,6 +93,7 @@ class Services {
     std::optional<SocketAddress> observed;
     std::optional<event::ServerError> last_error;
     std::array<std::array<std::uint64_t, 4>, 4> requests{};
+    std::array<std::optional<Duration>, 4> response{};
     std::size_t channels = 0;
   };
 

@@ -45,6 +45,11 @@ class Dial {
   void keep(Instant now, quic::Handle handle);
   /// It ended, or is the session's now.
   void forget(quic::Handle handle) { std::erase(handshakes_, handle); }
+  /// One of its ways came to nothing, while others may still lead to the peer.
+  void note(event::ErrorType error, const std::string& detail) {
+    error_ = error;
+    explain(detail);
+  }
   /// Somebody else answered at that address, which may well be private and in use here too: the handshake begins anew
   /// with the others. False when there are none.
   bool go_on_without(Instant now, const SocketAddress& stranger);

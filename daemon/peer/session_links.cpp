@@ -344,7 +344,7 @@ void Session::attempt_closed(Instant now, bool ours, const SocketAddress& remote
   if (ours && error == ErrorType::tls && dial_->go_on_without(now, e.remote)) return failed(now, error, detail, e.remote);
   // Another way may still lead to the peer; unless it answered, and does not want us.
   const bool answered = error == ErrorType::admission || error == ErrorType::refused || error == ErrorType::protocol;
-  if (ours && !answered && !dial_->failed()) return failed(now, error, detail, remote);
+  if (ours && !answered && !dial_->failed()) return dial_->note(error, detail);
   if (ours) return dial_failed(now, error, std::move(detail), remote);
   failed(now, error, detail, remote);
   link_gone(now);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sim/checks.hpp"
+#include "sim/inflict.hpp"
 
 using namespace pw;
 using namespace pw::sim;
@@ -134,7 +135,6 @@ TEST_CASE("where the peer's address answers, the session is direct though there 
       host->membership.servers = {h.server.server_spec(true, true)};
     }
     c.membership.peers = {d.spec()};
-    d.membership.peers = {Homes::by_id(c)};
     d.membership.peers = {c.spec()};
     h.server.start();
     h.w.run_for(1s);
@@ -145,6 +145,33 @@ TEST_CASE("where the peer's address answers, the session is direct though there 
     if (c.peer(d).path != PathKind::direct_v4 || d.peer(c).path != PathKind::direct_v4) return "it is not direct";
     for (const Host* host : {&c, &d})
       if (host->snapshot().servers.at(0).channels != 0) return "a channel is left";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a session goes on through a relay while its direct path is cut, and goes back") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    Host& c = h.w.add("c");
+    Host& d = h.w.add("d");
+    for (Host* host : {&c, &d}) {
+      h.server.membership.peers.push_back(Homes::by_id(*host));
+      host->membership.servers = {h.server.server_spec(true, true)};
+    }
+    c.membership.peers = {d.spec()};
+    d.membership.peers = {c.spec()};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return c.connected(d) && d.connected(c); }, 5s)) return "not connected";
+    h.w.run_for(10s);
+    Faults faults{h.w};
+    faults.inflict({.kind = FaultKind::link_down, .host = 3, .other = 4, .router = nullptr, .amount = 0, .lasts = 20s});
+    const auto both = [&](PathKind kind) { return c.peer(d).path == kind && d.peer(c).path == kind; };
+    if (!h.w.run_until([&] { return both(PathKind::relay_quic); }, 10s)) return "it does not go on through the relay";
+    h.w.run_for(5s);
+    if (!both(PathKind::relay_quic)) return "it does not stay at the relay";
+    if (!h.w.run_until([&] { return both(PathKind::direct_v4); }, 40s)) return "it does not go back";
+    h.w.run_for(5s);
+    if (c.count<event::SessionEnded>() + d.count<event::SessionEnded>() != 0) return "the session ended";
     return broken_rule(h.w);
   });
 }

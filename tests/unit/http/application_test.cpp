@@ -337,3 +337,27 @@ TEST_CASE_METHOD(Fixture, "a daemon without a picture of itself says so") {
   CHECK(ask("GET", "/api/v1/status").status == 503);
   CHECK(ask("GET", "/-/healthy").status == 200);
 }
+
+TEST_CASE_METHOD(Fixture, "servers are told with what was measured of them, and null where nothing was") {
+  const json bootstraps = body_of(ask("GET", "/api/v1/bootstraps"));
+  REQUIRE(bootstraps["bootstraps"].size() == 1);
+  const json& up = bootstraps["bootstraps"][0];
+  CHECK(up["name"] == "relay-1");
+  CHECK(up["up"] == true);
+  CHECK(up["rtt_ms"] == 20.0);
+  CHECK(up["observed"] == "198.51.100.1:40000");
+  CHECK(up["requests"]["lookup"]["success_ratio"] == 0.75);
+  CHECK(up["requests"]["lookup"]["last_response_ms"] == 21.0);
+  CHECK(up["requests"]["observe"]["success_ratio"].is_null());
+  CHECK(bootstraps["serving"]["entries"] == 4);
+  const json relays = body_of(ask("GET", "/api/v1/relays"));
+  REQUIRE(relays["relays"].size() == 2);
+  CHECK(relays["relays"][0]["home"] == true);
+  CHECK(relays["relays"][1]["up"] == false);
+  CHECK(relays["relays"][1]["rtt_ms"].is_null());
+  CHECK(relays["relays"][1]["last_error"]["type"] == "dns");
+  CHECK(relays["serving"]["forwarded_bytes"] == 1200);
+  const json peer = body_of(ask("GET", "/api/v1/peers/node-b"));
+  CHECK(peer["paths"][1]["remote"].is_null());
+  CHECK(peer["paths"][1]["relay"] == peer_id(8).to_string());
+}

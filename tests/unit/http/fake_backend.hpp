@@ -65,6 +65,27 @@ inline event::PeerSnapshot failed_peer(std::uint64_t n, std::string name) {
   return peer;
 }
 
+inline event::ServerSnapshot up_server(std::uint64_t n, std::string name) {
+  event::ServerSnapshot s;
+  s.spec = {peer_id(n), std::move(name), true, true, {HostPort{"relay.example", 9470}}};
+  s.state = event::ServerState::ready;
+  s.up_since = kNow - 30s;
+  s.grants_bootstrap = s.grants_relay = s.home = true;
+  s.rtt = 20ms;
+  s.observed = SocketAddress{IpAddress::v4({198, 51, 100, 1}), 40000};
+  s.requests[1] = {3, 1, 0, 0};
+  s.response[1] = 21ms;
+  return s;
+}
+
+inline event::ServerSnapshot down_server(std::uint64_t n) {
+  event::ServerSnapshot s;
+  s.spec = {peer_id(n), {}, false, true, {}};
+  s.failures = 2;
+  s.last_error = event::ServerError{kNow - 1s, event::ErrorType::dns, "no such host"};
+  return s;
+}
+
 class FakeBackend : public Backend {
  public:
   FakeBackend() {
@@ -76,6 +97,15 @@ class FakeBackend : public Backend {
     node->connections = 1;
     node->peers = {connected_peer(1, "node-b"), failed_peer(2, "node-c"), failed_peer(3, "twin"),
                    failed_peer(4, "twin")};
+    event::PathSnapshot relayed;
+    relayed.kind = event::PathKind::relay_quic;
+    relayed.address.via = Via{1};
+    relayed.relay = peer_id(8);
+    node->peers[0].paths.push_back(relayed);
+    node->servers = {up_server(8, "relay-1"), down_server(9)};
+    node->serving = event::ServingSnapshot{true, true, {}};
+    node->serving->stats.entries = 4;
+    node->serving->stats.forwarded_bytes = 1200;
     options.self = node->self;
     options.version = "0.1.0";
     metrics = std::make_unique<observe::Metrics>(options);

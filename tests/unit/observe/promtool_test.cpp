@@ -27,6 +27,7 @@ const std::set<std::string> kFixedNames = {"p2p_connection_state_transitions_tot
                                            "p2p_bandwidth_bytes_per_second",
                                            "p2p_bytes_transferred_total",
                                            "connection_latency_ms",
+                                           "bootstrap_response_time_ms",
                                            "connection_throughput_mbps",
                                            "p2p_discovered_peers_total"};
 
