@@ -142,6 +142,7 @@ int Daemon::run() {
 
 void Daemon::begin() {
   for (event::Trouble& trouble : troubles_) driver_->tell(std::move(trouble));
+  driver_->watch_network(config_.network.exclude_interfaces);
   driver_->configure(membership(config_));
   http_->start();
   network_ = std::thread{[this] {

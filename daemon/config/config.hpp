@@ -44,6 +44,7 @@ struct Config {
     std::vector<SocketAddress> listen{{IpAddress::any(Family::v4), kDefaultPort},  // at most one a family, never empty
                                       {IpAddress::any(Family::v6), kDefaultPort}};
     std::vector<HostPort> advertise;  // what export-peer writes
+    std::vector<std::string> exclude_interfaces{"docker*", "veth*", "br-*"};  // patterns of fnmatch(3)
     bool operator==(const Network&) const = default;
   } network;
   struct Mesh {

@@ -10,6 +10,7 @@ constexpr std::size_t kLongestPath = 1024;
 constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un.sun_path, with its terminating zero
 constexpr std::size_t kMostAddresses = 16;       // of one peer: a dial tries each, so more only delay it
 constexpr std::size_t kMostListeners = 8;
+constexpr std::size_t kMostPatterns = 64;
 constexpr std::size_t kMostSecrets = 4;     // current and previous, and room for a slow rotation
 constexpr std::size_t kMostDenied = 10000;  // as many as there may be peers
 
@@ -55,6 +56,8 @@ std::vector<Key<Config>> make_config_keys() {
           "UDP addresses for QUIC, at most one of IPv4 and one of IPv6"),
       key("network.advertise", &C::network, &C::Network::advertise, host_ports(kMostAddresses), restart,
           "addresses that others reach this node at; export-peer writes them"),
+      key("network.exclude_interfaces", &C::network, &C::Network::exclude_interfaces, patterns(kMostPatterns), restart,
+          "interfaces, by pattern, whose addresses are of no use outside this machine"),
 
       key("mesh.name", &C::mesh, &C::Mesh::name, required_label(), reload,
           "nodes of another mesh are refused, whatever their key"),

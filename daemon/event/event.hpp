@@ -45,6 +45,8 @@ struct DuplicateIdentity { PeerId peer; SocketAddress remote; };
 struct PathHealthChanged { PeerId peer; PathKind path; PathAddress address; PathHealth from; PathHealth to; Duration silence; };
 /// A check of ours over a path that was not known was answered.
 struct PathProved { PeerId peer; PathKind path; PathAddress address; Duration rtt; };
+/// The local address of a path is gone from this machine: it goes on from whichever the kernel takes, and is probed at once.
+struct PathMoved { PeerId peer; PathKind path; PathAddress from; PathAddress to; };
 struct PathForgotten { PeerId peer; PathKind path; PathAddress address; PathEnd why; };
 /// Whether large packets pass it: told when that changes.
 struct PathSizeJudged { PeerId peer; PathKind path; PathAddress address; PathSize size; };
@@ -72,6 +74,8 @@ struct QueueDropped { Queue queue; std::uint64_t count; };
 struct NodeLate { Duration lag; };
 /// The machine was suspended, or the process stopped.
 struct ClockJumped { Duration by; };
+/// Addresses of this machine came and went; for people: "192.0.2.7 (eth0), …". Those of excluded interfaces are not told.
+struct NetworkChanged { std::string added; std::string removed; };
 struct NodeStarted { PeerId self; InstanceId instance; };
 struct NodeStopping {};
 /// The configuration was read again; `detail` says what is wrong, or which keys need a restart.
@@ -84,7 +88,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            PathHealthChanged, PathChanged, EchoMeasured, ProbeMeasured, ProbesAccounted, PathLatency,
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
-                           CheckRefused>;
+                           CheckRefused, PathMoved, NetworkChanged>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -95,7 +99,8 @@ inline constexpr std::array kEventNames = {
     "probes_accounted"sv,    "path_latency"sv,       "bandwidth_measured"sv,  "packet_rejected"sv,
     "queue_dropped"sv,       "node_late"sv,          "clock_jumped"sv,        "node_started"sv,
     "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv,
-    "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv};
+    "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
+    "path_moved"sv,          "network_changed"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

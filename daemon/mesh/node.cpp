@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "mesh/surroundings.hpp"
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
 #include "wire/stun.hpp"
@@ -90,6 +91,7 @@ struct Node::Impl {
   quic::Endpoint endpoint;
   peer::Context context;
   peer::Table table{context};
+  Surroundings surroundings{out};
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -137,6 +139,13 @@ void Node::handle_command(Instant now, event::Ticket ticket, const event::Comman
 void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
   impl_->table.handle_resolved(now, id, addresses);
   impl_->pump(now);
+}
+
+void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
+  Impl& n = *impl_;
+  if (n.surroundings.handle_interfaces(now, std::move(interfaces)))
+    n.table.network_changed(now, n.surroundings.addresses());
+  n.pump(now);
 }
 
 void Node::handle_clock_jump(Instant now, Duration by) {

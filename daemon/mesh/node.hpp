@@ -15,6 +15,7 @@
 #include "base/transmit.hpp"
 #include "event/command.hpp"
 #include "event/event.hpp"
+#include "event/interfaces.hpp"
 #include "event/request.hpp"
 #include "event/snapshot.hpp"
 #include "peer/context.hpp"
@@ -42,6 +43,8 @@ class Node {
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   /// Answers OpenSocket.
   void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  /// This machine's interfaces: before anything else, and whenever they changed.
+  void handle_interfaces(Instant now, event::Interfaces interfaces);
   /// The machine slept, or this process was stopped, for `by`.
   void handle_clock_jump(Instant now, Duration by);
   /// Telemetry that the driver itself has to tell: it takes its place in the one stream of events.

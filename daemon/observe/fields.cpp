@@ -92,6 +92,11 @@ Fields of(const PathProved& e) {
   f.push_back({"rtt", e.rtt});
   return f;
 }
+Fields of(const PathMoved& e) {
+  Fields f{{"peer", e.peer}, {"path", name(e.path)}, {"from", e.from.local.to_string()}};
+  add_address(f, e.to);
+  return f;
+}
 Fields of(const PathForgotten& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
   add_address(f, e.address);
@@ -137,6 +142,12 @@ Fields of(const PacketRejected& e) { return {{"reason", name(e.reason)}, {"from"
 Fields of(const QueueDropped& e) { return {{"queue", name(e.queue)}, {"count", e.count}}; }
 Fields of(const NodeLate& e) { return {{"lag", e.lag}}; }
 Fields of(const ClockJumped& e) { return {{"by", e.by}}; }
+Fields of(const NetworkChanged& e) {
+  Fields f;
+  add_text(f, "added", e.added);
+  add_text(f, "removed", e.removed);
+  return f;
+}
 Fields of(const NodeStarted& e) { return {{"self", e.self}, {"instance", to_hex(e.instance)}}; }
 Fields of(const NodeStopping&) { return {}; }
 Fields of(const ConfigReloaded& e) {

@@ -59,6 +59,7 @@ void Host::start() {
   first_ticket_ = next_ticket_;
   node_ = std::make_unique<mesh::Node>(machine_.now(), options, identity_, rng_.split());
   world_.tell([&](Checker& c) { c.started(world_.now(), *this); });
+  node_->handle_interfaces(machine_.now(), interfaces());
   configure();
 }
 
@@ -125,6 +126,19 @@ void Host::handle_timeout(Instant now) {
 void Host::handle_gap(Instant now, Duration by) {
   node_->handle_clock_jump(now, by);
   drain();
+}
+
+void Host::handle_network_change(Instant now) {
+  node_->handle_interfaces(now, interfaces());
+  drain();
+}
+
+event::Interfaces Host::interfaces() const {
+  event::Interfaces out;
+  for (const net::Interface* i : machine_.interfaces())
+    if (i->enabled)
+      for (const IpAddress& ip : i->addresses) out.push_back({i->label, ip});
+  return out;
 }
 
 Instant Host::next_lookup() const {

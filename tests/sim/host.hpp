@@ -83,6 +83,7 @@ class Host : public net::Program {
   void handle_arrival(Instant now, const net::Arrival& arrival) override;
   void handle_timeout(Instant now) override;
   void handle_gap(Instant now, Duration by) override;
+  void handle_network_change(Instant now) override;
   Instant poll_timeout() const override;
 
  private:
@@ -94,6 +95,7 @@ class Host : public net::Program {
     bool refused;  // nobody answers
   };
   void drain();
+  event::Interfaces interfaces() const;
   void transmit(const Transmit& transmit);
   void record(event::Record record);
   void serve(const event::Resolve& request);

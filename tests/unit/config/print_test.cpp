@@ -17,6 +17,7 @@ state_dir = "/a \"quoted\" \\ path/ü"
 [network]
 listen = ["192.0.2.1:1"]
 advertise = ["a.example:1", "[2001:db8::1]:2"]
+exclude_interfaces = ["docker*", "tun?"]
 [mesh]
 name = "m"
 admission = "secret"

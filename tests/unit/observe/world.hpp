@@ -96,7 +96,9 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           PathProved{p, PathKind::direct_v4, {{}, address()}, 20ms},
           PathForgotten{p, PathKind::direct_v4, {{}, address()}, PathEnd::dead},
           PathSizeJudged{p, PathKind::direct_v4, {{}, address()}, PathSize::small},
-          CheckRefused{p, CheckRefusal::wrong_key, address()}};
+          CheckRefused{p, CheckRefusal::wrong_key, address()},
+          PathMoved{p, PathKind::direct_v4, {IpAddress::v4({192, 0, 2, 1}), address()}, {{}, address()}},
+          NetworkChanged{"192.0.2.2 (eth0)", "192.0.2.1 (eth0)"}};
 }
 
 }  // namespace pw::test
