@@ -91,6 +91,8 @@ peer::Membership membership(const config::Config& config) {
   return out;
 }
 
+mesh::NatTerms nat_terms(const config::Config& config) { return {config.nat.enabled, config.nat.stun_servers}; }
+
 mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed) {
   mesh::Options out;
   const std::size_t sessions = std::max<std::size_t>(config.mesh.max_sessions, config.peers.size());

@@ -56,6 +56,11 @@ struct Config {
     bool operator==(const Mesh&) const = default;
   } mesh;
   std::vector<Peer> peers;
+  struct Nat {
+    bool enabled = true;
+    std::vector<HostPort> stun_servers;
+    bool operator==(const Nat&) const = default;
+  } nat;
   struct Probe {
     Duration rtt_interval = 5s;
     Duration datagram_interval = 1s;

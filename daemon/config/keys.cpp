@@ -10,6 +10,7 @@ constexpr std::size_t kLongestPath = 1024;
 constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un.sun_path, with its terminating zero
 constexpr std::size_t kMostAddresses = 16;       // of one peer: a dial tries each, so more only delay it
 constexpr std::size_t kMostListeners = 8;
+constexpr std::size_t kMostStunServers = 8;
 constexpr std::size_t kMostPatterns = 64;
 constexpr std::size_t kMostSecrets = 4;     // current and previous, and room for a slow rotation
 constexpr std::size_t kMostDenied = 10000;  // as many as there may be peers
@@ -68,6 +69,11 @@ std::vector<Key<Config>> make_config_keys() {
       key("mesh.deny", &C::mesh, &C::Mesh::deny, peer_ids(kMostDenied), reload, "peer ids that are never admitted"),
       key("mesh.max_sessions", &C::mesh, &C::Mesh::max_sessions, integer(1, 10000), reload,
           "sessions held at once; configured peers are always admitted"),
+
+      key("nat.enabled", &C::nat, &C::Nat::enabled, boolean(), reload,
+          "whether this node finds out what the NATs in front of it do"),
+      key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,
+          "servers that answer STUN; without any, nothing is found out about NATs"),
 
       key("probe.rtt_interval", &C::probe, &C::Probe::rtt_interval, duration(100ms, 1h), reload,
           "time between two health-check echoes to a peer"),

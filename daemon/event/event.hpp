@@ -12,6 +12,7 @@
 #include "base/address.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
+#include "event/nat.hpp"
 #include "event/vocabulary.hpp"
 
 namespace pw::event {
@@ -76,6 +77,8 @@ struct NodeLate { Duration lag; };
 struct ClockJumped { Duration by; };
 /// Addresses of this machine came and went; for people: "192.0.2.7 (eth0), …". Those of excluded interfaces are not told.
 struct NetworkChanged { std::string added; std::string removed; };
+/// What NATs do to one family was measured, and is not what was told before.
+struct NatMeasured { NatBehaviour behaviour; };
 struct NodeStarted { PeerId self; InstanceId instance; };
 struct NodeStopping {};
 /// The configuration was read again; `detail` says what is wrong, or which keys need a restart.
@@ -88,7 +91,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            PathHealthChanged, PathChanged, EchoMeasured, ProbeMeasured, ProbesAccounted, PathLatency,
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
-                           CheckRefused, PathMoved, NetworkChanged>;
+                           CheckRefused, PathMoved, NetworkChanged, NatMeasured>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -100,7 +103,7 @@ inline constexpr std::array kEventNames = {
     "queue_dropped"sv,       "node_late"sv,          "clock_jumped"sv,        "node_started"sv,
     "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv,
     "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
-    "path_moved"sv,          "network_changed"sv};
+    "path_moved"sv,          "network_changed"sv,     "nat_measured"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

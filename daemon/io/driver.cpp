@@ -337,9 +337,10 @@ void Driver::run() {
   d.end();
 }
 
-void Driver::configure(const peer::Membership& membership) {
+void Driver::configure(const peer::Membership& membership, const mesh::NatTerms& nat) {
   const Instant now = Clock::now();
   impl_->node.configure(now, membership);
+  impl_->node.configure(now, nat);
   impl_->drain(now);
 }
 

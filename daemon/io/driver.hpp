@@ -60,7 +60,7 @@ class Driver {
   void run();
 
   // ---- network thread, or before run()
-  void configure(const peer::Membership& membership);
+  void configure(const peer::Membership& membership, const mesh::NatTerms& nat = {});
   /// Before run(), at most once: tells the node of this machine's interfaces, and of their changes from then on. Those
   /// whose names fit one of the patterns are marked as excluded.
   void watch_network(const std::vector<std::string>& exclude);

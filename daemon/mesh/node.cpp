@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "mesh/surroundings.hpp"
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
 #include "wire/stun.hpp"
@@ -37,6 +36,7 @@ struct Node::Impl {
                 .owners = {},
                 .lookups = {},
                 .tags = {}},
+        surroundings{context, options.listening, rng.split(), next_via},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
@@ -60,8 +60,10 @@ struct Node::Impl {
 
   void stun(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
     const auto decoded = wire::stun::decode(bytes);
-    if (!decoded || !table.handle_check(now, {received_at, from, bytes, *decoded}))
-      reject(now, event::RejectReason::stun, from.remote);
+    const auto answers = [&] { return surroundings.handle_stun(now, received_at, from, decoded->message); };
+    const auto checks = [&] { return table.handle_check(now, {received_at, from, bytes, *decoded}); };
+    if (decoded && (surroundings.owns(from.via) ? answers() : checks() || answers())) return;
+    reject(now, event::RejectReason::stun, from.remote);
   }
 
   void reject(Instant now, event::RejectReason reason, const SocketAddress& from) {
@@ -84,14 +86,17 @@ struct Node::Impl {
     table.node_was_late(now, false);
   }
 
-  Instant next() const { return earlier(endpoint.poll_timeout(), table.next_timeout()); }
+  Instant next() const {
+    return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()), surroundings.poll_timeout());
+  }
 
   Options options;
   peer::Outbox out;
   quic::Endpoint endpoint;
   peer::Context context;
   peer::Table table{context};
-  Surroundings surroundings{out};
+  std::uint32_t next_via = 1;  // of everything that the core opens and names; 0 is Via::own
+  Surroundings surroundings;
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -118,6 +123,7 @@ void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& 
       break;
   }
   n.judge_lateness(now, received_at);
+  if (n.surroundings.owns(from.via)) return n.reject(now, event::RejectReason::unknown_connection, from.remote);
   if (const auto connection = n.endpoint.handle_datagram(now, received_at, from, bytes))
     n.table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   n.pump(now);
@@ -128,6 +134,7 @@ void Node::handle_timeout(Instant now) {
   if (const Instant due = n.next(); due < now) n.late(now, now - std::max(due, n.last));
   n.endpoint.handle_timeout(now);
   n.table.handle_timeout(now);
+  n.surroundings.handle_timeout(now);
   n.pump(now);
 }
 
@@ -137,7 +144,7 @@ void Node::handle_command(Instant now, event::Ticket ticket, const event::Comman
 }
 
 void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
-  impl_->table.handle_resolved(now, id, addresses);
+  if (!impl_->surroundings.handle_resolved(now, id, addresses)) impl_->table.handle_resolved(now, id, addresses);
   impl_->pump(now);
 }
 
@@ -154,9 +161,11 @@ void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->pump(now);
 }
 
-/// Nobody here has asked for one yet.
-void Node::handle_socket(Instant, Via via, const Result<SocketAddress>& bound) {
-  if (bound) impl_->out.requests.emplace_back(event::CloseSocket{via});
+void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  // Who asked for it may have lost interest meanwhile.
+  if (!impl_->surroundings.handle_socket(now, via, bound) && bound)
+    impl_->out.requests.emplace_back(event::CloseSocket{via});
+  impl_->pump(now);
 }
 
 void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
@@ -166,9 +175,15 @@ void Node::configure(Instant now, const peer::Membership& membership) {
   impl_->pump(now);
 }
 
+void Node::configure(Instant now, const NatTerms& terms) {
+  impl_->surroundings.configure(now, terms);
+  impl_->pump(now);
+}
+
 void Node::shutdown(Instant now) {
   if (impl_->context.stopping) return;
   impl_->out.emit(now, event::NodeStopping{});
+  impl_->surroundings.stop();
   impl_->table.shutdown(now);
   impl_->pump(now);
 }
@@ -186,7 +201,7 @@ std::optional<Transmit> Node::poll_transmit() {
     return Transmit{out->path, std::move(out->bytes), out->segment_size};
   }
   auto& checks = n.out.checks;
-  if (checks.empty()) return std::nullopt;
+  if (checks.empty()) return n.surroundings.poll_transmit();
   peer::CheckOut check = std::move(checks.front());
   checks.pop_front();
   n.table.count(n.last, check.connection, event::Direction::outbound, check.transmit.path, peer::Carried::check,
@@ -236,6 +251,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.half_open = n.endpoint.half_open();
   s.max_sessions = n.context.membership.max_sessions;
   s.reached_once = n.table.reached_once() || n.context.membership.peers.empty();
+  s.nat = n.surroundings.snapshot();
   s.peers = n.table.snapshot(now);
   return s;
 }

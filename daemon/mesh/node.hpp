@@ -18,6 +18,7 @@
 #include "event/interfaces.hpp"
 #include "event/request.hpp"
 #include "event/snapshot.hpp"
+#include "mesh/surroundings.hpp"
 #include "peer/context.hpp"
 #include "peer/options.hpp"
 #include "quic/endpoint.hpp"
@@ -27,6 +28,7 @@ namespace pw::mesh {
 struct Options {
   quic::Options quic;
   peer::Options peer;
+  std::vector<SocketAddress> listening;  // where the node's own sockets are bound, at most one a family
 };
 
 class Node {
@@ -54,6 +56,8 @@ class Node {
   /// The peers, admission and intervals that are in force from now on (start, reload). Sessions of peers that are gone
   /// or no longer admitted end.
   void configure(Instant now, const peer::Membership& membership);
+  /// What may be found out about NATs, and with whose help (start, reload).
+  void configure(Instant now, const NatTerms& terms);
   /// Says goodbye to everybody; stopped() becomes true when all have heard or 2 s have passed.
   void shutdown(Instant now);
 

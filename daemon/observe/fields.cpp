@@ -148,6 +148,18 @@ Fields of(const NetworkChanged& e) {
   add_text(f, "removed", e.removed);
   return f;
 }
+Fields of(const NatMeasured& e) {
+  const NatBehaviour& b = e.behaviour;
+  Fields f{{"family", name_of(b.family)}, {"udp", name(b.udp)}};
+  if (b.mapped) f.push_back({"mapped", *b.mapped});
+  f.insert(f.end(), {{"mapping", name(b.mapping)},
+                     {"mapping_at_least", b.mapping_at_least},
+                     {"filtering", name(b.filtering)},
+                     {"hairpin", name(b.hairpin)},
+                     {"allocation", name(b.allocation)},
+                     {"confidence", b.confidence}});
+  return f;
+}
 Fields of(const NodeStarted& e) { return {{"self", e.self}, {"instance", to_hex(e.instance)}}; }
 Fields of(const NodeStopping&) { return {}; }
 Fields of(const ConfigReloaded& e) {

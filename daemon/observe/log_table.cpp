@@ -66,6 +66,9 @@ struct Table {
   Importance operator()(const NodeLate&) const { return {Room::io, Level::info}; }
   Importance operator()(const ClockJumped&) const { return {Room::io, Level::warning}; }
   Importance operator()(const NetworkChanged&) const { return {Room::io, Level::info}; }
+  Importance operator()(const NatMeasured& e) const {
+    return {Room::mesh, e.behaviour.udp == Tested::no ? Level::warning : Level::info};
+  }
   Importance operator()(const NodeStarted&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const NodeStopping&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const ConfigReloaded& e) const {

@@ -31,6 +31,7 @@ Host::Host(World& world, std::size_t index, std::size_t key, std::string name, n
   options.quic.static_secret[0] = static_cast<std::uint8_t>(index + 1);
   options.quic.static_secret[1] = static_cast<std::uint8_t>((index + 1) >> 8);
   options.peer.software = "0.1.0";
+  options.listening = {{IpAddress::any(Family::v4), kPort}, {IpAddress::any(Family::v6), kPort}};
 }
 
 Host::~Host() {
@@ -75,6 +76,7 @@ void Host::kill() {
 
 void Host::configure() {
   node_->configure(machine_.now(), membership);
+  node_->configure(machine_.now(), nat);
   drain();
   machine_.rearm(*this);
 }

@@ -52,6 +52,7 @@ class Host : public net::Program {
 
   /// In force at start() and configure().
   peer::Membership membership;
+  mesh::NatTerms nat;
   mesh::Options options;
   /// Whether `events` grows; checkers and states are told in any case.
   bool keep_events = true;

@@ -274,6 +274,9 @@ struct Legality::Judge {
   std::string operator()(const event::NetworkChanged& e) {
     return e.added.empty() && e.removed.empty() ? "the network changed, but not in any way" : "";
   }
+  std::string operator()(const event::NatMeasured& e) {
+    return e.behaviour.udp == event::Tested::unknown ? "a NAT was measured, and nothing is known of it" : "";
+  }
   std::string operator()(const event::NodeStarted& e) {
     if (std::exchange(daemon.started, true)) return "a daemon started twice";
     return e.self == host.id() ? "" : "a daemon started as somebody else";

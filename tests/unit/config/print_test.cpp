@@ -18,6 +18,9 @@ state_dir = "/a \"quoted\" \\ path/ü"
 listen = ["192.0.2.1:1"]
 advertise = ["a.example:1", "[2001:db8::1]:2"]
 exclude_interfaces = ["docker*", "tun?"]
+[nat]
+enabled = false
+stun_servers = ["stun.example:3478"]
 [mesh]
 name = "m"
 admission = "secret"
