@@ -40,6 +40,8 @@ Bodies bodies_of(Route route) {
       return {"ConnectRequest", "Accepted"};
     case Route::disconnect:
       return {"Nothing", "Accepted"};
+    case Route::nat:
+      return {"", "Nat"};
     case Route::events:
       return {"", "Events"};
     case Route::config:

@@ -28,6 +28,8 @@ constexpr std::array kRoutes = {
               "Dial a peer now; with addresses, also one that is not known yet"},
     RouteInfo{Route::disconnect, Method::post, "/api/v1/peers/{id}/disconnect", "disconnect",
               "End the session and stay away until connect"},
+    RouteInfo{Route::nat, Method::get, "/api/v1/nat", "nat",
+              "What the NATs in front of this node do, as measured, by address family"},
     RouteInfo{Route::events, Method::get, "/api/v1/events", "events", "Recent events, oldest first"},
     RouteInfo{Route::event_stream, Method::get, "/api/v1/events/stream", "event_stream",
               "Events as they happen: server-sent events, resumable by Last-Event-ID"},

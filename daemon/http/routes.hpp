@@ -23,6 +23,7 @@ enum class Route : std::uint8_t {
   bandwidth,
   connect,
   disconnect,
+  nat,
   events,
   event_stream,
   config,
