@@ -23,6 +23,7 @@ std::string_view version();
 std::string node_name(const config::Config& config);
 
 peer::Membership membership(const config::Config& config);
+mesh::NatTerms nat_terms(const config::Config& config);
 /// `wall`: of this start.
 mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall = {});
 observe::MetricsOptions metrics_options(const config::Config& config, const PeerId& self);

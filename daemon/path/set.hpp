@@ -130,6 +130,7 @@ class Set {
   /// Nullptr: no room.
   Path* create(Instant now, const Named& name, Size size);
   bool make_room();
+  void move(Instant now, Path& path, const Named& to);
   void forget(Path& path, Forgotten why);
   void forget_dead(Instant now);
   void health_changed(Instant now, Path& path, event::PathHealth from);

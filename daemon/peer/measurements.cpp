@@ -63,6 +63,10 @@ void Measurements::handle(Instant now, const path::PathProved& e) {
   context_.out.emit(now, event::PathProved{peer_, e.path.kind, e.path.address, e.rtt});
 }
 
+void Measurements::handle(Instant now, const path::PathMoved& e) {
+  context_.out.emit(now, event::PathMoved{peer_, e.to.kind, e.from.address, e.to.address});
+}
+
 void Measurements::handle(Instant now, const path::PathForgotten& e) {
   context_.out.emit(now, event::PathForgotten{peer_, e.path.kind, e.path.address, e.why});
 }
@@ -155,6 +159,11 @@ void Measurements::traffic_sent(Instant now) { paths_.traffic_sent(now); }
 
 void Measurements::probe_now(Instant now) {
   paths_.probe_now(now);
+  drain(now);
+}
+
+void Measurements::network_changed(Instant now, std::span<const IpAddress> own) {
+  paths_.network_changed(now, own);
   drain(now);
 }
 

@@ -305,6 +305,13 @@ void Table::node_was_late(Instant now, bool probe_all) {
   }
 }
 
+void Table::network_changed(Instant now, std::span<const IpAddress> own) {
+  for (const auto& [id, session] : sessions_) {
+    session->network_changed(now, own);
+    deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
+  }
+}
+
 std::vector<event::PeerSnapshot> Table::snapshot(Instant now) const {
   std::vector<const Session*> ordered;
   ordered.reserve(sessions_.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "probe/liveness.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/world.hpp"
 #include "wire/demux.hpp"
 
@@ -56,6 +57,8 @@ void Causes::recorded(Instant at, const Host& host, const event::Record& record)
     if (refused->reason != event::CheckRefusal::wrong_source) return;
     if (elsewhere.size() == kElsewhere) elsewhere.pop_front();
     elsewhere.push_back({at, refused->from});
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&record.event)) {
+    rename(path(host, moved->peer).probed, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
     path(host, forgotten->peer).probed.erase(forgotten->address);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {

@@ -4,6 +4,7 @@
 #include "peer/dial.hpp"
 #include "probe/echo.hpp"
 #include "probe/liveness.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/world.hpp"
 
 namespace pw::sim {
@@ -180,6 +181,10 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
     if (peer.dead) check_health(at, host, daemon, changed_path->peer, peer);
     peer.dead.reset();
     if (changed_path->to == event::PathKind::none) peer.dead = mark(at, host);
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&record.event)) {
+    Peer& peer = daemon.peers[moved->peer];
+    rename(peer.suspect, moved->from, moved->to);
+    rename(peer.rtt, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
     Peer& peer = daemon.peers[forgotten->peer];
     peer.suspect.erase(forgotten->address);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "probe/starvation.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/host.hpp"
 #include "wire/demux.hpp"
 
@@ -326,6 +327,8 @@ void Ground::path_told(Instant at, const Host& host, const event::Event& event) 
     if (proved->address != r.in_use || r.health == event::PathHealth::proved) return;
     r.health = event::PathHealth::proved;  // by a newer connection of the same session
     r.health_since = at;
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&event)) {
+    rename(relation(host, moved->peer).paths, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&event)) {
     if (forgotten->why != event::PathEnd::unanswered) relation(host, forgotten->peer).paths.erase(forgotten->address);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&event)) {

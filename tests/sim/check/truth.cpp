@@ -1,6 +1,7 @@
 #include "sim/check/truth.hpp"
 
 #include "sim/check/exposed.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/world.hpp"
 #include "wire/demux.hpp"
 
@@ -88,6 +89,8 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     const std::size_t there = other_machine(who->peer);
     if (there == Flow::kNone) return;
     peer.mishaps = {ground_.passage(here, there).mishaps.total(), ground_.passage(there, here).mishaps.total()};
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&record.event)) {
+    rename(daemon.peers[moved->peer].probes, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
     Peer& peer = daemon.peers[forgotten->peer];
     peer.probes.erase(forgotten->address);
