@@ -17,7 +17,7 @@
 #include "event/event.hpp"
 #include "event/request.hpp"
 #include "event/snapshot.hpp"
-#include "mesh/services.hpp"
+#include "mesh/service_options.hpp"
 #include "peer/context.hpp"
 #include "peer/options.hpp"
 #include "quic/endpoint.hpp"

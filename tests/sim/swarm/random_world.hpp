@@ -9,6 +9,7 @@
 
 #include "sim/inflict.hpp"
 #include "sim/swarm/journal.hpp"
+#include "sim/swarm/meeting_point.hpp"
 #include "sim/swarm/topology.hpp"
 
 namespace pw::sim {
@@ -69,6 +70,8 @@ class RandomWorld {
   World world_;
   Rng rng_;
   Topology topology_;
+  std::size_t nodes_;  // whom things happen to; a meeting point comes after them
+  MeetingPoint meeting_point_;
   Faults faults_;
   Journal* journal_ = nullptr;
   Digest* digest_ = nullptr;
