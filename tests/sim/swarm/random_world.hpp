@@ -34,7 +34,7 @@ class RandomWorld {
  private:
   Host& host(std::size_t i) { return world_.host(i); }
   const Host& host(std::size_t i) const { return world_.host(i); }
-  std::size_t any() { return rng_.below(world_.size()); }
+  std::size_t any() { return rng_.below(nodes_); }
   std::pair<std::size_t, std::size_t> two();
   void note(const std::string& text);
 
