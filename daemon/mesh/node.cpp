@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mesh/services.hpp"
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
 #include "wire/stun.hpp"
@@ -44,7 +45,7 @@ struct Node::Impl {
                 .owners = {},
                 .lookups = {},
                 .tags = {}},
-        services{options.services, endpoint, identity, context},
+        services{options.services, endpoint, identity, context, rng.split()},
         surroundings{context, options.listening, rng.split(), context.next_via},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});

@@ -18,7 +18,7 @@
 #include "event/interfaces.hpp"
 #include "event/request.hpp"
 #include "event/snapshot.hpp"
-#include "mesh/services.hpp"
+#include "mesh/service_options.hpp"
 #include "mesh/surroundings.hpp"
 #include "peer/context.hpp"
 #include "peer/options.hpp"

@@ -38,10 +38,11 @@ Offered wanted_of(const event::ServerSpec& spec) {
 }  // namespace
 
 Services::Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
-                         peer::Context& context)
+                         peer::Context& context, Rng rng)
     : options_{options},
       context_{context},
-      clients_{options.client, endpoint, identity, context.rng.split(), context.next_via, options.first_sequence} {
+      rng_{std::move(rng)},
+      clients_{options.client, endpoint, identity, rng_.split(), context.next_via, options.first_sequence} {
   if (options.server.bootstrap || options.server.relay) server_.emplace(options.server, endpoint, identity.id());
   if (options.server.bootstrap) stun_.emplace(service::StunResponderOptions{});
 }
@@ -111,7 +112,7 @@ bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::
     site->backoff.reset();
   } else if (site->found.empty() && site->lookups.empty()) {
     // Whoever has an address, from an earlier look-up perhaps, is dialled there meanwhile.
-    site->resolve_at = now + kResolvePause + site->backoff.next(context_.rng);
+    site->resolve_at = now + kResolvePause + site->backoff.next(rng_);
     fail(now, *site, false, event::ErrorType::dns, addresses.error().detail);
   }
   return true;

@@ -16,6 +16,7 @@
 #include "base/backoff.hpp"
 #include "event/service.hpp"
 #include "mesh/rendezvous.hpp"
+#include "mesh/service_options.hpp"
 #include "peer/context.hpp"
 #include "quic/identity.hpp"
 #include "service/clients.hpp"
@@ -23,15 +24,6 @@
 #include "service/stun_responder.hpp"
 
 namespace pw::mesh {
-
-/// In force from the start.
-struct ServiceOptions {
-  bool peer = true;              // the role peer: sessions with peers, besides whatever is served
-  service::ServerOptions server; // the roles bootstrap and relay
-  service::ClientOptions client{.notify = true};
-  /// Of this node's record: greater than any before this start. The wall time in seconds will do.
-  std::uint64_t first_sequence = 1;
-};
 
 class Services {
  public:
@@ -42,7 +34,7 @@ class Services {
 
   /// The references outlive this.
   Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
-           peer::Context& context);
+           peer::Context& context, Rng rng);
 
   // ---- commands
   void configure(Instant now, const peer::Membership& membership);
@@ -114,6 +106,7 @@ class Services {
 
   ServiceOptions options_;
   peer::Context& context_;
+  Rng rng_;
   std::optional<service::Server> server_;
   std::optional<service::StunResponder> stun_;
   std::array<std::uint64_t, 5> stun_counts_{};

@@ -30,6 +30,7 @@ namespace pw::peer {
 class Session {
  public:
   static constexpr Duration kTieHold = 1s;
+  static constexpr Duration kTie = 15s;  // a handshake and what admits it: dials that crossed were both begun within it
   static constexpr std::size_t kMaxPendingLinks = 3;     // accepted, not yet admitted; the oldest goes first
   static constexpr std::size_t kMaxFormerInstances = 8;  // remembered, to tell a duplicated identity
   static constexpr Duration kSeekPause = 5s;             // between searches for a channel, while no path is alive
@@ -122,7 +123,7 @@ class Session {
   void handle_goodbye(Instant now, wire::GoodbyeReason reason);
   void handle_bulk(Instant now, const LinkBulk& bulk);
   void handle_bandwidth_request(Instant now, const wire::BandwidthRequest& request);
-  bool loses_tie(const Link& link) const;
+  bool loses_tie(Instant now, const Link& link) const;
   void activate(Instant now, std::unique_ptr<Link> link);
   void remember(const wire::Hello& hello, bool& restarted);
   void refuse(Instant now, std::unique_ptr<Link> link, event::AdmissionRefusal reason);

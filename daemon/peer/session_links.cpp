@@ -179,7 +179,9 @@ void Session::handle_goodbye(Instant now, wire::GoodbyeReason reason) {
 
 // ---- admission
 
-bool Session::loses_tie(const Link& link) const {
+/// Who dials has no session: if ours is older than dials that crossed, or has no live path, the peer lost it.
+bool Session::loses_tie(Instant now, const Link& link) const {
+  if (now - active_->since() > kTie || measurements_->dead_since()) return false;
   if (active_->dialled() == link.dialled()) return false;  // the same side dialled anew: it lost the older one
   const bool ours_wins = context_.self < spec_.id;
   return link.dialled() != ours_wins;
@@ -193,7 +195,7 @@ void Session::handle_admitted(Instant now, Link& link, const wire::Hello& hello)
     // The newer one keeps the session; where it is gone, the older is not locked out for good.
     if (active_) return refuse(now, take(link.handle()), AdmissionRefusal::duplicate_identity);
   }
-  if (active_ && known && loses_tie(link)) {
+  if (active_ && known && loses_tie(now, link)) {
     if (link.dialled()) return cancel_dial(now);
     const auto loser = take(link.handle());
     return close(now, *loser, CloseCode::duplicate, "the other connection is kept");

@@ -111,6 +111,9 @@ bool Amplification::dials(const Host& host, const SocketAddress& address) const 
       const auto ip = IpAddress::parse(a.host);
       if (a.port == address.port && (!ip || *ip == address.ip)) return true;
     }
+  for (const event::ServerSpec& server : host.membership.servers)
+    for (const HostPort& a : server.addresses)
+      if (IpAddress::parse(a.host) == Result<IpAddress>{address.ip}) return true;
   for (std::size_t i = 0; i < world_.size(); ++i)
     for (const net::Interface* plug : world_.host(i).machine().interfaces())
       if (plug->has(address.ip)) return true;

@@ -295,6 +295,9 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   // Resets that it sent belong to no peer, nor do packets that it refused.
   const bool resets = daemon.rejected + kSettled > peer.since;
   std::array<Count, 2> told{};
+  const auto& relay = p.traffic[index(event::PathKind::relay_quic)];
+  const std::uint64_t relayed = relay[0].packets + relay[1].packets;
+  const bool also_relayed = std::exchange(peer.told_relayed, relayed) != relayed;
   for (const auto& kind : p.traffic)
     for (std::size_t d = 0; d < 2; ++d) {
       told[d].packets += kind[d].packets;
@@ -307,7 +310,7 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   const std::uint64_t told_quic = p.quic_packets[index(Direction::outbound)];
   const std::uint64_t wire_quic = flow.sent_quic;
   const Count& unclaimed = ground_.unclaimed(machine);
-  const bool same = before && peer.flow == index_of_flow && peer.tainted == ground_.tainted(machine) && !resets &&
+  const bool same = before && !also_relayed && peer.flow == index_of_flow && peer.tainted == ground_.tainted(machine) && !resets &&
                     flow.last_long_header + kSettled <= peer.since && in.last_long_header + kSettled <= peer.since &&
                     ground_.relation(host, p.id).connected_since.value_or(Instant::max()) < peer.since;
   for (std::size_t d = 0; same && d < 2; ++d) {

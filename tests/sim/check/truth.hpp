@@ -63,6 +63,7 @@ class Truth : public Checker {
     std::array<Count, 2> told{};  // by Direction
     std::array<Count, 2> wire{};
     std::uint64_t told_quic = 0;  // sent
+    std::uint64_t told_relayed = 0;  // packets, both ways
     std::uint64_t wire_quic = 0;
     Count unclaimed;
   };

@@ -39,7 +39,7 @@ BUGS = [
         "const bool tie = dial_ && context_.self < spec_.id;",
         "const bool tie = dial_.has_value();"),
     Bug("a restarted peer is taken for a duplicate connection", "peer/session_links.cpp",
-        "if (active_ && known && loses_tie(link)) {",
+        "if (active_ && known && loses_tie(now, link)) {",
         "if (active_ && !link.dialled()) {"),
     Bug("a peer's restart is not noticed", "peer/session_links.cpp",
         "restarted = instance_ && *instance_ != hello.instance;",

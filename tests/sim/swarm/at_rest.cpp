@@ -20,7 +20,7 @@ RandomWorld::View RandomWorld::view(std::size_t a, std::size_t b) const {
   const event::PeerSnapshot p = host(a).peer(host(b));
   v.held = p.held;
   v.listed = p.id == host(b).id() && p.method != event::DiscoveryMethod::inbound;
-  v.dials = v.listed && !v.held && !v.denied && !p.addresses.empty();
+  v.dials = v.listed && !v.held && !v.denied && (meeting_point_.serves(a) || !p.addresses.empty());
   v.reaches =
       v.listed && std::ranges::any_of(p.addresses, [&](const HostPort& x) { return topology_.reaches(a, b, x); });
   return v;
@@ -41,12 +41,13 @@ std::string RandomWorld::judge_pair(std::size_t a, std::size_t b) const {
   const bool welcome = admitted && !here.denied && !there.denied && !here.held && !there.held;
   const bool is = host(a).connected(host(b));
   if (is && !welcome) return host(a).name() + " is connected to " + host(b).name();
-  if (is && !topology_.may_meet(a, b))
+  const bool joined = meeting_point_.joins(a, b);
+  if (is && !joined && !topology_.may_meet(a, b))
     return host(a).name() + " is connected to " + host(b).name() + ", whom nothing reaches";
   // Without an address that reaches, on either side, a session may last, but nobody can make it anew.
   // Who dials and is refused, again and again, makes mappings in a NAT that may take away the answers to the other.
-  const bool dials = here.reaches && accepts(b, a) && (accepts(a, b) || !there.dials);
-  const bool is_dialled = there.reaches && accepts(a, b) && (accepts(b, a) || !here.dials);
+  const bool dials = (here.reaches || (joined && here.listed)) && accepts(b, a) && (accepts(a, b) || !there.dials);
+  const bool is_dialled = (there.reaches || (joined && there.listed)) && accepts(a, b) && (accepts(b, a) || !here.dials);
   if (!is && welcome && (dials || is_dialled))
     return host(a).name() + " is not connected to " + host(b).name() + ", whom " +
            (dials ? "it reaches" : "it does not reach, but who reaches it");
@@ -55,10 +56,10 @@ std::string RandomWorld::judge_pair(std::size_t a, std::size_t b) const {
 
 /// Empty when everybody is connected to whom they should and can be, and to nobody else.
 std::string RandomWorld::at_rest() const {
-  for (std::size_t i = 0; i < world_.size(); ++i) {
+  for (std::size_t i = 0; i < nodes_; ++i) {
     std::size_t up = 0;
     std::size_t tried = 0;  // in vain, again and again
-    for (std::size_t j = 0; j < world_.size(); ++j) {
+    for (std::size_t j = 0; j < nodes_; ++j) {
       if (i == j) continue;
       const bool is = host(i).connected(host(j));
       up += is;
@@ -66,6 +67,7 @@ std::string RandomWorld::at_rest() const {
       if (auto wrong = judge_pair(i, j); !wrong.empty()) return wrong;
     }
     const auto connections = host(i).snapshot().connections;
+    if (meeting_point_.serves(i)) tried = 2 * tried + 1;  // two ways at once, and the server
     if (connections < up || connections > up + tried)
       return host(i).name() + " has " + std::to_string(connections) + " connections for " + std::to_string(up) +
              " sessions and " + std::to_string(tried) + " dials in vain";
@@ -84,8 +86,8 @@ bool RandomWorld::comes_to_rest(Duration limit) {
 
 /// Whatever became of earlier measurements, everybody is free for one.
 std::string RandomWorld::measure_at_rest() {
-  for (std::size_t i = 0; i < world_.size(); ++i)
-    for (std::size_t j = 0; j < world_.size(); ++j) {
+  for (std::size_t i = 0; i < nodes_; ++i)
+    for (std::size_t j = 0; j < nodes_; ++j) {
       if (i == j || !host(i).connected(host(j))) continue;
       // A request of long ago may just have got through, and holds the peer for as long as a measurement lasts.
       const Instant patience = world_.now() + kLateRequest;
@@ -109,7 +111,7 @@ std::string RandomWorld::measure_at_rest() {
 }
 
 std::string RandomWorld::check_answers() const {
-  for (std::size_t i = 0; i < world_.size(); ++i) {
+  for (std::size_t i = 0; i < nodes_; ++i) {
     if (host(i).unanswered() != 0) return host(i).name() + ": a command was never answered";
     if (host(i).answered_twice) return host(i).name() + ": a command was answered twice";
   }

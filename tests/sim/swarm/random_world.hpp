@@ -9,6 +9,7 @@
 
 #include "sim/inflict.hpp"
 #include "sim/swarm/journal.hpp"
+#include "sim/swarm/meeting_point.hpp"
 #include "sim/swarm/topology.hpp"
 
 namespace pw::sim {
@@ -33,7 +34,7 @@ class RandomWorld {
  private:
   Host& host(std::size_t i) { return world_.host(i); }
   const Host& host(std::size_t i) const { return world_.host(i); }
-  std::size_t any() { return rng_.below(world_.size()); }
+  std::size_t any() { return rng_.below(nodes_); }
   std::pair<std::size_t, std::size_t> two();
   void note(const std::string& text);
 
@@ -69,6 +70,8 @@ class RandomWorld {
   World world_;
   Rng rng_;
   Topology topology_;
+  std::size_t nodes_;  // whom things happen to; a meeting point comes after them
+  MeetingPoint meeting_point_;
   Faults faults_;
   Journal* journal_ = nullptr;
   Digest* digest_ = nullptr;

@@ -178,6 +178,11 @@ bool Topology::udp_passes(std::size_t site) const {
   return true;
 }
 
+bool Topology::goes_out(std::size_t host) const {
+  const Place& p = places_[host];
+  return udp_passes(p.site) && std::ranges::any_of(p.addresses, [](const IpAddress& x) { return x.family() == Family::v4; });
+}
+
 bool Topology::has_v6(std::size_t host) const {
   return std::ranges::any_of(places_[host].addresses, [](const IpAddress& x) { return x.family() == Family::v6; });
 }

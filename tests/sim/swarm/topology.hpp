@@ -23,6 +23,8 @@ class Topology {
   bool reaches(std::size_t from, std::size_t to) const;
   /// One reaches the other, or they meet by chance: two firewalls that both let answers in, when both dial.
   bool may_meet(std::size_t a, std::size_t b) const;
+  /// It reaches hosts on the internet by IPv4, and their answers come back.
+  bool goes_out(std::size_t host) const;
   /// By numbers and, last, by name: everything that somebody could write into a configuration for it.
   std::vector<HostPort> addresses(std::size_t host) const;
   const std::string& name(std::size_t host) const { return places_[host].name; }

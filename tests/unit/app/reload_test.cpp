@@ -19,7 +19,7 @@ config::Loaded good(config::Config config) { return {std::move(config), {}}; }
 /// A Config that differs from the default in every key.
 config::Config all_changed() {
   config::Config c;
-  c.node = {"other", "/tmp/elsewhere"};
+  c.node = {"other", "/tmp/elsewhere", {config::Role::relay}};
   c.network.listen = {{IpAddress::v4({127, 0, 0, 1}), 1}};
   c.network.advertise = {{"a.example", 1}};
   c.network.exclude_interfaces = {"tun*"};
@@ -28,6 +28,10 @@ config::Config all_changed() {
   c.mesh.secret_files = {"/tmp/secret"};
   c.mesh.deny = {PeerId{}};
   c.mesh.max_sessions = 3;
+  c.bootstrap_server.admission = config::ServiceAdmission::open;
+  c.relay_server.rate_per_client = 64'000;
+  c.bootstraps = {{PeerId{}, "s", {{"s.example", 1}}}};
+  c.relays = {{PeerId{}, "s", {{"s.example", 2}}}};
   c.probe = {1s, 300ms, 5};
   c.recovery = {1s, 2s};
   c.telemetry = {1, 2000, 1min};
@@ -59,6 +63,8 @@ TEST_CASE("a reload takes what it may, keeps what needs a restart, and names it"
     CHECK((std::ranges::find(named, key.name) != named.end()) == (key.effect == config::Effect::restart));
   }
   CHECK(plan.config.peers == after.peers);
+  CHECK(plan.config.bootstraps == after.bootstraps);
+  CHECK(plan.config.relays == after.relays);
   CHECK(plan.config.secrets == after.secrets);
   CHECK(plan.config.admin_token == "a");
   CHECK(plan.event.success);

@@ -36,6 +36,30 @@ TEST_CASE("peers, admission and intervals become the membership") {
   CHECK(m.probe.bandwidth_max_bytes_per_day == 12345);
 }
 
+TEST_CASE("servers and roles become what the core is told; a bootstrap that is a relay too is one server") {
+  config::Config config;
+  config.bootstraps = {{some_peer(1), "s", {{"a.example", 1}}}};
+  config.relays = {{some_peer(1), "s", {{"a.example", 1}, {"b.example", 2}}}, {some_peer(2), "r", {{"r.example", 3}}}};
+  const peer::Membership m = membership(config);
+  CHECK(m.servers == std::vector<event::ServerSpec>{
+                         {some_peer(1), "s", true, true, {{"a.example", 1}, {"b.example", 2}}},
+                         {some_peer(2), "r", false, true, {{"r.example", 3}}}});
+  CHECK_FALSE(m.serve_anybody);
+  config.bootstrap_server.admission = config::ServiceAdmission::open;
+  CHECK(membership(config).serve_anybody);
+
+  CHECK(mesh_options(config, {}).services.peer);
+  CHECK_FALSE(mesh_options(config, {}).services.server.relay);
+  config.node.roles = {config::Role::bootstrap, config::Role::relay};
+  config.relay_server.rate_per_client = 800'000;
+  const auto services = mesh_options(config, {}, WallTime{1'700'000'000s}).services;
+  CHECK_FALSE(services.peer);
+  CHECK(services.server.bootstrap);
+  CHECK(services.server.relay);
+  CHECK(services.server.bytes_per_second == 100'000);
+  CHECK(services.first_sequence == 1'700'000'000);
+}
+
 TEST_CASE("the core has room for as many connections as sessions may ask for") {
   config::Config config;
   config.mesh.max_sessions = 10000;
