@@ -161,7 +161,7 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
       if (peer.dial && failed->error == event::ErrorType::tls && ++peer.strangers < peer::Dial::kMaxHandshakes) {
         check(at, host, daemon, *failed->peer, peer);
         peer.dial = peer.progress;
-        peer.dial_limit = handshake_limit(host);
+        peer.dial_limit = dial_limit(host);
       }
     }
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {

@@ -100,15 +100,15 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     peer.probes.clear();
     peer.echoes = {};
     peer.steady = false;
-  } else if (std::holds_alternative<event::CheckRefused>(record.event)) {
-    ++daemon.checks_refused;
+  } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
+    daemon.checks_refused += refused->from.port != 0;  // else it came through a relay
   } else if (std::holds_alternative<event::QueueDropped>(record.event)) {
     daemon.queue_dropped = at;
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&record.event)) {
     daemon.rejected = at;
     if (rejected->reason == event::RejectReason::empty) ++daemon.refused[index(wire::DatagramKind::empty)];
     if (rejected->reason == event::RejectReason::oversized) ++daemon.refused[index(wire::DatagramKind::oversized)];
-    if (rejected->reason == event::RejectReason::stun) ++daemon.refused[index(wire::DatagramKind::stun)];
+    if (rejected->reason == event::RejectReason::stun && rejected->from.port != 0) ++daemon.refused[index(wire::DatagramKind::stun)];
     if (rejected->reason == event::RejectReason::unknown_protocol) ++daemon.refused[index(wire::DatagramKind::unknown)];
   }
 }
