@@ -217,6 +217,8 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   bool restarted = false;
   remember(link->hello(), restarted);
   release_channels(link.get());
+  std::vector<PathAddress> direct;  // that a relay was quicker than: they may answer yet
+  if (dial_ && link->path().relayed()) direct = dial_->candidates();
   if (dial_ && dial_->owns(link->handle())) {
     dial_->forget(link->handle());
     if (link->path().relayed()) channels_.push_back(link->path().via);
@@ -263,6 +265,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
       context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why, address});
   }
   contact_since_.reset();
+  for (const PathAddress& address : direct) measurements_->add_path(now, address);
   for (const Link::EarlyCheck& early : active_->take_early())
     if (const auto decoded = wire::stun::decode(early.bytes))
       measurements_->handle_check(now, {early.at, early.from, early.bytes, *decoded});
