@@ -76,8 +76,8 @@ http::Readiness Backend::readiness() const {
   if (stopping_) out.reasons.emplace_back("the daemon is stopping");
   // Sockets and identity are there, or the daemon had not started. Ready once is ready for good: a peer that goes away
   // is the mesh's trouble, not this daemon's.
-  was_ready_ = was_ready_ || facts_.peers_configured == 0 || observers_.reached_a_peer();
-  if (!was_ready_) out.reasons.emplace_back("none of the configured peers has been reached yet");
+  was_ready_ = was_ready_ || facts_.others_configured == 0 || observers_.reached_anybody();
+  if (!was_ready_) out.reasons.emplace_back("none of the configured peers, bootstraps and relays has been reached yet");
   return out;
 }
 

@@ -19,7 +19,7 @@ namespace pw::app {
 struct Facts {
   http::NodeInfo info;
   std::string config_json;
-  std::size_t peers_configured = 0;
+  std::size_t others_configured = 0;  // peers to have sessions with, and servers
 };
 
 class Backend final : public http::Backend {

@@ -63,7 +63,7 @@ class Daemon {
   int run();
 
  private:
-  Facts facts() const { return {node_info(config_, listening_), config::to_json(config_), config_.peers.size()}; }
+  Facts facts() const { return {node_info(config_, listening_), config::to_json(config_), others(config_)}; }
   void begin();
   void say_where();
   void supervise();

@@ -27,6 +27,8 @@ void Observers::record(const event::Record& record) {
   if (std::holds_alternative<event::SessionEstablished>(record.event)) {
     reached_.store(true, std::memory_order_relaxed);
     connected_.fetch_add(1, std::memory_order_relaxed);
+  } else if (std::holds_alternative<event::ServiceUp>(record.event)) {
+    reached_.store(true, std::memory_order_relaxed);
   } else if (std::holds_alternative<event::SessionEnded>(record.event)) {
     connected_.fetch_sub(1, std::memory_order_relaxed);
   }

@@ -31,7 +31,7 @@ class Observers final : public io::Telemetry {
   // ---- any thread
   /// When the network thread last turned; before it started, the epoch.
   Instant last_turn() const { return Instant{Duration{last_turn_.load(std::memory_order_relaxed)}}; }
-  bool reached_a_peer() const { return reached_.load(std::memory_order_relaxed); }
+  bool reached_anybody() const { return reached_.load(std::memory_order_relaxed); }
   std::size_t connected() const { return connected_.load(std::memory_order_relaxed); }
 
  private:

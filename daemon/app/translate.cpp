@@ -76,6 +76,12 @@ std::string node_name(const config::Config& config) {
   return config.node.name.empty() ? host_name() : config.node.name;
 }
 
+std::size_t others(const config::Config& config) {
+  const auto& roles = config.node.roles;
+  const bool peer = std::ranges::find(roles, config::Role::peer) != roles.end();
+  return (peer ? config.peers.size() : 0) + config.bootstraps.size() + config.relays.size();
+}
+
 peer::Membership membership(const config::Config& config) {
   peer::Membership out;
   out.mesh = config.mesh.name;

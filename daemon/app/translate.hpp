@@ -22,6 +22,8 @@ std::string_view version();
 /// node.name, else the host's name.
 std::string node_name(const config::Config& config);
 
+/// Peers that it is to have sessions with, and its servers: whom it is of no use without.
+std::size_t others(const config::Config& config);
 peer::Membership membership(const config::Config& config);
 mesh::NatTerms nat_terms(const config::Config& config);
 /// `wall`: of this start.

@@ -56,6 +56,8 @@ class Dial {
   /// Ends the search, and gives up the channel unless it is `kept`: then it is the caller's.
   void let_go(Via kept);
 
+  /// The peer's addresses, as far as names were looked up.
+  const std::vector<PathAddress>& candidates() const { return candidates_; }
   Instant started() const { return started_; }
   event::ErrorType error() const { return error_; }
   const std::string& detail() const { return detail_; }

@@ -135,6 +135,8 @@ class Session {
   void attempt_closed(Instant now, bool ours, const SocketAddress& remote, const quic::Closed& e);
   void handle_leaving(Instant now, const quic::StreamData& e);
   void link_gone(Instant now);
+
+  // session_pending.cpp: links that wait
   void check_pending(Instant now);
   void release_held(Instant now);
 

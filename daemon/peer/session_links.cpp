@@ -217,6 +217,8 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   bool restarted = false;
   remember(link->hello(), restarted);
   release_channels(link.get());
+  std::vector<PathAddress> direct;  // that a relay was quicker than: they may answer yet
+  if (dial_ && link->path().relayed()) direct = dial_->candidates();
   if (dial_ && dial_->owns(link->handle())) {
     dial_->forget(link->handle());
     if (link->path().relayed()) channels_.push_back(link->path().via);
@@ -263,6 +265,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
       context_.out.emit(now, event::PathChanged{spec_.id, path_before, measurements_->kind(), why, address});
   }
   contact_since_.reset();
+  for (const PathAddress& address : direct) measurements_->add_path(now, address);
   for (const Link::EarlyCheck& early : active_->take_early())
     if (const auto decoded = wire::stun::decode(early.bytes))
       measurements_->handle_check(now, {early.at, early.from, early.bytes, *decoded});
@@ -357,45 +360,6 @@ void Session::link_gone(Instant now) {
   if (!state_.is(SessionState::connecting) || dial_ || !pending_.empty()) return;
   state_.move(now, SessionState::failed);
   if (!next_dial_) schedule(now);
-}
-
-// ---- links that wait
-
-void Session::release_held(Instant now) {
-  for (Pending& p : pending_)
-    if (p.link->held()) p.release_at = now;
-}
-
-void Session::check_pending(Instant now) {
-  for (std::size_t i = 0; i < pending_.size();) {
-    Pending& p = pending_[i];
-    const quic::Handle handle = p.link->handle();
-    if (p.link->admission_deadline() <= now) {
-      auto link = take(handle);
-      const bool proofless = context_.membership.admission == AdmissionMode::secret && !link->admitted_by();
-      if (proofless)
-        refuse(now, std::move(link), AdmissionRefusal::no_proof);
-      else
-        break_off(now, std::move(link), CloseCode::timeout, ErrorType::timeout, "no Hello in time");
-      i = 0;
-      continue;
-    }
-    if (p.release_at <= now) {
-      p.release_at = kNever;
-      // Our own dial had its time. Unless its link is up already, the peer's connection is the better one.
-      if (const Link* dialled = dial_ && !dial_->handles().empty() ? find(dial_->handles().front()) : nullptr) {
-        p.release_at = dialled->admission_deadline() + 1ms;
-        ++i;
-        continue;
-      }
-      auto events = p.link->release();
-      cancel_dial(now);
-      handle_link(now, now, handle, std::move(events));
-      i = 0;
-      continue;
-    }
-    ++i;
-  }
 }
 
 }  // namespace pw::peer

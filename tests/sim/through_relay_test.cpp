@@ -125,7 +125,7 @@ TEST_CASE("a session outlives a relay that restarts, over a new channel") {
   });
 }
 
-TEST_CASE("where the peer's address answers, the session is direct though there is a relay") {
+TEST_CASE("where the peer's address answers, the session is direct though there is a relay, and no channel is left") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     Homes h{seed};
     Host& c = h.w.add("c");
@@ -142,7 +142,19 @@ TEST_CASE("where the peer's address answers, the session is direct though there 
     d.start();
     if (!h.w.run_until([&] { return c.connected(d) && d.connected(c); }, 2s)) return "not connected";
     h.w.run_for(5s);
-    if (c.peer(d).path != PathKind::direct_v4 || d.peer(c).path != PathKind::direct_v4) return "it is not direct";
+    const auto direct = [&] { return c.peer(d).path == PathKind::direct_v4 && d.peer(c).path == PathKind::direct_v4; };
+    if (!direct()) return "it is not direct";
+    // Again, while the server is there: a channel is open before the address has answered.
+    net::Link far;
+    far.delay = 50ms;
+    h.w.both_ways(c, d, far);
+    c.command(event::Disconnect{d.id()});
+    h.w.run_for(3s);
+    c.command(event::Connect{d.id(), {}});
+    h.w.run_for(10s);
+    if (!direct()) return "it is not direct the second time";
+    constexpr auto kCoordinate = static_cast<std::size_t>(ServiceRequest::coordinate);
+    if (c.snapshot().servers.at(0).requests[kCoordinate][0] == 0) return "no channel was opened";
     for (const Host* host : {&c, &d})
       if (host->snapshot().servers.at(0).channels != 0) return "a channel is left";
     return broken_rule(h.w);
@@ -171,6 +183,28 @@ TEST_CASE("a session goes on through a relay while its direct path is cut, and g
     if (!both(PathKind::relay_quic)) return "it does not stay at the relay";
     if (!h.w.run_until([&] { return both(PathKind::direct_v4); }, 40s)) return "it does not go back";
     h.w.run_for(5s);
+    if (c.count<event::SessionEnded>() + d.count<event::SessionEnded>() != 0) return "the session ended";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a session that came up through a relay moves to the peer's address when that answers after all") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Homes h{seed};
+    Host& c = h.w.add("c");
+    Host& d = h.w.add("d");
+    for (Host* host : {&c, &d}) {
+      h.server.membership.peers.push_back(Homes::by_id(*host));
+      host->membership.servers = {h.server.server_spec(true, true)};
+    }
+    c.membership.peers = {d.spec()};
+    d.membership.peers = {Homes::by_id(c)};
+    Faults faults{h.w};
+    faults.inflict({.kind = FaultKind::link_down, .host = 3, .other = 4, .router = nullptr, .amount = 0, .lasts = 4s});
+    h.w.start_all();
+    const auto both = [&](PathKind kind) { return c.peer(d).path == kind && d.peer(c).path == kind; };
+    if (!h.w.run_until([&] { return both(PathKind::relay_quic); }, 3s)) return "not connected through the relay";
+    if (!h.w.run_until([&] { return both(PathKind::direct_v4); }, 15s)) return "it does not move";
     if (c.count<event::SessionEnded>() + d.count<event::SessionEnded>() != 0) return "the session ended";
     return broken_rule(h.w);
   });

@@ -192,12 +192,12 @@ TEST_CASE("healthy means that the network thread turns") {
 TEST_CASE("ready means that a configured peer was reached once, and lasts until the daemon stops") {
   Rig rig;
   CHECK(rig.backend->readiness().reasons.empty());  // none is configured
-  rig.facts.peers_configured = 1;
+  rig.facts.others_configured = 1;
   rig.backend->change(rig.facts);
   CHECK(rig.backend->readiness().reasons.empty());  // a reload doesn't take it back
 
   Rig other;
-  other.facts.peers_configured = 1;
+  other.facts.others_configured = 1;
   other.backend.emplace(other.facts, *other.driver, other.metrics, other.observers, other.events, other.reloads,
                         [](const std::function<void()>&) {});
   CHECK(other.backend->readiness().reasons.size() == 1);
