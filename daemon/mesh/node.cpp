@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "mesh/port_keeper.hpp"
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
 #include "wire/stun.hpp"
@@ -37,6 +38,7 @@ struct Node::Impl {
                 .lookups = {},
                 .tags = {}},
         surroundings{context, options.listening, rng.split(), next_via},
+        ports{out, port_of(options.listening, Family::v4), rng.split(), next_via},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
@@ -87,7 +89,8 @@ struct Node::Impl {
   }
 
   Instant next() const {
-    return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()), surroundings.poll_timeout());
+    return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()),
+                   earlier(surroundings.poll_timeout(), ports.poll_timeout()));
   }
 
   Options options;
@@ -97,6 +100,7 @@ struct Node::Impl {
   peer::Table table{context};
   std::uint32_t next_via = 1;  // of everything that the core opens and names; 0 is Via::own
   Surroundings surroundings;
+  PortKeeper ports;
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -108,6 +112,10 @@ Node::~Node() = default;
 
 void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
   Impl& n = *impl_;
+  if (n.ports.owns(from.via)) {
+    n.ports.handle_datagram(now, from, bytes);
+    return n.pump(now);
+  }
   switch (wire::classify(bytes)) {
     case wire::DatagramKind::empty:
       return n.reject(now, event::RejectReason::empty, from.remote);
@@ -135,6 +143,7 @@ void Node::handle_timeout(Instant now) {
   n.endpoint.handle_timeout(now);
   n.table.handle_timeout(now);
   n.surroundings.handle_timeout(now);
+  n.ports.handle_timeout(now);
   n.pump(now);
 }
 
@@ -155,15 +164,26 @@ void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
   n.pump(now);
 }
 
+void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
+  impl_->ports.handle_gateway(now, gateway);
+  impl_->pump(now);
+}
+
+void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {
+  impl_->ports.handle_port_mapped(now, result);
+  impl_->pump(now);
+}
+
 void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->out.emit(now, event::ClockJumped{by});
   impl_->table.node_was_late(now, true);
+  impl_->ports.check(now);
   impl_->pump(now);
 }
 
 void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   // Who asked for it may have lost interest meanwhile.
-  if (!impl_->surroundings.handle_socket(now, via, bound) && bound)
+  if (!impl_->surroundings.handle_socket(now, via, bound) && !impl_->ports.handle_socket(now, via, bound) && bound)
     impl_->out.requests.emplace_back(event::CloseSocket{via});
   impl_->pump(now);
 }
@@ -177,6 +197,7 @@ void Node::configure(Instant now, const peer::Membership& membership) {
 
 void Node::configure(Instant now, const NatTerms& terms) {
   impl_->surroundings.configure(now, terms);
+  if (!impl_->context.stopping) impl_->ports.configure(now, terms.enabled && terms.map_port);
   impl_->pump(now);
 }
 
@@ -184,6 +205,7 @@ void Node::shutdown(Instant now) {
   if (impl_->context.stopping) return;
   impl_->out.emit(now, event::NodeStopping{});
   impl_->surroundings.stop();
+  impl_->ports.release(now);
   impl_->table.shutdown(now);
   impl_->pump(now);
 }
@@ -201,7 +223,10 @@ std::optional<Transmit> Node::poll_transmit() {
     return Transmit{out->path, std::move(out->bytes), out->segment_size};
   }
   auto& checks = n.out.checks;
-  if (checks.empty()) return n.surroundings.poll_transmit();
+  if (checks.empty()) {
+    auto asked = n.surroundings.poll_transmit();
+    return asked ? std::move(asked) : n.ports.poll_transmit();
+  }
   peer::CheckOut check = std::move(checks.front());
   checks.pop_front();
   n.table.count(n.last, check.connection, event::Direction::outbound, check.transmit.path, peer::Carried::check,
@@ -252,6 +277,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.max_sessions = n.context.membership.max_sessions;
   s.reached_once = n.table.reached_once() || n.context.membership.peers.empty();
   s.nat = n.surroundings.snapshot();
+  s.nat.mapping = n.ports.snapshot();
   s.peers = n.table.snapshot(now);
   return s;
 }
