@@ -109,7 +109,11 @@ peer::Membership membership(const config::Config& config) {
   return out;
 }
 
-mesh::NatTerms nat_terms(const config::Config& config) { return {config.nat.enabled, config.nat.stun_servers}; }
+mesh::NatTerms nat_terms(const config::Config& config) {
+  using enum config::Switch;
+  const auto mapping = config.nat.port_mapping;
+  return {config.nat.enabled, config.nat.stun_servers, mapping == on || (mapping == automatic && !config.peers.empty())};
+}
 
 mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall) {
   mesh::Options out;

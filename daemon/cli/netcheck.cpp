@@ -116,6 +116,21 @@ std::string family_view(const Json& family, bool colours) {
   return out;
 }
 
+std::string mapping_view(const Json& mapping, bool colours) {
+  const Json& mapped = at(mapping, "mapped");
+  std::string out = paint("port mapping", Colour::bold, colours) + "  ";
+  if (mapped.is_object())
+    return out + text(mapped, "external") + " by " + text(mapped, "protocol") +
+           (at(mapped, "verified") == true ? "" : "; not tried from outside") + "\n";
+  const std::string gateway = text(mapping, "gateway");
+  if (gateway.empty()) return out + "no gateway: this machine has no default route\n";
+  out += "none at " + gateway + "\n";
+  if (at(mapping, "protocols").is_array())
+    for (const Json& p : at(mapping, "protocols"))
+      if (const std::string why = text(p, "detail"); !why.empty()) out += "  " + text(p, "protocol") + ": " + why + "\n";
+  return out;
+}
+
 }  // namespace
 
 std::string netcheck_view(const Json& nat, bool colours) {
@@ -125,6 +140,7 @@ std::string netcheck_view(const Json& nat, bool colours) {
     out += paint("not found: " + missing, Colour::red, colours) + "\n";
   if (at(nat, "families").is_array())
     for (const Json& family : at(nat, "families")) out += "\n" + family_view(family, colours);
+  if (at(nat, "port_mapping").is_object()) out += "\n" + mapping_view(at(nat, "port_mapping"), colours);
   return out;
 }
 

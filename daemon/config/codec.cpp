@@ -255,6 +255,22 @@ Codec<std::vector<HostPort>> host_ports(std::size_t most) {
                  most);
 }
 
+Codec<Switch> automatic_switch() {
+  Codec<Switch> out{"boolean", "auto, true, false", Shape::text, {}, [](const Switch& v) {
+                      return v == Switch::automatic ? Plain{std::string{"auto"}} : Plain{v == Switch::on};
+                    }};
+  out.read = [](const Raw& raw, const std::string& key, Problems& problems) -> std::optional<Switch> {
+    if (const auto* value = std::get_if<bool>(&raw.value)) return *value ? Switch::on : Switch::off;
+    const auto* text = std::get_if<std::string>(&raw.value);  // as the environment has it
+    if (text != nullptr && *text == "auto") return Switch::automatic;
+    if (text != nullptr && *text == "true") return Switch::on;
+    if (text != nullptr && *text == "false") return Switch::off;
+    problems.add(raw.place, key + ": expected \"auto\", true or false, found " + raw.describe());
+    return std::nullopt;
+  };
+  return out;
+}
+
 Codec<std::size_t> word(std::vector<std::string> words) {
   Codec<std::size_t> out{"word", "", Shape::text, {}, [words](const std::size_t& i) { return Plain{words[i]}; }};
   for (const std::string& w : words) out.range += (out.range.empty() ? "" : ", ") + w;

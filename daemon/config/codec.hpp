@@ -57,6 +57,9 @@ Codec<std::vector<PeerId>> peer_ids(std::size_t most);
 Codec<std::vector<SocketAddress>> socket_addresses(std::size_t most);
 Codec<std::vector<HostPort>> host_ports(std::size_t most);
 
+/// true, false, or "auto".
+Codec<Switch> automatic_switch();
+
 /// One of the names of E, by words found beforehand: see one_of().
 Codec<std::size_t> word(std::vector<std::string> words);
 /// At least one of them; what is said twice counts once. See some_of().

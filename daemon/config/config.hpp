@@ -28,6 +28,9 @@ constexpr auto names(PeerIdPrivacy) { return std::array{"full"sv, "short"sv, "ha
 enum class LogFormat : std::uint8_t { automatic, logfmt, json, journal };
 constexpr auto names(LogFormat) { return std::array{"auto"sv, "logfmt"sv, "json"sv, "journal"sv}; }
 
+/// "auto": as the daemon finds it best.
+enum class Switch : std::uint8_t { automatic, off, on };
+
 inline constexpr std::uint16_t kDefaultPort = 9470;
 
 struct Peer {
@@ -82,6 +85,7 @@ struct Config {
   struct Nat {
     bool enabled = true;
     std::vector<HostPort> stun_servers;
+    Switch port_mapping = Switch::automatic;  // where peers are configured
     bool operator==(const Nat&) const = default;
   } nat;
   struct Probe {

@@ -89,6 +89,8 @@ std::vector<Key<Config>> make_config_keys() {
           "whether this node finds out what the NATs in front of it do"),
       key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,
           "servers that answer STUN; without any, nothing is found out about NATs"),
+      key("nat.port_mapping", &C::nat, &C::Nat::port_mapping, automatic_switch(), reload,
+          "whether the gateway is asked to map this node's port; auto: where peers are configured"),
 
       key("probe.rtt_interval", &C::probe, &C::Probe::rtt_interval, duration(100ms, 1h), reload,
           "time between two health-check echoes to a peer"),

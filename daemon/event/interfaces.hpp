@@ -16,6 +16,13 @@ struct InterfaceAddress {
   auto operator<=>(const InterfaceAddress&) const = default;
 };
 
+/// The way out by IPv4: the router of the default route, and this machine's address towards it.
+struct Gateway {
+  IpAddress address;
+  IpAddress own;
+  bool operator==(const Gateway&) const = default;
+};
+
 /// Every address that packets can leave from now, of interfaces that are up: ordered, each once. IPv6 link-local
 /// addresses are left out: without their zone they are no addresses.
 using Interfaces = std::vector<InterfaceAddress>;

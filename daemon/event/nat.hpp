@@ -50,6 +50,22 @@ constexpr auto names(PortAllocation) {
 enum class Tested : std::uint8_t { unknown, no, yes };
 constexpr auto names(Tested) { return std::array{"unknown"sv, "no"sv, "yes"sv}; }
 
+// ---- port mapping (PCP, NAT-PMP, UPnP IGD)
+/// In the order in which they are tried.
+enum class MappingProtocol : std::uint8_t { pcp, nat_pmp, upnp };
+constexpr auto names(MappingProtocol) { return std::array{"pcp"sv, "nat_pmp"sv, "upnp"sv}; }
+
+enum class MappingState : std::uint8_t {
+  unavailable,  // nobody answered in this protocol, or nobody was asked
+  refused,      // the gateway will not, or what it maps to is no public address
+  failed,       // it could not, or the mapping did not work from outside
+  unverified,   // mapped, by the gateway's word alone
+  mapped        // and reached from outside
+};
+constexpr auto names(MappingState) {
+  return std::array{"unavailable"sv, "refused"sv, "failed"sv, "unverified"sv, "mapped"sv};
+}
+
 /// Where the measurement of one family stands.
 enum class NatState : std::uint8_t {
   off,         // not wanted: nat.enabled is false, or no server is configured

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/address.hpp"
+#include "base/time.hpp"
 
 namespace pw::event {
 
@@ -27,6 +28,29 @@ struct CloseSocket {
   Via via;
 };
 
-using Request = std::variant<Resolve, OpenSocket, CloseSocket>;
+/// Map a UDP port at that gateway by UPnP IGD, which is HTTP and blocks. Answered by handle_port_mapped with the same id,
+/// always, whatever the outcome; one at a time is under way.
+struct MapPort {
+  std::uint64_t id;
+  IpAddress gateway;
+  SocketAddress own;
+  std::uint16_t outer_port;  // that is wished for
+  Duration lifetime;
+};
+struct PortMapped {
+  std::uint64_t id;
+  int code;  // 0: done; above: of UPnP (WANIPConnection:2, section 2.5); below: no gateway speaks it, or it failed
+  SocketAddress external;
+  Duration lifetime;  // 0: for good, or unknown
+};
+
+/// Delete it. Not answered.
+struct UnmapPort {
+  IpAddress gateway;
+  SocketAddress own;
+  std::uint16_t outer_port;
+};
+
+using Request = std::variant<Resolve, OpenSocket, CloseSocket, MapPort, UnmapPort>;
 
 }  // namespace pw::event

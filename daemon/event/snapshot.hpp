@@ -98,11 +98,30 @@ struct NatFamily {
   std::optional<NatBehaviour> behaviour{};  // when it was measured last; the state says whether that goes on
 };
 
+struct MappedPort {
+  MappingProtocol protocol = MappingProtocol::pcp;
+  SocketAddress external;
+  Instant expires{};  // unless it is renewed, which happens before
+  bool verified = false;  // reached from outside; else it is the gateway's word
+};
+
+/// The node's own IPv4 port at its gateway.
+struct PortMappingSnapshot {
+  struct Protocol {
+    MappingState state = MappingState::unavailable;
+    std::string detail;  // for people: why there is no mapping by it
+  };
+  std::optional<IpAddress> gateway;
+  std::array<Protocol, enum_count<MappingProtocol>()> protocols;  // by MappingProtocol
+  std::optional<MappedPort> mapped;
+};
+
 struct NatSnapshot {
   bool enabled = false;
   std::vector<HostPort> servers;        // that are asked
   std::vector<std::string> unresolved;  // for people: of them, and why
   std::vector<NatFamily> families;      // that this node has a socket of
+  std::optional<PortMappingSnapshot> mapping{};  // nothing: none is wanted
 };
 
 struct NodeSnapshot {

@@ -131,6 +131,25 @@ Json nat_json(const Clock& clock, const event::NatFamily& family) {
   return json;
 }
 
+Json mapping_json(const Clock& clock, const event::PortMappingSnapshot& mapping) {
+  Json protocols = Json::array();
+  for (std::size_t i = 0; i < mapping.protocols.size(); ++i) {
+    const auto& p = mapping.protocols[i];
+    protocols.push_back({{"protocol", name(static_cast<event::MappingProtocol>(i))},
+                         {"state", name(p.state)},
+                         {"detail", p.detail.empty() ? Json{} : Json(p.detail)}});
+  }
+  Json mapped;
+  if (const auto& m = mapping.mapped)
+    mapped = {{"protocol", name(m->protocol)},
+              {"external", m->external.to_string()},
+              {"verified", m->verified},
+              {"expires_seconds", clock.until(m->expires)}};
+  return {{"gateway", mapping.gateway ? Json(mapping.gateway->to_string()) : Json{}},
+          {"protocols", std::move(protocols)},
+          {"mapped", std::move(mapped)}};
+}
+
 template <class E, class Of>
 Json count_by(const std::vector<PeerSnapshot>& peers, Of of) {
   std::vector<std::uint64_t> counts(enum_count<E>());
@@ -219,7 +238,8 @@ std::string nat_document(const View& view) {
                {"enabled", nat.enabled},
                {"servers", addresses_of(nat.servers)},
                {"unresolved", nat.unresolved},
-               {"families", std::move(families)}});
+               {"families", std::move(families)},
+               {"port_mapping", nat.mapping ? mapping_json(clock, *nat.mapping) : Json{}}});
 }
 
 std::string peer_document(const View& view, const PeerSnapshot& peer) { return dump(peer_json(Clock{view}, peer)); }

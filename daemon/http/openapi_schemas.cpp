@@ -229,13 +229,20 @@ std::string_view openapi_schemas() {
       "state": {"type": "string", "enum": ["off", "no_address", "no_server", "measuring", "measured"]},
       "behaviour": {"$ref": "#/components/schemas/NatBehaviour"}}},
   "Nat": {"type": "object", "additionalProperties": false,
-    "required": ["at", "enabled", "servers", "unresolved", "families"],
+    "required": ["at", "enabled", "servers", "unresolved", "families", "port_mapping"],
     "properties": {
       "at": {"type": "string", "format": "date-time"},
       "enabled": {"type": "boolean"},
       "servers": {"type": "array", "items": {"type": "string"}},
       "unresolved": {"type": "array", "items": {"type": "string"}, "description": "servers whose names could not be looked up, and why"},
-      "families": {"type": "array", "items": {"$ref": "#/components/schemas/NatFamily"}}}},
+      "families": {"type": "array", "items": {"$ref": "#/components/schemas/NatFamily"}},
+      "port_mapping": {"$ref": "#/components/schemas/PortMapping"}}},
+  "PortMapping": {"type": ["object", "null"], "description": "of this node's IPv4 port at its gateway; null: none is wanted", "additionalProperties": false,
+    "required": ["gateway", "protocols", "mapped"],
+    "properties": {
+      "gateway": {"type": ["string", "null"], "description": "null: there is no default route"},
+      "protocols": {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["protocol", "state", "detail"], "properties": {"protocol": {"type": "string", "enum": ["pcp", "nat_pmp", "upnp"]}, "state": {"type": "string", "enum": ["unavailable", "refused", "failed", "unverified", "mapped"]}, "detail": {"type": ["string", "null"], "description": "why there is no mapping by it"}}}},
+      "mapped": {"type": ["object", "null"], "additionalProperties": false, "required": ["protocol", "external", "verified", "expires_seconds"], "properties": {"protocol": {"type": "string", "enum": ["pcp", "nat_pmp", "upnp"]}, "external": {"type": "string"}, "verified": {"type": "boolean", "description": "reached from outside; else it is the gateway's word"}, "expires_seconds": {"type": "number", "description": "unless it is renewed, which happens before"}}}}},
   "Event": {"type": "object", "description": "with further members by type", "additionalProperties": true,
     "required": ["seq", "time", "type", "message"],
     "properties": {

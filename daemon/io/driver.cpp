@@ -8,14 +8,15 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "io/callers.hpp"
 #include "io/clock.hpp"
 #include "io/gate.hpp"
 #include "io/link.hpp"
 #include "io/network_watch.hpp"
+#include "io/port_mapper.hpp"
 #include "io/resolver.hpp"
 #include "io/troubles.hpp"
 
@@ -127,6 +128,9 @@ struct Driver::Impl {
     links.erase(link);
     sockets.close(asked.via);
   }
+
+  void serve(Instant, const event::MapPort& asked) { mapper.serve(asked); }
+  void serve(Instant, const event::UnmapPort& asked) { mapper.serve(asked); }
 
   // ---- the node's timer
   /// Left alone when it would fire early anyway: rearming costs system calls, and most packets only postpone it.
@@ -240,7 +244,8 @@ struct Driver::Impl {
   }
 
   void interfaces(Instant now, Result<event::Interfaces> found) {
-    if (found) return node.handle_interfaces(now, std::move(*found));
+    if (found) node.handle_interfaces(now, std::move(*found));
+    if (found) return node.handle_gateway(now, read_gateway());
     trouble(now, "interfaces", found.error().detail);
   }
 
@@ -249,22 +254,15 @@ struct Driver::Impl {
   }
 
   // ---- commands
-  void take(event::Command command, std::function<void(event::Answer)> done) {
-    if (ending) return done(stopped_answer());
-    const auto ticket = event::Ticket{next_ticket++};
-    waiting.emplace(ticket, std::move(done));
+  void take(event::Command command, Callers::Done done) {
+    if (ending) return done(Callers::stopped());
+    const auto ticket = callers.add(std::move(done));
     turn([&](Instant now) { node.handle_command(now, ticket, command); });
   }
 
-  static event::Answer stopped_answer() {
-    return tl::unexpected{event::CommandFailure{event::CommandError::stopping, "the daemon stops"}};
-  }
-
   void answer(event::Reply reply) {
-    const auto found = waiting.find(reply.ticket);
-    if (found == waiting.end()) return;
-    const auto done = std::move(found->second);
-    waiting.erase(found);
+    const auto done = callers.take(reply.ticket);
+    if (!done) return;
     commands.fetch_sub(1);
     done(std::move(reply.answer));
   }
@@ -282,7 +280,7 @@ struct Driver::Impl {
     }
     context.restart();
     context.poll();
-    for (auto& [ticket, done] : std::exchange(waiting, {})) done(stopped_answer());
+    callers.stop();
   }
 
   void begin_stop(Instant now) {
@@ -305,8 +303,7 @@ struct Driver::Impl {
   std::optional<NetworkWatch> network;
   std::uint64_t kernel_drops = 0;
 
-  std::unordered_map<event::Ticket, std::function<void(event::Answer)>> waiting;
-  std::uint64_t next_ticket = 1;
+  Callers callers;
   bool draining = false;
   bool stopping = false;
   bool ending = false;
@@ -319,6 +316,9 @@ struct Driver::Impl {
   std::atomic<std::uint64_t> refused_commands = 0;
   std::atomic<std::uint64_t> progress = 0;
 
+  PortMapper mapper{context, [this](const event::PortMapped& result) {
+                      turn([&](Instant now) { node.handle_port_mapped(now, result); });
+                    }};
   Resolver resolver;  // last: its threads deliver into what stands above
 };
 

@@ -5,13 +5,16 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "io/fd.hpp"
@@ -30,6 +33,19 @@ std::optional<IpAddress> address_of(const ifaddrs& i) {
   sockaddr_storage storage{};
   std::memcpy(&storage, i.ifa_addr, family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
   return from_sockaddr(storage).ip;
+}
+
+/// What the kernel would send from; nothing is sent.
+std::optional<IpAddress> source_towards(const IpAddress& to) {
+  const Fd fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_storage address{};
+  socklen_t length = to_sockaddr({to, 9}, address);
+  // NOLINTBEGIN(cppcoreguidelines-pro-type-reinterpret-cast): as connect(2) and getsockname(2) want it
+  if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return std::nullopt;
+  length = sizeof address;
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return std::nullopt;
+  // NOLINTEND(cppcoreguidelines-pro-type-reinterpret-cast)
+  return from_sockaddr(address).ip;
 }
 
 bool is_excluded(const ifaddrs& i, const std::vector<std::string>& patterns) {
@@ -57,6 +73,29 @@ Result<event::Interfaces> read_interfaces(const std::vector<std::string>& exclud
   return out;
 }
 
+std::optional<event::Gateway> read_gateway() {
+  // proc_net(5): interface, destination, gateway, flags, counts, metric, mask …; addresses as the machine stores them.
+  std::ifstream table{"/proc/net/route"};
+  std::string line;
+  std::optional<std::pair<unsigned, in_addr>> best;
+  std::getline(table, line);
+  while (std::getline(table, line)) {
+    std::istringstream words{line};
+    std::string interface;
+    std::uint32_t destination = 0, gateway = 0, mask = 0;
+    unsigned flags = 0, references = 0, uses = 0, metric = 0;
+    words >> interface >> std::hex >> destination >> gateway >> flags >> std::dec >> references >> uses >> metric >>
+        std::hex >> mask;
+    constexpr unsigned kRouter = RTF_UP | RTF_GATEWAY;
+    if (!words || destination != 0 || mask != 0 || (flags & kRouter) != kRouter) continue;
+    if (!best || metric < best->first) best = std::pair{metric, in_addr{gateway}};
+  }
+  if (!best) return std::nullopt;
+  const IpAddress address = from_in_addr(best->second);
+  const auto own = source_towards(address);
+  return own ? std::optional{event::Gateway{address, *own}} : std::nullopt;
+}
+
 NetworkWatch::NetworkWatch(boost::asio::io_context& context, std::vector<std::string> exclude, Tell tell)
     : exclude_{std::move(exclude)}, tell_{std::move(tell)}, descriptor_{context}, settle_{context} {}
 
@@ -64,7 +103,7 @@ Status NetworkWatch::start() {
   Fd fd{socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
   sockaddr_nl groups{};
   groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): as bind(2) wants it
   if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0)
     return tl::unexpected(system_error("changes of this machine's addresses can't be watched"));

@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace pw::io {
 
 /// As they are now. `exclude`: patterns of names (fnmatch(3)). Blocks for as long as the kernel takes to list them.
 Result<event::Interfaces> read_interfaces(const std::vector<std::string>& exclude);
+
+/// Of IPv4; nothing: there is no default route by a router.
+std::optional<event::Gateway> read_gateway();
 
 class NetworkWatch {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mesh/port_keeper.hpp"
 #include "mesh/services.hpp"
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
@@ -47,6 +48,7 @@ struct Node::Impl {
                 .tags = {}},
         services{options.services, endpoint, identity, context, rng.split()},
         surroundings{context, options.listening, rng.split(), context.next_via},
+        ports{out, port_of(options.listening, Family::v4), rng.split(), context.next_via},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
@@ -172,7 +174,7 @@ struct Node::Impl {
 
   Instant next() const {
     return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()),
-                   earlier(services.poll_timeout(), surroundings.poll_timeout()));
+                   earlier(services.poll_timeout(), earlier(surroundings.poll_timeout(), ports.poll_timeout())));
   }
 
   Options options;
@@ -182,6 +184,7 @@ struct Node::Impl {
   peer::Table table{context};
   Services services;
   Surroundings surroundings;
+  PortKeeper ports;
   std::deque<Transmit> answers;  // to strangers' STUN
   Instant started;
   Instant last{};
@@ -194,6 +197,10 @@ Node::~Node() = default;
 
 void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
   Impl& n = *impl_;
+  if (n.ports.owns(from.via)) {
+    n.ports.handle_datagram(now, from, bytes);
+    return n.pump(now);
+  }
   const auto kind = wire::classify(bytes);
   const bool ours = kind == wire::DatagramKind::stun || kind == wire::DatagramKind::quic;
   if (ours) n.judge_lateness(now, received_at);
@@ -208,6 +215,7 @@ void Node::handle_timeout(Instant now) {
   n.table.handle_timeout(now);
   n.services.handle_timeout(now);
   n.surroundings.handle_timeout(now);
+  n.ports.handle_timeout(now);
   n.pump(now);
 }
 
@@ -229,15 +237,26 @@ void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
   n.pump(now);
 }
 
+void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
+  impl_->ports.handle_gateway(now, gateway);
+  impl_->pump(now);
+}
+
+void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {
+  impl_->ports.handle_port_mapped(now, result);
+  impl_->pump(now);
+}
+
 void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->out.emit(now, event::ClockJumped{by});
   impl_->table.node_was_late(now, true);
+  impl_->ports.check(now);
   impl_->pump(now);
 }
 
 void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   // Who asked for it may have lost interest meanwhile.
-  if (!impl_->surroundings.handle_socket(now, via, bound) && bound)
+  if (!impl_->surroundings.handle_socket(now, via, bound) && !impl_->ports.handle_socket(now, via, bound) && bound)
     impl_->out.requests.emplace_back(event::CloseSocket{via});
   impl_->pump(now);
 }
@@ -252,6 +271,7 @@ void Node::configure(Instant now, const peer::Membership& membership) {
 
 void Node::configure(Instant now, const NatTerms& terms) {
   impl_->surroundings.configure(now, terms);
+  if (!impl_->context.stopping) impl_->ports.configure(now, terms.enabled && terms.map_port);
   impl_->pump(now);
 }
 
@@ -259,6 +279,7 @@ void Node::shutdown(Instant now) {
   if (impl_->context.stopping) return;
   impl_->out.emit(now, event::NodeStopping{});
   impl_->surroundings.stop();
+  impl_->ports.release(now);
   impl_->table.shutdown(now);
   impl_->pump(now);
 }
@@ -278,7 +299,8 @@ std::optional<Transmit> Node::poll_transmit() {
       n.out.checks.pop_front();
       if (n.carry(check)) return std::move(check.transmit);
     } else {
-      return n.surroundings.poll_transmit();
+      auto asked = n.surroundings.poll_transmit();
+      return asked ? std::move(asked) : n.ports.poll_transmit();
     }
   }
 }
@@ -327,6 +349,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.reached_once = n.table.reached_once() || n.services.reached_once() ||
                    (n.context.membership.peers.empty() && !n.services.any_configured());
   s.nat = n.surroundings.snapshot();
+  s.nat.mapping = n.ports.snapshot();
   s.peers = n.table.snapshot(now);
   for (event::PeerSnapshot& peer : s.peers)
     for (event::PathSnapshot& path : peer.paths) path.relay = n.services.server_of(path.address.via);

@@ -49,6 +49,10 @@ class Node {
   void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
   /// This machine's interfaces: before anything else, and whenever they changed.
   void handle_interfaces(Instant now, event::Interfaces interfaces);
+  /// The way out by IPv4, if there is one: at the start, and whenever it may have changed.
+  void handle_gateway(Instant now, const std::optional<event::Gateway>& gateway);
+  /// Answers MapPort.
+  void handle_port_mapped(Instant now, const event::PortMapped& result);
   /// The machine slept, or this process was stopped, for `by`.
   void handle_clock_jump(Instant now, Duration by);
   /// Telemetry that the driver itself has to tell: it takes its place in the one stream of events.

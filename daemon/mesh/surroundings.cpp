@@ -25,11 +25,6 @@ std::string told(const event::Interfaces& a, const event::Interfaces& b) {
   return out;
 }
 
-std::uint16_t port_of(const std::vector<SocketAddress>& listening, Family family) {
-  const auto socket = std::ranges::find(listening, family, [](const SocketAddress& a) { return a.ip.family(); });
-  return socket == listening.end() ? std::uint16_t{0} : socket->port;
-}
-
 /// Its port may be another with each measurement, and how long a mapping lives comes later.
 bool same_kind(const event::NatBehaviour& a, const event::NatBehaviour& b) {
   const auto ip = [](const event::NatBehaviour& n) { return n.mapped ? std::optional{n.mapped->ip} : std::nullopt; };
@@ -38,6 +33,11 @@ bool same_kind(const event::NatBehaviour& a, const event::NatBehaviour& b) {
 }
 
 }  // namespace
+
+std::uint16_t port_of(const std::vector<SocketAddress>& listening, Family family) {
+  const auto socket = std::ranges::find(listening, family, [](const SocketAddress& a) { return a.ip.family(); });
+  return socket == listening.end() ? std::uint16_t{0} : socket->port;
+}
 
 Surroundings::Surroundings(peer::Context& context, const std::vector<SocketAddress>& listening, Rng rng,
                            std::uint32_t& next_via)

@@ -28,8 +28,12 @@ namespace pw::mesh {
 struct NatTerms {
   bool enabled = true;
   std::vector<HostPort> stun_servers;
+  bool map_port = false;  // the node's own, at the gateway
   bool operator==(const NatTerms&) const = default;
 };
+
+/// Of the node's own socket; 0: it has none of that family.
+std::uint16_t port_of(const std::vector<SocketAddress>& listening, Family family);
 
 class Surroundings {
  public:

@@ -7,25 +7,14 @@
 #include <string_view>
 
 #include "base/names.hpp"
+#include "event/nat.hpp"
 
 namespace pw::nat {
 
 using namespace std::string_view_literals;
 
-/// In the order in which they are tried.
-enum class MappingProtocol : std::uint8_t { pcp, nat_pmp, upnp };
-constexpr auto names(MappingProtocol) { return std::array{"pcp"sv, "nat_pmp"sv, "upnp"sv}; }
-
-enum class MappingState : std::uint8_t {
-  unavailable,  // nobody answered in this protocol, or nobody was asked
-  refused,      // the gateway will not, or what it maps to is no public address
-  failed,       // it could not, or the mapping did not work from outside
-  unverified,   // mapped, by the gateway's word alone
-  mapped        // and reached from outside
-};
-constexpr auto names(MappingState) {
-  return std::array{"unavailable"sv, "refused"sv, "failed"sv, "unverified"sv, "mapped"sv};
-}
+using event::MappingProtocol;
+using event::MappingState;
 
 enum class MappingError : std::uint8_t {
   none,

@@ -166,6 +166,32 @@ class NatTypes {
   std::array<Series, 2> series_;  // by Family
 };
 
+/// The state of each protocol: there are no series where no mapping is wanted.
+class PortMappings {
+ public:
+  explicit PortMappings(Registry& r)
+      : family_{gauges(r, "nat_port_mappings", "1 for the state of each protocol that maps this node's port.")} {}
+  void set(const std::optional<PortMappingSnapshot>& mapping) {
+    for (std::size_t p = 0; p < series_.size(); ++p)
+      for (std::size_t s = 0; s < series_[p].size(); ++s) {
+        Gauge*& gauge = series_[p][s];
+        if (!mapping) {
+          if (gauge != nullptr) family_.Remove(std::exchange(gauge, nullptr));
+          continue;
+        }
+        const auto state = static_cast<MappingState>(s);
+        if (gauge == nullptr)
+          gauge = &family_.Add(
+              {{"protocol", text(name(static_cast<MappingProtocol>(p)))}, {"state", text(name(state))}});
+        gauge->Set(mapping->protocols[p].state == state ? 1 : 0);
+      }
+  }
+
+ private:
+  Family<Gauge>& family_;
+  std::array<std::array<Gauge*, enum_count<MappingState>()>, enum_count<MappingProtocol>()> series_{};
+};
+
 struct NodeMetrics::Impl {
   Registry registry;
 
@@ -196,6 +222,7 @@ struct NodeMetrics::Impl {
       kThroughputMbps};
 
   NatTypes nat{registry};
+  PortMappings port_mappings{registry};
 
   Methods discovered{counters(registry, "p2p_discovered_peers_total", "Peers that became known, by method."),
                      {DiscoveryMethod::configured, DiscoveryMethod::manual, DiscoveryMethod::inbound}};
@@ -309,6 +336,7 @@ void NodeMetrics::set(const NodeSnapshot& node, WallTime wall) {
   m.configured.Set(static_cast<double>(configured));
   m.services.set(node);
   m.nat.set(node.nat);
+  m.port_mappings.set(node.nat.mapping);
 
   if (!m.started && !m.reloaded_at) m.reloaded_at = node.started;  // the configuration was read to start with
   m.started = true;

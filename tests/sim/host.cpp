@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "nat/port_mapping_request.hpp"
 #include "sim/world.hpp"
 
 namespace pw::sim {
@@ -65,7 +66,7 @@ void Host::start() {
   options.services.first_sequence = 1000 * generation_;  // as time goes by between two starts
   node_ = std::make_unique<mesh::Node>(machine_.now(), options, identity_, rng_.split());
   world_.tell([&](Checker& c) { c.started(world_.now(), *this); });
-  node_->handle_interfaces(machine_.now(), interfaces());
+  tell_network(machine_.now());
   configure();
 }
 
@@ -136,16 +137,18 @@ void Host::handle_gap(Instant now, Duration by) {
 }
 
 void Host::handle_network_change(Instant now) {
-  node_->handle_interfaces(now, interfaces());
+  tell_network(now);
   drain();
 }
 
-event::Interfaces Host::interfaces() const {
-  event::Interfaces out;
+void Host::tell_network(Instant now) {
+  event::Interfaces all;
   for (const net::Interface* i : machine_.interfaces())
     if (i->enabled)
-      for (const IpAddress& ip : i->addresses) out.push_back({i->label, ip});
-  return out;
+      for (const IpAddress& ip : i->addresses) all.push_back({i->label, ip});
+  node_->handle_interfaces(now, std::move(all));
+  const auto own = gateway ? machine_.source_for(*gateway) : std::nullopt;
+  node_->handle_gateway(now, own ? std::optional{event::Gateway{*gateway, *own}} : std::nullopt);
 }
 
 Instant Host::next_lookup() const {
@@ -207,6 +210,11 @@ void Host::serve(const event::CloseSocket& request) {
   if (port == further_.end()) return;
   machine_.close(port->second);
   further_.erase(port);
+}
+
+/// No router of this internet speaks UPnP to a daemon.
+void Host::serve(const event::MapPort& request) {
+  node_->handle_port_mapped(machine_.now(), {request.id, nat::kUpnpNoGateway, {}, {}});
 }
 
 std::optional<std::uint16_t> Host::port_of(Via via) const {

@@ -56,6 +56,7 @@ class Host : public net::Program {
   /// In force at start() and configure().
   peer::Membership membership;
   mesh::NatTerms nat;
+  std::optional<IpAddress> gateway;  // that the machine's default route leads to
   mesh::Options options;
   /// Whether `events` grows; checkers and states are told in any case.
   bool keep_events = true;
@@ -99,12 +100,14 @@ class Host : public net::Program {
     bool refused;  // nobody answers
   };
   void drain();
-  event::Interfaces interfaces() const;
+  void tell_network(Instant now);
   void transmit(const Transmit& transmit);
   void record(event::Record record);
   void serve(const event::Resolve& request);
   void serve(const event::OpenSocket& request);
   void serve(const event::CloseSocket& request);
+  void serve(const event::MapPort& request);
+  void serve(const event::UnmapPort&) {}
   std::optional<std::uint16_t> port_of(Via via) const;
   Instant next_lookup() const;
 

@@ -246,6 +246,11 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
   daemon.answers = {answer(blocked)};
   CHECK(run("netcheck") == kBadNews);
   CHECK(run("netcheck --json") == kBadNews);
+  daemon.answers = {Response{200, R"({"families":[],"port_mapping":{"gateway":"192.0.2.1","mapped":null,
+      "protocols":[{"protocol":"pcp","state":"unavailable","detail":"the gateway does not answer"}]}})"}};
+  out.str("");
+  CHECK(run("netcheck") == kGood);
+  CHECK(out.str().ends_with("port mapping  none at 192.0.2.1\n  pcp: the gateway does not answer\n"));
   daemon.answers = {answer(R"({"family":"ipv4","state":"off","behaviour":null})")};
   out.str("");
   CHECK(run("netcheck") == kGood);

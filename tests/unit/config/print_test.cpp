@@ -22,6 +22,7 @@ exclude_interfaces = ["docker*", "tun?"]
 [nat]
 enabled = false
 stun_servers = ["stun.example:3478"]
+port_mapping = true
 [mesh]
 name = "m"
 admission = "secret"

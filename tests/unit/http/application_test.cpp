@@ -193,6 +193,11 @@ TEST_CASE_METHOD(Fixture, "what NATs do is told by family, and what was not meas
   CHECK(v4["lifetime_seconds"] == 90);
   CHECK(v4["expires_seconds"].is_null());
   CHECK(v4["measured_seconds"] == 12);
+  CHECK(nat["port_mapping"]["gateway"] == "192.0.2.254");
+  CHECK(nat["port_mapping"]["mapped"]["external"] == "192.0.2.77:9470");
+  CHECK(nat["port_mapping"]["mapped"]["verified"] == false);
+  CHECK(nat["port_mapping"]["mapped"]["expires_seconds"] == 3600);
+  CHECK(nat["port_mapping"]["protocols"][1]["detail"] == "the gateway does not answer");
   CHECK(nat["families"][1]["state"] == "no_address");
   CHECK(nat["families"][1]["behaviour"].is_null());
 }

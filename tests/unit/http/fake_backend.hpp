@@ -116,7 +116,13 @@ class FakeBackend : public Backend {
     node->nat = {true,
                  {{"stun.example", 3478}},
                  {"b.example: no such host"},
-                 {{Family::v4, event::NatState::measured, nat}, {Family::v6, event::NatState::no_address, {}}}};
+                 {{Family::v4, event::NatState::measured, nat}, {Family::v6, event::NatState::no_address, {}}},
+                 event::PortMappingSnapshot{}};
+    node->nat.mapping->gateway = IpAddress::v4({192, 0, 2, 254});
+    node->nat.mapping->protocols[0] = {event::MappingState::unverified, {}};
+    node->nat.mapping->protocols[1].detail = "the gateway does not answer";
+    node->nat.mapping->mapped = event::MappedPort{
+        event::MappingProtocol::pcp, SocketAddress{IpAddress::v4({192, 0, 2, 77}), 9470}, kNow + 1h, false};
     options.self = node->self;
     options.version = "0.1.0";
     metrics = std::make_unique<observe::Metrics>(options);

@@ -29,6 +29,12 @@ TEST_CASE("a NAT's series follow what is measured of it, and are gone when nothi
   CHECK(told.value("nat_local_type_info", kHome) == 1);
   CHECK(told.value("nat_mapping_lifetime_seconds", {{"family", "ipv4"}}) == 90);
 
+  CHECK(told.value("nat_port_mappings", {{"protocol", "pcp"}, {"state", "unverified"}}) == 1);
+  CHECK(told.value("nat_port_mappings", {{"protocol", "pcp"}, {"state", "unavailable"}}) == 0);
+  CHECK(told.value("nat_port_mappings", {{"protocol", "upnp"}, {"state", "unavailable"}}) == 1);
+  node.nat.mapping.reset();
+  CHECK_FALSE(scrape(metrics, node).families.contains("nat_port_mappings"));
+
   auto& behaviour = *node.nat.families[0].behaviour;
   behaviour.hairpin = event::Tested::yes;
   behaviour.lifetime.reset();

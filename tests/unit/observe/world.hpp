@@ -68,6 +68,8 @@ inline event::NodeSnapshot node_at(Instant now, std::vector<event::PeerSnapshot>
   s.at = now;
   s.self = peer(0);
   s.nat = {true, {{"stun.example", 3478}}, {}, {{Family::v4, event::NatState::measured, nat_behaviour()}}};
+  s.nat.mapping.emplace();
+  s.nat.mapping->protocols[0].state = event::MappingState::unverified;
   s.peers = std::move(peers);
   return s;
 }

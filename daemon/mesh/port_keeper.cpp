@@ -1,0 +1,118 @@
+#include "mesh/port_keeper.hpp"
+
+#include <utility>
+
+namespace pw::mesh {
+
+void PortKeeper::configure(Instant now, bool wanted) {
+  if (port_ == 0 || std::exchange(wanted_, wanted) == wanted) return;
+  if (!wanted && mapping_) {
+    mapping_->release(now);
+    drain();
+  }
+  settle(now);
+}
+
+void PortKeeper::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
+  if (gateway_ == gateway) return;
+  gateway_ = gateway;
+  settle(now);
+}
+
+void PortKeeper::settle(Instant now) {
+  if (!wanted_ || !gateway_) {
+    if (wanted_ && mapping_) mapping_->handle_gateway(now, std::nullopt);
+    drain();
+    return close_socket();
+  }
+  if (!via_) {
+    via_ = Via{next_via_++};
+    out_.requests.emplace_back(event::OpenSocket{*via_, Family::v4});
+    mapping_.emplace(nat::PortMapping::Options{.port = port_}, rng_.split());
+  }
+  if (!bound_) return;
+  asked_ = gateway_;
+  mapping_->handle_gateway(now, nat::Gateway{gateway_->address, gateway_->own});
+  drain();
+}
+
+/// What is still to be sent goes first: the driver drains packets before requests.
+void PortKeeper::close_socket() {
+  if (via_) out_.requests.emplace_back(event::CloseSocket{*via_});
+  via_.reset();
+  bound_ = false;
+}
+
+bool PortKeeper::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  if (!owns(via)) return false;
+  if (!bound) {  // until the gateway changes
+    via_.reset();
+    mapping_.reset();
+    return true;
+  }
+  bound_ = true;
+  settle(now);
+  return true;
+}
+
+void PortKeeper::handle_datagram(Instant now, const PathAddress& from, ByteView bytes) {
+  if (!mapping_ || !wanted_) return;
+  mapping_->handle_datagram(now, from.remote, bytes);
+  drain();
+}
+
+/// Also when nothing is wanted any more: a mapping that comes late is deleted.
+void PortKeeper::handle_port_mapped(Instant now, const event::PortMapped& result) {
+  if (!mapping_) return;
+  mapping_->handle_upnp(now, {result.id, result.code, result.external, result.lifetime});
+  drain();
+}
+
+void PortKeeper::check(Instant now) {
+  if (!mapping_ || !bound_) return;
+  mapping_->check(now);
+  drain();
+}
+
+void PortKeeper::handle_timeout(Instant now) {
+  if (poll_timeout() > now) return;
+  mapping_->handle_timeout(now);
+  drain();
+}
+
+void PortKeeper::drain() {
+  if (!mapping_ || !asked_) return;
+  while (auto t = mapping_->poll_transmit())
+    if (via_) transmits_.push_back({{asked_->own, t->to, *via_}, std::move(t->bytes), 0, 0});
+  while (const auto request = mapping_->poll_request()) {
+    const SocketAddress own{asked_->own, port_};
+    if (const auto* map = std::get_if<nat::UpnpMap>(&*request))
+      out_.requests.emplace_back(event::MapPort{map->id, map->gateway, map->own, map->wanted_port, map->lifetime});
+    else if (const auto* unmap = std::get_if<nat::UpnpUnmap>(&*request))
+      out_.requests.emplace_back(event::UnmapPort{unmap->gateway, own, unmap->outer_port});
+  }
+}
+
+std::optional<Transmit> PortKeeper::poll_transmit() {
+  if (transmits_.empty()) return std::nullopt;
+  Transmit first = std::move(transmits_.front());
+  transmits_.pop_front();
+  return first;
+}
+
+std::optional<event::PortMappingSnapshot> PortKeeper::snapshot() const {
+  if (!wanted_) return std::nullopt;
+  event::PortMappingSnapshot out;
+  if (gateway_) out.gateway = gateway_->address;
+  if (!mapping_) return out;
+  for (std::size_t i = 0; i < out.protocols.size(); ++i) {
+    const nat::MappingReport& report = mapping_->report(static_cast<event::MappingProtocol>(i));
+    out.protocols[i].state = report.state;
+    if (report.error != nat::MappingError::none) out.protocols[i].detail = nat::describe(report.error);
+  }
+  if (const auto& mapped = mapping_->mapping())
+    out.mapped = event::MappedPort{mapped->protocol, mapped->external, mapped->expires, mapped->verified};
+  return out;
+}
+
+}  // namespace pw::mesh
