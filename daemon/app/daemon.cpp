@@ -122,8 +122,10 @@ Status Daemon::open() {
   log_.emplace(log_options(config_, isatty(STDERR_FILENO) == 1));
   metrics_.emplace(metrics_options(config_, identity_->id()));
   observers_.emplace(*log_, *metrics_, events_, [this] { http_->post([this] { move_events(); }); });
-  driver_ = std::make_unique<io::Driver>(std::move(*sockets), mesh_options(config_, file->seed, io::Clock::wall()), *identity_,
-                                         io::entropy(), *observers_);
+  mesh::Options options = mesh_options(config_, file->seed, io::Clock::wall());
+  options.listening = listening_;
+  driver_ = std::make_unique<io::Driver>(std::move(*sockets), std::move(options), *identity_, io::entropy(),
+                                         *observers_);
   observers_->tell_drops_by([this](event::Event e) { driver_->tell(std::move(e)); });
   backend_.emplace(facts(), *driver_, *metrics_, *observers_, events_, reloads_,
                    [this](std::function<void()> task) { http_->post(std::move(task)); });
@@ -142,7 +144,8 @@ int Daemon::run() {
 
 void Daemon::begin() {
   for (event::Trouble& trouble : troubles_) driver_->tell(std::move(trouble));
-  driver_->configure(membership(config_));
+  driver_->watch_network(config_.network.exclude_interfaces);
+  driver_->configure(membership(config_), nat_terms(config_));
   http_->start();
   network_ = std::thread{[this] {
     pthread_setname_np(pthread_self(), "network");
@@ -240,7 +243,7 @@ bool Daemon::apply(const ReloadPlan& plan) {
     if (!settle(Offer::taken)) return;
     if (plan.outcome.success) {
       metrics_->configure(metrics_options(plan.config, identity_->id()));
-      driver_->configure(membership(plan.config));
+      driver_->configure(membership(plan.config), nat_terms(plan.config));
     }
     driver_->tell(plan.event);
     shared->done.set_value();

@@ -109,6 +109,8 @@ peer::Membership membership(const config::Config& config) {
   return out;
 }
 
+mesh::NatTerms nat_terms(const config::Config& config) { return {config.nat.enabled, config.nat.stun_servers}; }
+
 mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall) {
   mesh::Options out;
   const auto has = [&](config::Role role) { return std::ranges::find(config.node.roles, role) != config.node.roles.end(); };

@@ -25,6 +25,7 @@ std::string node_name(const config::Config& config);
 /// Peers that it is to have sessions with, and its servers: whom it is of no use without.
 std::size_t others(const config::Config& config);
 peer::Membership membership(const config::Config& config);
+mesh::NatTerms nat_terms(const config::Config& config);
 /// `wall`: of this start.
 mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall = {});
 observe::MetricsOptions metrics_options(const config::Config& config, const PeerId& self);

@@ -88,6 +88,8 @@ void add_commands(CLI::App& app, Arguments& into) {
   add_parsed(bandwidth, "-t,--time", into.duration, measured_for, "the longest time each way, up to 30s (2s)", "D");
   add_parsed(bandwidth, "--bytes", into.bytes, measured_bytes, "the most bytes each way, up to 1GiB (16MiB)", "N");
 
+  add(app, "netcheck", "What the NATs in front of this node do; exit code 1 if UDP is blocked", Action::netcheck, into);
+
   auto* events = add(app, "events", "What happened lately", Action::events, into);
   events->add_flag("-f,--follow", into.follow, "go on as it happens");
   events->add_option("--peer", into.peer, "events about this peer only")->type_name("ID|NAME");

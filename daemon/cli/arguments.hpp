@@ -20,7 +20,7 @@ inline constexpr int kUnreachable = 3;  // the daemon can't be reached
 
 inline constexpr const char* kDefaultSocket = "/run/peerwatch/control.sock";
 
-enum class Action : std::uint8_t { status, peers, ping, bandwidth, events, connect, disconnect, reload, export_peer };
+enum class Action : std::uint8_t { status, peers, ping, bandwidth, events, connect, disconnect, reload, export_peer, netcheck };
 
 /// What the environment says; an option goes before it.
 struct Environment {

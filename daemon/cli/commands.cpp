@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/netcheck.hpp"
 #include "cli/ping_summary.hpp"
 #include "cli/text.hpp"
 #include "cli/views.hpp"
@@ -85,6 +86,13 @@ class Runner {
     if (!answer) return code_;
     terminal_.out << (arguments_.json ? answer->dump(2) + "\n" : bandwidth_view(*answer));
     return kGood;
+  }
+
+  int netcheck() {
+    const auto answer = get("/api/v1/nat");
+    if (!answer) return code_;
+    terminal_.out << (arguments_.json ? answer->dump(2) + "\n" : netcheck_view(*answer, terminal_.colours));
+    return udp_blocked(*answer) ? kBadNews : kGood;
   }
 
   int events() { return arguments_.follow ? follow_events() : recent_events(); }
@@ -291,6 +299,8 @@ int run_action(Runner& runner, Action action) {
       return runner.disconnect();
     case Action::reload:
       return runner.reload();
+    case Action::netcheck:
+      return runner.netcheck();
     case Action::export_peer:
       return runner.export_peer();
   }

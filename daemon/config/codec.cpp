@@ -10,6 +10,7 @@
 namespace pw::config {
 namespace {
 
+constexpr std::size_t kLongestPattern = 63;  // four times as long as an interface's name may be
 constexpr std::size_t kLongestLabel = 63;   // a DNS label (RFC 1035): names become metric labels and file names
 constexpr std::size_t kLongestPath = 1024;  // far below PATH_MAX
 
@@ -194,6 +195,19 @@ Codec<std::string> label() {
 Codec<std::string> path(std::size_t longest, bool optional) { return path_codec(longest, optional); }
 Codec<std::vector<std::string>> paths(std::size_t most) {
   return list_of("paths", path_codec(kLongestPath, false), most);
+}
+
+Codec<std::vector<std::string>> patterns(std::size_t most) {
+  return list_of("patterns",
+                 from_text<std::string>(
+                     "pattern", "", "docker*",
+                     [](const std::string& text) -> Result<std::string> {
+                       if (text.empty() || text.size() > kLongestPattern || !is_clean_text(text))
+                         return fail("a pattern has 1 to 63 characters, found " + quoted(text));
+                       return text;
+                     },
+                     show_text),
+                 most);
 }
 
 Codec<std::string> log_level() {

@@ -51,6 +51,8 @@ Codec<PeerId> peer_id();
 
 /// Lists of at most `most` elements; every bad element is a problem of its own.
 Codec<std::vector<std::string>> paths(std::size_t most);
+/// Patterns of names as a shell has them ("docker*").
+Codec<std::vector<std::string>> patterns(std::size_t most);
 Codec<std::vector<PeerId>> peer_ids(std::size_t most);
 Codec<std::vector<SocketAddress>> socket_addresses(std::size_t most);
 Codec<std::vector<HostPort>> host_ports(std::size_t most);

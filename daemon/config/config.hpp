@@ -57,6 +57,7 @@ struct Config {
     std::vector<SocketAddress> listen{{IpAddress::any(Family::v4), kDefaultPort},  // at most one a family, never empty
                                       {IpAddress::any(Family::v6), kDefaultPort}};
     std::vector<HostPort> advertise;  // what export-peer writes
+    std::vector<std::string> exclude_interfaces{"docker*", "veth*", "br-*"};  // patterns of fnmatch(3)
     bool operator==(const Network&) const = default;
   } network;
   struct Mesh {
@@ -78,6 +79,11 @@ struct Config {
     std::uint64_t rate_per_client = 20'000'000;  // bits a second
     bool operator==(const RelayServer&) const = default;
   } relay_server;
+  struct Nat {
+    bool enabled = true;
+    std::vector<HostPort> stun_servers;
+    bool operator==(const Nat&) const = default;
+  } nat;
   struct Probe {
     Duration rtt_interval = 5s;
     Duration datagram_interval = 1s;

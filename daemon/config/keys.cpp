@@ -10,6 +10,8 @@ constexpr std::size_t kLongestPath = 1024;
 constexpr std::size_t kLongestSocketPath = 107;  // sockaddr_un.sun_path, with its terminating zero
 constexpr std::size_t kMostAddresses = 16;       // of one peer: a dial tries each, so more only delay it
 constexpr std::size_t kMostListeners = 8;
+constexpr std::size_t kMostStunServers = 8;
+constexpr std::size_t kMostPatterns = 64;
 constexpr std::size_t kMostSecrets = 4;     // current and previous, and room for a slow rotation
 constexpr std::size_t kMostDenied = 10000;  // as many as there may be peers
 
@@ -64,6 +66,8 @@ std::vector<Key<Config>> make_config_keys() {
           "UDP addresses for QUIC, at most one of IPv4 and one of IPv6"),
       key("network.advertise", &C::network, &C::Network::advertise, host_ports(kMostAddresses), restart,
           "addresses that others reach this node at; export-peer writes them"),
+      key("network.exclude_interfaces", &C::network, &C::Network::exclude_interfaces, patterns(kMostPatterns), restart,
+          "interfaces, by pattern, whose addresses are of no use outside this machine"),
 
       key("mesh.name", &C::mesh, &C::Mesh::name, required_label(), reload,
           "nodes of another mesh are refused, whatever their key"),
@@ -80,6 +84,11 @@ std::vector<Key<Config>> make_config_keys() {
 
       key("relay_server.rate_per_client", &C::relay_server, &C::RelayServer::rate_per_client,
           bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),
+
+      key("nat.enabled", &C::nat, &C::Nat::enabled, boolean(), reload,
+          "whether this node finds out what the NATs in front of it do"),
+      key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,
+          "servers that answer STUN; without any, nothing is found out about NATs"),
 
       key("probe.rtt_interval", &C::probe, &C::Probe::rtt_interval, duration(100ms, 1h), reload,
           "time between two health-check echoes to a peer"),

@@ -12,6 +12,7 @@
 #include "base/address.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
+#include "event/nat.hpp"
 #include "event/service.hpp"
 #include "event/vocabulary.hpp"
 
@@ -44,8 +45,11 @@ struct DuplicateIdentity { PeerId peer; SocketAddress remote; };
 
 // ---- paths
 struct PathHealthChanged { PeerId peer; PathKind path; PathAddress address; PathHealth from; PathHealth to; Duration silence; };
-/// A check of ours over a path that was not known was answered.
-struct PathProved { PeerId peer; PathKind path; PathAddress address; Duration rtt; };
+/// A check of ours over a path that was not known was answered, after `rtt`; or a newer connection of the same session was
+/// made over it. The first path of a session is SessionEstablished's.
+struct PathProved { PeerId peer; PathKind path; PathAddress address; std::optional<Duration> rtt; };
+/// The local address of a path is gone from this machine: it goes on from whichever the kernel takes, and is probed at once.
+struct PathMoved { PeerId peer; PathKind path; PathAddress from; PathAddress to; };
 struct PathForgotten { PeerId peer; PathKind path; PathAddress address; PathEnd why; };
 /// Whether large packets pass it: told when that changes.
 struct PathSizeJudged { PeerId peer; PathKind path; PathAddress address; PathSize size; };
@@ -83,6 +87,10 @@ struct QueueDropped { Queue queue; std::uint64_t count; };
 struct NodeLate { Duration lag; };
 /// The machine was suspended, or the process stopped.
 struct ClockJumped { Duration by; };
+/// Addresses of this machine came and went; for people: "192.0.2.7 (eth0), …". Those of excluded interfaces are not told.
+struct NetworkChanged { std::string added; std::string removed; };
+/// What NATs do to one family was measured, and is not what was told before.
+struct NatMeasured { NatBehaviour behaviour; };
 struct NodeStarted { PeerId self; InstanceId instance; };
 struct NodeStopping {};
 /// The configuration was read again; `detail` says what is wrong, or which keys need a restart.
@@ -95,7 +103,8 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            PathHealthChanged, PathChanged, EchoMeasured, ProbeMeasured, ProbesAccounted, PathLatency,
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
-                           CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested>;
+                           CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
+                           PathMoved, NetworkChanged, NatMeasured>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -107,7 +116,8 @@ inline constexpr std::array kEventNames = {
     "queue_dropped"sv,       "node_late"sv,          "clock_jumped"sv,        "node_started"sv,
     "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv,
     "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
-    "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv};
+    "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv,
+    "path_moved"sv,          "network_changed"sv,    "nat_measured"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

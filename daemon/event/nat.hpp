@@ -50,6 +50,21 @@ constexpr auto names(PortAllocation) {
 enum class Tested : std::uint8_t { unknown, no, yes };
 constexpr auto names(Tested) { return std::array{"unknown"sv, "no"sv, "yes"sv}; }
 
+/// Where the measurement of one family stands.
+enum class NatState : std::uint8_t {
+  off,         // not wanted: nat.enabled is false, or no server is configured
+  no_address,  // this machine has no address of the family that somebody outside may know
+  no_server,   // no server has one, or its name can't be looked up
+  measuring,   // or it is about to be
+  measured
+};
+constexpr auto names(NatState) {
+  return std::array{"off"sv, "no_address"sv, "no_server"sv, "measuring"sv, "measured"sv};
+}
+
+/// `family` in labels and JSON.
+constexpr std::string_view name_of(Family family) { return family == Family::v4 ? "ipv4"sv : "ipv6"sv; }
+
 /// One address family of this node, seen from outside.
 struct NatBehaviour {
   Family family = Family::v4;

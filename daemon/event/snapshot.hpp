@@ -29,7 +29,7 @@ struct PathSnapshot {
   PathKind kind = PathKind::none;
   PathAddress address;
   PathHealth health = PathHealth::proved;
-  bool in_use = false;
+  bool in_use = false;  // packets go out on it; while it is in doubt, for a moment also on the best standby
   PathSize size = PathSize::unknown;
   std::optional<Duration> rtt;      // smoothed (RFC 9002 section 5.3), by probes
   std::optional<Duration> rtt_min;
@@ -92,6 +92,19 @@ struct PeerSnapshot {
   std::optional<LastError> last_error;
 };
 
+struct NatFamily {
+  Family family = Family::v4;
+  NatState state = NatState::off;
+  std::optional<NatBehaviour> behaviour{};  // when it was measured last; the state says whether that goes on
+};
+
+struct NatSnapshot {
+  bool enabled = false;
+  std::vector<HostPort> servers;        // that are asked
+  std::vector<std::string> unresolved;  // for people: of them, and why
+  std::vector<NatFamily> families;      // that this node has a socket of
+};
+
 struct NodeSnapshot {
   Instant at{};
   PeerId self;
@@ -102,6 +115,7 @@ struct NodeSnapshot {
   std::size_t half_open = 0;
   std::size_t max_sessions = 0;
   bool reached_once = false;    // a peer was connected at least once since start, or none is configured
+  NatSnapshot nat;
   std::vector<PeerSnapshot> peers;  // ordered by id
   bool peer_role = true;
   std::vector<ServerSnapshot> servers;  // as configured

@@ -133,6 +133,8 @@ void Application::answer(const Admission& admission, const Request& request, Wal
       });
     case Route::peers:
       return with_view(kAnswerAge, done, [done](const View& view) { done(json_reply(peers_document(view))); });
+    case Route::nat:
+      return with_view(kAnswerAge, done, [done](const View& view) { done(json_reply(nat_document(view))); });
     case Route::peer:
       return with_view(kAnswerAge, done, [done, wanted = admission.peer](const View& view) {
         const Lookup lookup = find_peer(*view.node, wanted);

@@ -99,6 +99,38 @@ Json peer_json(const Clock& clock, const PeerSnapshot& peer) {
   return json;
 }
 
+/// What was not measured is null.
+template <class E>
+Json known(E value) {
+  return value == E::unknown ? Json{} : Json(name(value));
+}
+Json known(event::Tested value) { return value == event::Tested::unknown ? Json{} : Json(value == event::Tested::yes); }
+
+Json seconds(const std::optional<Duration>& d) { return d ? Json(to_seconds(*d)) : Json{}; }
+
+Json nat_json(const Clock& clock, const event::NatFamily& family) {
+  Json json{{"family", event::name_of(family.family)}, {"state", name(family.state)}, {"behaviour", Json{}}};
+  if (!family.behaviour) return json;
+  const event::NatBehaviour& b = *family.behaviour;
+  Json& out = json["behaviour"];
+  out["udp"] = known(b.udp);
+  out["mapped"] = b.mapped ? Json(b.mapped->to_string()) : Json{};
+  out["mapping"] = known(b.mapping);
+  out["mapping_at_least"] = b.mapping_at_least;
+  out["filtering"] = known(b.filtering);
+  out["hairpin"] = known(b.hairpin);
+  out["allocation"] = known(b.allocation);
+  out["step"] = b.allocation == event::PortAllocation::sequential ? Json(b.step) : Json{};
+  out["lifetime_seconds"] = seconds(b.lifetime);
+  out["expires_seconds"] = seconds(b.expires);
+  out["servers"] = b.servers;
+  out["confidence"] = b.confidence;
+  out["not_tested"] = b.not_tested;
+  out["measured"] = clock.time(b.measured);
+  out["measured_seconds"] = clock.age(b.measured);
+  return json;
+}
+
 template <class E, class Of>
 Json count_by(const std::vector<PeerSnapshot>& peers, Of of) {
   std::vector<std::uint64_t> counts(enum_count<E>());
@@ -176,6 +208,18 @@ std::string peers_document(const View& view) {
   Json peers = Json::array();
   for (const PeerSnapshot& peer : view.node->peers) peers.push_back(peer_json(clock, peer));
   return dump({{"at", clock.time(view.node->at)}, {"peers", std::move(peers)}});
+}
+
+std::string nat_document(const View& view) {
+  const Clock clock{view};
+  const event::NatSnapshot& nat = view.node->nat;
+  Json families = Json::array();
+  for (const event::NatFamily& family : nat.families) families.push_back(nat_json(clock, family));
+  return dump({{"at", clock.time(view.node->at)},
+               {"enabled", nat.enabled},
+               {"servers", addresses_of(nat.servers)},
+               {"unresolved", nat.unresolved},
+               {"families", std::move(families)}});
 }
 
 std::string peer_document(const View& view, const PeerSnapshot& peer) { return dump(peer_json(Clock{view}, peer)); }

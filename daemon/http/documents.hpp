@@ -10,6 +10,8 @@ namespace pw::http {
 
 std::string status_document(const View& view, const NodeInfo& info, const Readiness& readiness, bool healthy);
 std::string peers_document(const View& view);
+/// What NATs do to each address family, as measured.
+std::string nat_document(const View& view);
 std::string peer_document(const View& view, const event::PeerSnapshot& peer);
 
 /// The answer to a command about `peer`; a failure becomes the status that fits it.

@@ -44,6 +44,8 @@ Bodies bodies_of(Route route) {
       return {"", "Bootstraps"};
     case Route::relays:
       return {"", "Relays"};
+    case Route::nat:
+      return {"", "Nat"};
     case Route::events:
       return {"", "Events"};
     case Route::config:

@@ -32,6 +32,8 @@ constexpr std::array kRoutes = {
               "The bootstraps of this node, and what it does as one"},
     RouteInfo{Route::relays, Method::get, "/api/v1/relays", "relays",
               "The relays of this node, and what it does as one"},
+    RouteInfo{Route::nat, Method::get, "/api/v1/nat", "nat",
+              "What the NATs in front of this node do, as measured, by address family"},
     RouteInfo{Route::events, Method::get, "/api/v1/events", "events", "Recent events, oldest first"},
     RouteInfo{Route::event_stream, Method::get, "/api/v1/events/stream", "event_stream",
               "Events as they happen: server-sent events, resumable by Last-Event-ID"},

@@ -25,6 +25,7 @@ enum class Route : std::uint8_t {
   disconnect,
   bootstraps,
   relays,
+  nat,
   events,
   event_stream,
   config,

@@ -7,13 +7,15 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
-#include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "io/clock.hpp"
+#include "io/gate.hpp"
 #include "io/link.hpp"
+#include "io/network_watch.hpp"
 #include "io/resolver.hpp"
 #include "io/troubles.hpp"
 
@@ -237,18 +239,16 @@ struct Driver::Impl {
     link.pause.async_wait(room);
   }
 
+  void interfaces(Instant now, Result<event::Interfaces> found) {
+    if (found) return node.handle_interfaces(now, std::move(*found));
+    trouble(now, "interfaces", found.error().detail);
+  }
+
   void trouble(Instant now, const std::string& kind, std::string detail) {
     if (troubles.first(kind, now)) node.handle_event(now, event::Trouble{"network", std::move(detail)});
   }
 
   // ---- commands
-  template <class Handler>
-  bool enqueue(Handler handler) {
-    const std::scoped_lock lock{gate};
-    if (!closed) asio::post(context, std::move(handler));
-    return !closed;
-  }
-
   void take(event::Command command, std::function<void(event::Answer)> done) {
     if (ending) return done(stopped_answer());
     const auto ticket = event::Ticket{next_ticket++};
@@ -271,11 +271,9 @@ struct Driver::Impl {
 
   /// Nobody who asked is left without an answer: what was posted before the gate closed still runs, and is refused.
   void end() {
-    {
-      const std::scoped_lock lock{gate};
-      closed = true;
-    }
+    gate.close();
     ending = true;
+    if (network) network->stop();
     timer.cancel();
     heartbeat.cancel();
     for (auto& link : links) {
@@ -304,6 +302,7 @@ struct Driver::Impl {
   Instant armed_for = kNever;
   JumpDetector jumps{kTick};
   Troubles troubles;
+  std::optional<NetworkWatch> network;
   std::uint64_t kernel_drops = 0;
 
   std::unordered_map<event::Ticket, std::function<void(event::Answer)>> waiting;
@@ -314,8 +313,7 @@ struct Driver::Impl {
   Instant stop_by = kNever;
 
   // Shared with other threads.
-  std::mutex gate;
-  bool closed = false;  // under gate: nothing more is posted
+  Gate gate{context};
   std::atomic<std::size_t> commands = 0;
   std::atomic<std::size_t> tasks = 0;
   std::atomic<std::uint64_t> refused_commands = 0;
@@ -339,10 +337,22 @@ void Driver::run() {
   d.end();
 }
 
-void Driver::configure(const peer::Membership& membership) {
+void Driver::configure(const peer::Membership& membership, const mesh::NatTerms& nat) {
   const Instant now = Clock::now();
   impl_->node.configure(now, membership);
+  impl_->node.configure(now, nat);
   impl_->drain(now);
+}
+
+void Driver::watch_network(const std::vector<std::string>& exclude) {
+  Impl& d = *impl_;
+  const Instant now = Clock::now();
+  d.network.emplace(d.context, exclude, [&d](Result<event::Interfaces> found) {
+    d.turn([&](Instant at) { d.interfaces(at, std::move(found)); });
+  });
+  if (const auto watched = d.network->start(); !watched) d.interfaces(now, tl::unexpected{watched.error()});
+  d.interfaces(now, read_interfaces(exclude));
+  d.drain(now);
 }
 
 event::SnapshotPtr Driver::snapshot() const {
@@ -359,32 +369,28 @@ void Driver::tell(event::Event event) {
 
 bool Driver::command(event::Command command, std::function<void(event::Answer)> done) {
   Impl& d = *impl_;
-  if (d.commands.fetch_add(1) >= kMaxCommands) {
-    d.commands.fetch_sub(1);
+  if (!enter(d.commands, kMaxCommands)) {
     d.refused_commands.fetch_add(1);
     return false;
   }
-  return d.enqueue([&d, c = std::move(command), f = std::move(done)]() mutable { d.take(std::move(c), std::move(f)); });
+  return d.gate.enqueue([&d, c = std::move(command), f = std::move(done)]() mutable { d.take(std::move(c), std::move(f)); });
 }
 
 bool Driver::post(std::function<void()> task) {
   Impl& d = *impl_;
-  if (d.tasks.fetch_add(1) >= kMaxTasks) {
-    d.tasks.fetch_sub(1);
-    return false;
-  }
-  return d.enqueue([&d, f = std::move(task)] {
+  if (!enter(d.tasks, kMaxTasks)) return false;
+  return d.gate.enqueue([&d, f = std::move(task)] {
     d.tasks.fetch_sub(1);
     d.turn([&](Instant) { f(); });
   });
 }
 
 void Driver::stop() {
-  impl_->enqueue([d = impl_.get()] { d->turn([d](Instant now) { d->begin_stop(now); }); });
+  impl_->gate.enqueue([d = impl_.get()] { d->turn([d](Instant now) { d->begin_stop(now); }); });
 }
 
 void Driver::stop_now() {
-  impl_->enqueue([d = impl_.get()] { d->context.stop(); });
+  impl_->gate.enqueue([d = impl_.get()] { d->context.stop(); });
 }
 
 std::uint64_t Driver::progress() const { return impl_->progress.load(std::memory_order_relaxed); }

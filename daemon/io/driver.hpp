@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/rng.hpp"
 #include "base/time.hpp"
@@ -58,7 +60,10 @@ class Driver {
   void run();
 
   // ---- network thread, or before run()
-  void configure(const peer::Membership& membership);
+  void configure(const peer::Membership& membership, const mesh::NatTerms& nat = {});
+  /// Before run(), at most once: tells the node of this machine's interfaces, and of their changes from then on. Those
+  /// whose names fit one of the patterns are marked as excluded.
+  void watch_network(const std::vector<std::string>& exclude);
   event::SnapshotPtr snapshot() const;
   const event::InstanceId& instance() const;
   /// Something that this machine has to tell takes its place in the one stream of events.

@@ -46,6 +46,7 @@ struct Node::Impl {
                 .lookups = {},
                 .tags = {}},
         services{options.services, endpoint, identity, context, rng.split()},
+        surroundings{context, options.listening, rng.split(), context.next_via},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
@@ -102,6 +103,7 @@ struct Node::Impl {
       case wire::DatagramKind::quic:
         break;
     }
+    if (surroundings.owns(from.via)) return reject(now, event::RejectReason::unknown_connection, from.remote);
     if (const auto connection = endpoint.handle_datagram(now, received_at, from, bytes))
       table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   }
@@ -112,8 +114,10 @@ struct Node::Impl {
       services.handle_broken_stun();
       return reject(now, event::RejectReason::stun, from.remote);
     }
-    if (table.handle_check(now, {received_at, from, bytes, *decoded})) return;
-    if (auto answer = services.handle_stun(now, from, *decoded, bytes.size()))
+    const bool own = !surroundings.owns(from.via);
+    if (own && table.handle_check(now, {received_at, from, bytes, *decoded})) return;
+    if (surroundings.handle_stun(now, received_at, from, decoded->message)) return;
+    if (auto answer = own ? services.handle_stun(now, from, *decoded, bytes.size()) : std::nullopt)
       answers.push_back(std::move(*answer));
     else
       reject(now, event::RejectReason::stun, from.remote);
@@ -167,7 +171,8 @@ struct Node::Impl {
   }
 
   Instant next() const {
-    return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()), services.poll_timeout());
+    return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()),
+                   earlier(services.poll_timeout(), surroundings.poll_timeout()));
   }
 
   Options options;
@@ -176,6 +181,7 @@ struct Node::Impl {
   peer::Context context;
   peer::Table table{context};
   Services services;
+  Surroundings surroundings;
   std::deque<Transmit> answers;  // to strangers' STUN
   Instant started;
   Instant last{};
@@ -201,6 +207,7 @@ void Node::handle_timeout(Instant now) {
   n.endpoint.handle_timeout(now);
   n.table.handle_timeout(now);
   n.services.handle_timeout(now);
+  n.surroundings.handle_timeout(now);
   n.pump(now);
 }
 
@@ -210,8 +217,16 @@ void Node::handle_command(Instant now, event::Ticket ticket, const event::Comman
 }
 
 void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
-  if (!impl_->services.handle_resolved(now, id, addresses)) impl_->table.handle_resolved(now, id, addresses);
+  if (!impl_->services.handle_resolved(now, id, addresses) && !impl_->surroundings.handle_resolved(now, id, addresses))
+    impl_->table.handle_resolved(now, id, addresses);
   impl_->pump(now);
+}
+
+void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
+  Impl& n = *impl_;
+  if (n.surroundings.handle_interfaces(now, std::move(interfaces)))
+    n.table.network_changed(now, n.surroundings.addresses());
+  n.pump(now);
 }
 
 void Node::handle_clock_jump(Instant now, Duration by) {
@@ -220,9 +235,11 @@ void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->pump(now);
 }
 
-/// Nobody here has asked for one yet.
-void Node::handle_socket(Instant, Via via, const Result<SocketAddress>& bound) {
-  if (bound) impl_->out.requests.emplace_back(event::CloseSocket{via});
+void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  // Who asked for it may have lost interest meanwhile.
+  if (!impl_->surroundings.handle_socket(now, via, bound) && bound)
+    impl_->out.requests.emplace_back(event::CloseSocket{via});
+  impl_->pump(now);
 }
 
 void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
@@ -233,9 +250,15 @@ void Node::configure(Instant now, const peer::Membership& membership) {
   impl_->pump(now);
 }
 
+void Node::configure(Instant now, const NatTerms& terms) {
+  impl_->surroundings.configure(now, terms);
+  impl_->pump(now);
+}
+
 void Node::shutdown(Instant now) {
   if (impl_->context.stopping) return;
   impl_->out.emit(now, event::NodeStopping{});
+  impl_->surroundings.stop();
   impl_->table.shutdown(now);
   impl_->pump(now);
 }
@@ -255,7 +278,7 @@ std::optional<Transmit> Node::poll_transmit() {
       n.out.checks.pop_front();
       if (n.carry(check)) return std::move(check.transmit);
     } else {
-      return std::nullopt;
+      return n.surroundings.poll_transmit();
     }
   }
 }
@@ -303,6 +326,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.max_sessions = n.context.membership.max_sessions;
   s.reached_once = n.table.reached_once() || n.services.reached_once() ||
                    (n.context.membership.peers.empty() && !n.services.any_configured());
+  s.nat = n.surroundings.snapshot();
   s.peers = n.table.snapshot(now);
   for (event::PeerSnapshot& peer : s.peers)
     for (event::PathSnapshot& path : peer.paths) path.relay = n.services.server_of(path.address.via);

@@ -15,9 +15,11 @@
 #include "base/transmit.hpp"
 #include "event/command.hpp"
 #include "event/event.hpp"
+#include "event/interfaces.hpp"
 #include "event/request.hpp"
 #include "event/snapshot.hpp"
 #include "mesh/service_options.hpp"
+#include "mesh/surroundings.hpp"
 #include "peer/context.hpp"
 #include "peer/options.hpp"
 #include "quic/endpoint.hpp"
@@ -28,6 +30,7 @@ struct Options {
   quic::Options quic;
   peer::Options peer;
   ServiceOptions services;
+  std::vector<SocketAddress> listening;  // where the node's own sockets are bound, at most one a family
 };
 
 class Node {
@@ -44,6 +47,8 @@ class Node {
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   /// Answers OpenSocket.
   void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  /// This machine's interfaces: before anything else, and whenever they changed.
+  void handle_interfaces(Instant now, event::Interfaces interfaces);
   /// The machine slept, or this process was stopped, for `by`.
   void handle_clock_jump(Instant now, Duration by);
   /// Telemetry that the driver itself has to tell: it takes its place in the one stream of events.
@@ -53,6 +58,8 @@ class Node {
   /// The peers, admission and intervals that are in force from now on (start, reload). Sessions of peers that are gone
   /// or no longer admitted end.
   void configure(Instant now, const peer::Membership& membership);
+  /// What may be found out about NATs, and with whose help (start, reload).
+  void configure(Instant now, const NatTerms& terms);
   /// Says goodbye to everybody; stopped() becomes true when all have heard or 2 s have passed.
   void shutdown(Instant now);
 

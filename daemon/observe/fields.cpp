@@ -89,7 +89,12 @@ Fields of(const PathHealthChanged& e) {
 Fields of(const PathProved& e) {
   Fields f{{"peer", e.peer}, {"path", name(e.path)}};
   add_address(f, e.address);
-  f.push_back({"rtt", e.rtt});
+  if (e.rtt) f.push_back({"rtt", *e.rtt});
+  return f;
+}
+Fields of(const PathMoved& e) {
+  Fields f{{"peer", e.peer}, {"path", name(e.path)}, {"from", e.from.local.to_string()}};
+  add_address(f, e.to);
   return f;
 }
 Fields of(const PathForgotten& e) {
@@ -147,6 +152,24 @@ Fields of(const PacketRejected& e) { return {{"reason", name(e.reason)}, {"from"
 Fields of(const QueueDropped& e) { return {{"queue", name(e.queue)}, {"count", e.count}}; }
 Fields of(const NodeLate& e) { return {{"lag", e.lag}}; }
 Fields of(const ClockJumped& e) { return {{"by", e.by}}; }
+Fields of(const NetworkChanged& e) {
+  Fields f;
+  add_text(f, "added", e.added);
+  add_text(f, "removed", e.removed);
+  return f;
+}
+Fields of(const NatMeasured& e) {
+  const NatBehaviour& b = e.behaviour;
+  Fields f{{"family", name_of(b.family)}, {"udp", name(b.udp)}};
+  if (b.mapped) f.push_back({"mapped", *b.mapped});
+  f.insert(f.end(), {{"mapping", name(b.mapping)},
+                     {"mapping_at_least", b.mapping_at_least},
+                     {"filtering", name(b.filtering)},
+                     {"hairpin", name(b.hairpin)},
+                     {"allocation", name(b.allocation)},
+                     {"confidence", b.confidence}});
+  return f;
+}
 Fields of(const NodeStarted& e) { return {{"self", e.self}, {"instance", to_hex(e.instance)}}; }
 Fields of(const NodeStopping&) { return {}; }
 Fields of(const ConfigReloaded& e) {

@@ -49,6 +49,7 @@ struct Table {
     return {Room::peer, e.from == PathHealth::dead ? Level::info : Level::debug};
   }
   Importance operator()(const PathProved&) const { return {Room::peer, Level::debug}; }
+  Importance operator()(const PathMoved&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const PathForgotten&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const PathSizeJudged& e) const {
     return {Room::peer, e.size == PathSize::small ? Level::warning : Level::debug};
@@ -70,6 +71,10 @@ struct Table {
   Importance operator()(const QueueDropped&) const { return {Room::mesh, Level::warning}; }
   Importance operator()(const NodeLate&) const { return {Room::io, Level::info}; }
   Importance operator()(const ClockJumped&) const { return {Room::io, Level::warning}; }
+  Importance operator()(const NetworkChanged&) const { return {Room::io, Level::info}; }
+  Importance operator()(const NatMeasured& e) const {
+    return {Room::mesh, e.behaviour.udp == Tested::no ? Level::warning : Level::info};
+  }
   Importance operator()(const NodeStarted&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const NodeStopping&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const ConfigReloaded& e) const {

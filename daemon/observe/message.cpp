@@ -49,7 +49,11 @@ std::string say(const PathHealthChanged& e) {
   return "path to " + e.peer.to_short() + " is " + text(name(e.to)) + ", silent for " + human(e.silence);
 }
 std::string say(const PathProved& e) {
-  return "a path to " + e.peer.to_short() + " is proved, " + text(name(e.path)) + " in " + human(e.rtt);
+  return "a path to " + e.peer.to_short() + " is proved, " + text(name(e.path)) +
+         (e.rtt ? " in " + human(*e.rtt) : " by another handshake");
+}
+std::string say(const PathMoved& e) {
+  return "the address of this machine that a path to " + e.peer.to_short() + " began at is gone: it begins at another";
 }
 std::string say(const PathForgotten& e) {
   return "a path to " + e.peer.to_short() + " is given up: " + text(name(e.why));
@@ -87,6 +91,14 @@ std::string say(const NodeLate& e) {
   return "this node was " + human(e.lag) + " late: samples taken meanwhile are suspect";
 }
 std::string say(const ClockJumped& e) { return "the machine or this process stood still for " + human(e.by); }
+std::string say(const NetworkChanged&) { return "addresses of this machine have changed"; }
+std::string say(const NatMeasured& e) {
+  const NatBehaviour& b = e.behaviour;
+  const std::string family = b.family == Family::v4 ? "IPv4" : "IPv6";
+  if (b.udp == Tested::no) return family + ": UDP is blocked, or no STUN server answers";
+  if (b.mapping == NatMapping::none) return family + ": no NAT; filtering " + text(name(b.filtering));
+  return family + ": NAT with mapping " + text(name(b.mapping)) + ", filtering " + text(name(b.filtering));
+}
 std::string say(const NodeStarted& e) { return "started as " + e.self.to_string(); }
 std::string say(const NodeStopping&) { return "stopping"; }
 std::string say(const ConfigReloaded& e) {
@@ -112,6 +124,10 @@ struct Reason {
   std::uint64_t operator()(const PathHealthChanged& e) const { return of_enum(e.path) * 16 + of_enum(e.to); }
   std::uint64_t operator()(const PathForgotten& e) const { return of_enum(e.path) * 16 + of_enum(e.why); }
   std::uint64_t operator()(const PathSizeJudged& e) const { return of_enum(e.path) * 16 + of_enum(e.size); }
+  std::uint64_t operator()(const NatMeasured& e) const {
+    return (of_enum(e.behaviour.family) * 16 + of_enum(e.behaviour.mapping)) * 16 + of_enum(e.behaviour.filtering);
+  }
+  std::uint64_t operator()(const NetworkChanged& e) const { return of_text(e.added + " for " + e.removed); }
   std::uint64_t operator()(const CheckRefused& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PathChanged& e) const {
     return (of_enum(e.from) * 16 + of_enum(e.to)) * 16 + of_enum(e.reason);

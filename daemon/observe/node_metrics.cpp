@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "observe/peer_series.hpp"
 #include "observe/registry_families.hpp"
@@ -119,6 +120,52 @@ class Methods {
 
 }  // namespace
 
+/// What a NAT does to one family, as labels: of a family that was not measured there is no series.
+class NatTypes {
+ public:
+  explicit NatTypes(Registry& r)
+      : types_{gauges(r, "nat_local_type_info", "What the NATs in front of this node do (RFC 4787), as measured.")},
+        lifetimes_{gauges(r, "nat_mapping_lifetime_seconds",
+                          "For so long a NAT was seen to keep a mapping, or what lets a remote in, without traffic.")} {}
+  void set(const NatSnapshot& nat) {
+    for (std::size_t i = 0; i < series_.size(); ++i) {
+      const auto found = std::ranges::find(nat.families, i == 0 ? Family::v4 : Family::v6, &NatFamily::family);
+      set(series_[i], found == nat.families.end() ? std::nullopt : found->behaviour);
+    }
+  }
+
+ private:
+  using Family = pw::Family;
+  struct Series {
+    prometheus::Labels labels;
+    Gauge* type = nullptr;
+    Gauge* lifetime = nullptr;
+  };
+  void set(Series& s, const std::optional<NatBehaviour>& b) {
+    prometheus::Labels labels;
+    if (b && b->mapping != NatMapping::unknown)
+      labels = {{"family", text(name_of(b->family))},
+                {"mapping", text(name(b->mapping))},
+                {"filtering", text(name(b->filtering))},
+                {"hairpin", text(name(b->hairpin))}};
+    if (s.labels != labels) {
+      if (s.type != nullptr) types_.Remove(s.type);
+      s.type = labels.empty() ? nullptr : &types_.Add(labels, 1.0);
+      s.labels = std::move(labels);
+    }
+    if (b && b->lifetime) {
+      if (s.lifetime == nullptr) s.lifetime = &lifetimes_.Add({{"family", text(name_of(b->family))}});
+      s.lifetime->Set(to_seconds(*b->lifetime));
+    } else if (s.lifetime != nullptr) {
+      lifetimes_.Remove(std::exchange(s.lifetime, nullptr));
+    }
+  }
+
+  prometheus::Family<Gauge>& types_;
+  prometheus::Family<Gauge>& lifetimes_;
+  std::array<Series, 2> series_;  // by Family
+};
+
 struct NodeMetrics::Impl {
   Registry registry;
 
@@ -147,6 +194,8 @@ struct NodeMetrics::Impl {
   HistogramPer<Direction> throughput{
       histograms(registry, "connection_throughput_mbps", "Active bandwidth measurements, in 10^6 bit/s."), "direction",
       kThroughputMbps};
+
+  NatTypes nat{registry};
 
   Methods discovered{counters(registry, "p2p_discovered_peers_total", "Peers that became known, by method."),
                      {DiscoveryMethod::configured, DiscoveryMethod::manual, DiscoveryMethod::inbound}};
@@ -259,6 +308,7 @@ void NodeMetrics::set(const NodeSnapshot& node, WallTime wall) {
   for (std::size_t i = 0; i < paths.size(); ++i) m.by_path[static_cast<PathKind>(i)].Set(static_cast<double>(paths[i]));
   m.configured.Set(static_cast<double>(configured));
   m.services.set(node);
+  m.nat.set(node.nat);
 
   if (!m.started && !m.reloaded_at) m.reloaded_at = node.started;  // the configuration was read to start with
   m.started = true;

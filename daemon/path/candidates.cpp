@@ -1,6 +1,7 @@
 #include "path/candidates.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "nat/candidate.hpp"
 
@@ -35,17 +36,28 @@ bool Candidates::order(Instant now, const Named& name) {
     known->next = now;
     return true;
   }
-  if (candidates_.size() >= kMax) return false;
-  candidates_.push_back({name, true, 0, 0, {}, now});
+  if (!make_room()) return false;
+  candidates_.push_back({.name = name, .ordered = true, .next = now});
+  return true;
+}
+
+bool Candidates::make_room() {
+  if (candidates_.size() < kMax) return true;
+  const auto rank = [](const Candidate& c) { return std::pair{c.ordered, c.asked}; };
+  const auto worst = std::ranges::min_element(candidates_, {}, rank);
+  if (worst->ordered) return false;
+  candidates_.erase(worst);
   return true;
 }
 
 Candidate* Candidates::trigger(Instant now, const Named& name) {
   Candidate* known = find(name.address);
   if (!known) {
-    if (candidates_.size() >= kMax) return nullptr;
-    return &candidates_.emplace_back(Candidate{name, false, 0, kChecksForOne, {}, now});
+    if (!new_.take(now) || !make_room()) return nullptr;
+    return &candidates_.emplace_back(
+        Candidate{.name = name, .allowed = kChecksForOne, .asked = now, .next = now});
   }
+  known->asked = now;
   const bool in_vain = known->tries >= kTries - 1;  // what is left is one at a time, for as long as the peer's come
   if (in_vain) known->tries = kTries - 1;
   known->allowed = known->tries + kChecksForOne;
@@ -55,12 +67,6 @@ Candidate* Candidates::trigger(Instant now, const Named& name) {
 
 void Candidates::remove(const PathAddress& address) {
   std::erase_if(candidates_, [&](const Candidate& c) { return same_way(c.name.address, address); });
-}
-
-const probe::HeardProbes* Candidates::latest(std::uint32_t path) const {
-  const probe::HeardProbes* latest = nullptr;
-  for (const Candidate& c : candidates_) latest = c.heard.later(path, latest);
-  return latest;
 }
 
 std::optional<Named> Candidates::poll_due(Instant now) {

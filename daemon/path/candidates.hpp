@@ -22,6 +22,7 @@ struct Candidate {
   unsigned tries = 0;
   unsigned allowed = 0;  // of them, unless it is ordered
   Instant last{};
+  Instant asked{};  // when a check of the peer's last came from there
   Instant next{};
   Hearing heard{};  // probes of the peer that came from there, for the path it may become
 };
@@ -41,15 +42,18 @@ class Candidates {
   /// Checks to addresses that never answered and that nobody here named, all together.
   static constexpr double kTriggeredPerSecond = 5;
   static constexpr double kTriggeredBurst = 20;
+  /// New addresses among them. Two ends behind NATs with a mapping for each port chase each other: each check comes from an
+  /// address that is new again. One that is not checked back ends the chase.
+  static constexpr double kNewPerSecond = 1;
+  static constexpr double kNewBurst = 10;
 
   /// The session names it. False: no room.
   bool order(Instant now, const Named& name);
-  /// An authenticated check came from there: it is checked back at once. Nullptr: no room.
+  /// An authenticated check came from there: it is checked back at once. Who was silent for longest makes room, unless the
+  /// session named it. Nullptr: too many new ones.
   Candidate* trigger(Instant now, const Named& name);
   Candidate* find(const PathAddress& address);
   void remove(const PathAddress& address);
-  /// Of the peer's path of that number, where it was heard at candidates: the latest.
-  const probe::HeardProbes* latest(std::uint32_t path) const;
 
   /// The next one whose check is due, counted as sent. Drain it at next_timeout().
   std::optional<Named> poll_due(Instant now);
@@ -61,8 +65,11 @@ class Candidates {
   std::size_t size() const { return candidates_.size(); }
 
  private:
+  bool make_room();
+
   std::vector<Candidate> candidates_;
   TokenBucket triggered_{kTriggeredPerSecond, kTriggeredBurst};
+  TokenBucket new_{kNewPerSecond, kNewBurst};
 };
 
 /// Whether two addresses are the same way: a local address of `any` is whichever the kernel takes.

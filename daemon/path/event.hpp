@@ -22,6 +22,8 @@ struct Named {
 /// A check of ours over it was answered for the first time. `mapped`: where the peer saw us. Small packets pass; the
 /// first SizeJudged says whether large ones do.
 struct PathProved { Named path; Duration rtt; std::optional<SocketAddress> mapped; };
+/// Its local address is gone: it goes on from whichever the kernel takes, under another name.
+struct PathMoved { Named from; Named to; };
 struct PathForgotten { Named path; Forgotten why; };
 struct HealthChanged { Named path; event::PathHealth from; event::PathHealth to; Duration silence; };
 struct SizeJudged { Named path; Size verdict; };
@@ -34,7 +36,7 @@ struct SendingPathChanged { Named from; Named to; event::PathChangeReason reason
 /// Set::sending() is another list now: hand it to QUIC.
 struct SendingChanged {};
 
-using Event = std::variant<PathProved, PathForgotten, HealthChanged, SizeJudged, RttSampled, LossAccounted,
+using Event = std::variant<PathProved, PathMoved, PathForgotten, HealthChanged, SizeJudged, RttSampled, LossAccounted,
                            SendingPathChanged, SendingChanged>;
 
 }  // namespace pw::path

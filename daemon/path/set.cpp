@@ -83,18 +83,20 @@ void Set::set_intervals(Instant now, const Options& options) {
 void Set::network_changed(Instant now, std::span<const IpAddress> own) {
   for (std::size_t i = 0; i < paths_.size();) {
     Path& path = paths_[i];
-    PathAddress& address = path.name.address;
+    const PathAddress& address = path.name.address;
     const bool gone = !relayed(path.name.kind) && !address.local.is_unspecified() &&
                       std::ranges::find(own, address.local) == own.end();
     if (gone) {
-      const IpAddress old = std::exchange(address.local, IpAddress::any(address.remote.ip.family()));
-      const auto same = [&](const Path& p) { return p.id != path.id && same_way(p.name.address, address); };
-      if (std::ranges::any_of(paths_, same)) {
-        address.local = old;
-        forget(path, Forgotten::closed);
+      Named moved = path.name;
+      moved.address.local = IpAddress::any(address.remote.ip.family());
+      const auto same = [&](const Path& p) { return p.id != path.id && same_way(p.name.address, moved.address); };
+      if (const auto twin = std::ranges::find_if(paths_, same); twin != paths_.end()) {
+        const bool twin_stays = twin->alive() || !path.alive();
+        forget(twin_stays ? path : *twin, Forgotten::closed);
+        i = 0;
         continue;
       }
-      path.mapped.reset();
+      move(now, path, moved);
     }
     path.size.restart(now);
     ++i;
@@ -201,6 +203,15 @@ bool Set::make_room() {
 void Set::forget(Path& path, Forgotten why) {
   events_.push_back(PathForgotten{path.name, why});
   paths_.erase(paths_.begin() + (&path - paths_.data()));
+}
+
+void Set::move(Instant now, Path& path, const Named& to) {
+  const Named from = std::exchange(path.name, to);
+  path.mapped.reset();
+  events_.push_back(PathMoved{from, to});
+  if (path.id != selector_.first()) return;
+  events_.push_back(SendingPathChanged{from, to, PathChangeReason::network_change, now - path.last_proof()});
+  in_use_.name = to;
 }
 
 void Set::forget_dead(Instant now) {

@@ -118,8 +118,7 @@ class Set {
   void send_probe(Instant now, Path& path);
   void send_full_check(Instant now, Path& path);
   Verdict handle_request(Instant now, const Arrived& request, Path& path, bool fresh);
-  std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by);
-  const probe::HeardProbes* latest(std::uint32_t path) const;
+  std::optional<wire::ReceiptFrame> heard(Instant now, const Arrived& request, Hearing& by, bool fresh);
   bool in_use(const PathAddress& address) const;
   void answer(const Arrived& request, const std::optional<wire::ReceiptFrame>& receipt);
   void proved(Instant now, const Arrived& response, const Check& check, Path& path);
@@ -131,6 +130,7 @@ class Set {
   /// Nullptr: no room.
   Path* create(Instant now, const Named& name, Size size);
   bool make_room();
+  void move(Instant now, Path& path, const Named& to);
   void forget(Path& path, Forgotten why);
   void forget_dead(Instant now);
   void health_changed(Instant now, Path& path, event::PathHealth from);
@@ -158,6 +158,7 @@ class Set {
   Candidates candidates_;
   Checks checks_;
   ReplayWindow seen_;
+  Hearing heard_;  // at all places
   Selector selector_;
   InUse in_use_;
   std::vector<PathAddress> sending_;

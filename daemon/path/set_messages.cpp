@@ -63,8 +63,11 @@ Verdict Set::handle_request(Instant now, const Arrived& request) {
   if (!fresh) return refuse(Refusal::replayed);
   if (!may_check(request.from, request.kind)) return refuse(Refusal::forbidden_address);
   Candidate* candidate = candidates_.trigger(now, {request.from, request.kind});
+  // It has come, whatever becomes of it, or it would seem lost.
+  Hearing nowhere;
+  const auto receipt = heard(now, request, candidate ? candidate->heard : nowhere, fresh);
   const bool answered = strangers_.take(now);
-  if (answered) answer(request, candidate ? heard(now, request, candidate->heard) : std::nullopt);
+  if (answered) answer(request, receipt);
   handle_timeout(now);  // RFC 8445 section 7.3.1.4: the triggered check
   if (!answered) return refuse(Refusal::rate_limited);
   return {};
@@ -73,7 +76,7 @@ Verdict Set::handle_request(Instant now, const Arrived& request) {
 /// Where a path is proved, what was seen before is answered too, unless it came by the same path: otherwise who brings
 /// us copies from elsewhere, sooner than the originals, could make the peer's probes fail.
 Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, bool fresh) {
-  const auto receipt = heard(now, request, path.heard);
+  const auto receipt = heard(now, request, path.heard, fresh);
   if (!fresh && request.decoded.message.probe && !receipt) return refuse(Refusal::replayed);
   // Copies have a budget of their own: whoever throws them at us must not use up that of the peer's checks.
   if (!(fresh ? answers_ : copies_).take(now)) return refuse(Refusal::rate_limited);
@@ -83,18 +86,12 @@ Verdict Set::handle_request(Instant now, const Arrived& request, Path& path, boo
   return {};
 }
 
-std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, Hearing& by) {
+std::optional<wire::ReceiptFrame> Set::heard(Instant now, const Arrived& request, Hearing& by, bool fresh) {
   const auto& probe = request.decoded.message.probe;
   if (!probe) return std::nullopt;
-  if (const auto* before = latest(probe->path)) by.adopt(*probe, *before);
-  return by.receipt(now, request.at, *probe);
-}
-
-/// Of the places where that path of the peer's was heard, the one where it was heard last.
-const probe::HeardProbes* Set::latest(std::uint32_t path) const {
-  const probe::HeardProbes* latest = candidates_.latest(path);
-  for (const Path& p : paths_) latest = p.heard.later(path, latest);
-  return latest;
+  // Copies make nobody forget.
+  if (!fresh && !heard_.knows(*probe)) return std::nullopt;
+  return by.receipt(now, request.at, *probe, heard_);
 }
 
 bool Set::in_use(const PathAddress& address) const { return std::ranges::find(sending_, address) != sending_.end(); }

@@ -63,6 +63,10 @@ void Measurements::handle(Instant now, const path::PathProved& e) {
   context_.out.emit(now, event::PathProved{peer_, e.path.kind, e.path.address, e.rtt});
 }
 
+void Measurements::handle(Instant now, const path::PathMoved& e) {
+  context_.out.emit(now, event::PathMoved{peer_, e.to.kind, e.from.address, e.to.address});
+}
+
 void Measurements::handle(Instant now, const path::PathForgotten& e) {
   context_.out.emit(now, event::PathForgotten{peer_, e.path.kind, e.path.address, e.why});
 }
@@ -71,7 +75,7 @@ void Measurements::handle(Instant now, const path::HealthChanged& e) {
   context_.out.emit(now, event::PathHealthChanged{peer_, e.path.kind, e.path.address, e.from, e.to, e.silence});
   // A restarted peer doesn't know the keys of our checks and is silent, but it answers a packet of QUIC's with a reset.
   // And when the path is back, QUIC sleeps in a time-out that silence has doubled: something new to send wakes it.
-  if (in_use(e.path.address) && e.to != PathHealth::dead) echo_.hasten(now);
+  if (in_use(e.path.address) && e.to != PathHealth::dead) echo_.hasten(now, e.from == PathHealth::dead);
 }
 
 void Measurements::handle(Instant now, const path::SizeJudged& e) {
@@ -82,9 +86,8 @@ void Measurements::handle(Instant now, const path::RttSampled& e) {
   context_.out.emit(now, event::ProbeMeasured{peer_, e.path.kind, e.rtt, e.suspect, e.path.address});
 }
 
-/// Of the paths that packets go out on: what a standby loses, nobody misses.
+/// Of probes over paths that packets went out on then: what a standby loses, nobody misses.
 void Measurements::handle(Instant now, const path::LossAccounted& e) {
-  if (!in_use(e.path.address)) return;
   losses_[static_cast<std::size_t>(e.direction)].add(now, {e.expected, e.lost});
   context_.out.emit(now, event::ProbesAccounted{peer_, e.direction, e.expected, e.lost, e.suspect});
 }
@@ -95,7 +98,7 @@ void Measurements::handle(Instant now, const path::SendingPathChanged& e) {
   } else {
     dead_since_.reset();
     last_kind_ = e.to.kind;
-    echo_.hasten(now);
+    echo_.hasten(now, true);
   }
   context_.out.emit(now, event::PathChanged{peer_, e.from.kind, e.to.kind, e.reason, e.to.address});
 }
@@ -159,6 +162,11 @@ void Measurements::probe_now(Instant now) {
   drain(now);
 }
 
+void Measurements::network_changed(Instant now, std::span<const IpAddress> own) {
+  paths_.network_changed(now, own);
+  drain(now);
+}
+
 void Measurements::ping(Instant now, event::Ticket ticket, std::uint32_t size, Link& link) {
   if (size > wire::kMaxEchoPadding) {
     context_.out.fail(ticket, event::CommandError::invalid,
@@ -195,7 +203,7 @@ void Measurements::forget_paths(Instant now) {
 }
 
 void Measurements::introduce_path(Instant now) {
-  context_.out.emit(now, event::PathProved{peer_, kind(), address(), context_.endpoint.stats(handle_).smoothed_rtt});
+  context_.out.emit(now, event::PathProved{peer_, kind(), address(), {}});
 }
 
 // ---- getters

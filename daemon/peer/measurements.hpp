@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "event/snapshot.hpp"
@@ -34,6 +35,8 @@ class Measurements {
   void traffic_sent(Instant now);
   void node_was_late(Instant now) { paths_.node_was_late(now); }
   void probe_now(Instant now);
+  /// `own`: the addresses of this machine now.
+  void network_changed(Instant now, std::span<const IpAddress> own);
   void set_intervals(Instant now, const probe::Options& options);
 
   // ---- commands
@@ -78,6 +81,7 @@ class Measurements {
   /// Takes what the paths have to say and to send.
   void drain(Instant now);
   void handle(Instant now, const path::PathProved& e);
+  void handle(Instant now, const path::PathMoved& e);
   void handle(Instant now, const path::PathForgotten& e);
   void handle(Instant now, const path::HealthChanged& e);
   void handle(Instant now, const path::SizeJudged& e);

@@ -281,6 +281,10 @@ void Session::probe_now(Instant now) {
   if (measurements_) measurements_->probe_now(now);
 }
 
+void Session::network_changed(Instant now, std::span<const IpAddress> own) {
+  if (measurements_) measurements_->network_changed(now, own);
+}
+
 event::PeerSnapshot Session::snapshot(Instant now) const {
   event::PeerSnapshot s;
   s.id = spec_.id;

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ class Session {
   void traffic_sent(Instant now);
   void node_was_late(Instant now);
   void probe_now(Instant now);
+  void network_changed(Instant now, std::span<const IpAddress> own);
 
   // ---- getters
   const PeerId& id() const { return spec_.id; }

@@ -282,7 +282,7 @@ bool Table::handle_check(Instant now, const StunArrival& arrival) {
   if (tag == context_.tags.end()) return false;
   const quic::Handle connection = tag->second;
   Session* session = owner_of(connection);
-  if (!session) return true;  // it has just ended
+  if (!session) return false;  // it has just ended
   session->count(now, event::Direction::inbound, arrival.from, Carried::check, arrival.bytes.size(), 1);
   session->handle_check(now, connection, arrival);
   rearm(now, *session);
@@ -301,6 +301,13 @@ void Table::node_was_late(Instant now, bool probe_all) {
   for (const auto& [id, session] : sessions_) {
     session->node_was_late(now);
     if (probe_all) session->probe_now(now);
+    deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
+  }
+}
+
+void Table::network_changed(Instant now, std::span<const IpAddress> own) {
+  for (const auto& [id, session] : sessions_) {
+    session->network_changed(now, own);
     deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
   }
 }

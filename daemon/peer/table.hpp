@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <unordered_map>
 
 #include "base/deadlines.hpp"
@@ -39,6 +40,8 @@ class Table {
              std::size_t bytes, std::size_t packets);
   /// This node did not get to run, or the clock jumped: nobody is to blame for silence.
   void node_was_late(Instant now, bool probe_all);
+  /// `own`: the addresses of this machine now.
+  void network_changed(Instant now, std::span<const IpAddress> own);
 
   // ---- getters
   Instant next_timeout() const { return deadlines_.earliest(); }

@@ -14,6 +14,7 @@ std::optional<wire::EchoFrame> EchoProber::poll(Instant now) {
   // At the phase that was drawn, also after a late turn, but never two in quick succession.
   next_ = phase_ ? now + *phase_ : std::max(next_ + interval_, now + interval_ / 2);
   phase_.reset();
+  last_ = now;
   if (std::ranges::count_if(open_, [](const Open& o) { return !o.ticket; }) >=
       static_cast<std::ptrdiff_t>(kMaxPeriodic))
     return std::nullopt;

@@ -17,10 +17,8 @@ class HeardProbes {
 
   /// It came; or it is too old to tell.
   bool knows(std::uint32_t sequence) const;
-  /// Whether it has heard later probes than the other.
-  bool ahead_of(const HeardProbes& other) const { return wire::distance(other.highest_, highest_) > 0; }
-  /// `later`, which is ahead, heard others of the same path.
-  void take_over(const HeardProbes& later);
+  /// The same path was heard elsewhere, too: what came there has come.
+  void add(const HeardProbes& elsewhere);
   const Jitter& jitter() const { return jitter_; }
 
  private:

@@ -52,13 +52,15 @@ int Connection::Callbacks::recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption
   // Once TLS is gone nothing may come but tickets that nobody asked for.
   if (!c.tls_) return 0;
   const int result = ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, user);
-  if (result == 0) c.authentic_ = true;
+  // It is the other side's, and came by the path that it has chosen. A client says so by what only it can encrypt.
+  if (result == 0 && (c.dialled_ || level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)) c.paths_.pin(c.shared_.from);
   return result;
 }
 
 int Connection::Callbacks::recv_retry(ngtcp2_conn* conn, const ngtcp2_pkt_hd* header, void* user) noexcept {
   const int result = ngtcp2_crypto_recv_retry_cb(conn, header, user);
-  if (result == 0) of(user).authentic_ = true;
+  Connection& c = of(user);
+  if (result == 0) c.paths_.pin(c.shared_.from);
   return result;
 }
 

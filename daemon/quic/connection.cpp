@@ -76,10 +76,8 @@ ngtcp2_transport_params params_for(const Shared& shared) {
 std::unique_ptr<Connection> Connection::dial(Shared& shared, Handle handle, Instant now,
                                              std::span<const PathAddress> candidates, const PeerId& expected,
                                              Protocol protocol) {
-  std::unique_ptr<Connection> c{new Connection{shared, handle, true}};
+  std::unique_ptr<Connection> c{new Connection{shared, handle, true, SendingPaths{candidates}}};
   c->protocol_ = protocol;
-  c->paths_.assign(candidates.begin(), candidates.end());
-  c->pinned_ = candidates.size() == 1;
   c->give_up_ = saturating_add(now, shared.options.handshake_timeout);
   const ngtcp2_cid remote = shared.new_id(kFirstIdSize).native();
   if (!c->start(now, expected, shared.new_id(), remote, nullptr)) return nullptr;
@@ -88,9 +86,7 @@ std::unique_ptr<Connection> Connection::dial(Shared& shared, Handle handle, Inst
 
 std::unique_ptr<Connection> Connection::accept(Shared& shared, Handle handle, Instant now, const PathAddress& from,
                                                const Origin& origin) {
-  std::unique_ptr<Connection> c{new Connection{shared, handle, false}};
-  c->paths_.assign(1, from);
-  c->pinned_ = true;
+  std::unique_ptr<Connection> c{new Connection{shared, handle, false, SendingPaths{from}}};
   if (!c->start(now, std::nullopt, shared.new_id(), origin.header.scid, &origin)) return nullptr;
   // Repeated Initials, also those that came over another candidate path, still carry the ID that the client made up.
   c->add_id(ConnectionId{origin.header.dcid});
@@ -165,29 +161,18 @@ void Connection::establish() {
   established_ = true;
   give_up_ = kNever;
   peer_ = tls_->peer();
-  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front(), protocol_});
+  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.first(), protocol_});
   for (Event& event : early_) shared_.events.push_back(std::move(event));
   early_ = {};
 }
 
 // ---- input
 
-bool Connection::from_handshake_path() const {
-  return std::ranges::any_of(paths_, [&](const PathAddress& p) { return came_by(p); });
-}
-
 bool Connection::read(Instant now, ByteView datagram) {
-  if (!established_ && !from_handshake_path()) return false;
-  authentic_ = false;
+  if (!established_ && !paths_.take(shared_.from, datagram.size())) return false;
   const ngtcp2_pkt_info info{};
   const int result =
       ngtcp2_conn_read_pkt(conn_, &synthetic_path(), &info, datagram.data(), datagram.size(), timestamp(now));
-  if (authentic_ && !pinned_) {
-    pinned_ = true;
-    std::erase_if(paths_, [&](const PathAddress& p) { return !came_by(p); });
-    paths_.resize(1);
-    paths_.shrink_to_fit();
-  }
   if (result != 0) fail(now, result);
   after_callbacks();
   return true;
@@ -277,7 +262,7 @@ bool Connection::write_datagram(ByteView bytes) {
 void Connection::set_paths(std::span<const PathAddress> paths) {
   if (!established_ || paths.empty()) return;
   paths = paths.first(std::min(paths.size(), shared_.options.max_dial_candidates));
-  paths_.assign(paths.begin(), paths.end());
+  paths_.set(paths);
 }
 
 // ---- getters

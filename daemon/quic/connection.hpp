@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "quic/ending.hpp"
+#include "quic/sending_paths.hpp"
 #include "quic/shared.hpp"
 #include "quic/stream.hpp"
 #include "quic/tls.hpp"
@@ -81,7 +82,7 @@ class Connection {
   const Digest& exporter() const { return exporter_; }
   std::size_t pending(StreamId stream) const;
   std::size_t queued_datagrams() const { return datagrams_.size(); }
-  const std::vector<PathAddress>& paths() const { return paths_; }
+  const SendingPaths& paths() const { return paths_; }
   std::vector<ConnectionId> take_ids() { return std::move(ids_); }
   std::vector<ResetToken> take_reset_tokens() { return std::move(reset_tokens_); }
 
@@ -91,14 +92,13 @@ class Connection {
  private:
   struct Callbacks;  // what ngtcp2 calls
 
-  Connection(Shared& shared, Handle handle, bool dialled) : shared_{shared}, handle_{handle}, dialled_{dialled} {}
+  Connection(Shared& shared, Handle handle, bool dialled, SendingPaths paths)
+      : shared_{shared}, handle_{handle}, dialled_{dialled}, paths_{std::move(paths)} {}
   bool start(Instant now, const std::optional<PeerId>& expected, const ConnectionId& local, const ngtcp2_cid& remote,
              const Origin* origin);
   void add_id(const ConnectionId& id);
   void emit(Event event);
   void establish();
-  bool from_handshake_path() const;
-  bool came_by(const PathAddress& path) const { return path.remote == shared_.from.remote && path.via == shared_.from.via; }
   /// Handshakes are of one size: an acceptor hears only in the middle of one what the connection is for.
   std::size_t payload() const { return established_ ? udp_payload(protocol_) : kUdpPayload; }
   void after_callbacks();
@@ -119,8 +119,6 @@ class Connection {
   const Handle handle_;
   const bool dialled_;
   Protocol protocol_ = Protocol::peer;
-  bool pinned_ = false;     // the handshake has one path
-  bool authentic_ = false;  // the packet being read proved to be the other side's
   bool handshake_complete_ = false;
   bool established_ = false;
   bool reset_seen_ = false;
@@ -128,7 +126,7 @@ class Connection {
   ngtcp2_conn* conn_ = nullptr;
   std::unique_ptr<TlsSession> tls_;
   std::optional<PeerId> peer_;      // once it is established
-  std::vector<PathAddress> paths_;  // candidates while dialling, then where packets go
+  SendingPaths paths_;
   Instant give_up_ = kNever;        // a dial that is not confirmed by then has failed
   Digest exporter_{};
   std::vector<ConnectionId> ids_;

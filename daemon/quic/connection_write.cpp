@@ -133,9 +133,11 @@ bool Connection::write(Instant now) {
 void Connection::transmit(std::size_t bytes, std::size_t segments) {
   if (bytes == 0) return;
   const auto begin = shared_.scratch.begin();
-  for (const PathAddress& path : paths_)
+  const std::size_t segment = segments > 1 ? payload() : bytes;
+  paths_.for_each(bytes, segment, [&](const PathAddress& path, std::size_t fit) {
     shared_.transmits.push_back(
-        {handle_, path, segments > 1 ? payload() : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(bytes))});
+        {handle_, path, fit > segment ? segment : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(fit))});
+  });
 }
 
 // ---- endings
@@ -153,7 +155,7 @@ void Connection::end(Ending::Kind kind, bool local, Verdict verdict) {
   Ending& e = ended_.emplace();
   e.kind = kind;
   e.closed = {
-      handle_, local, verdict.error, verdict.application_code, std::move(verdict.detail), peer_, paths_.front().remote};
+      handle_, local, verdict.error, verdict.application_code, std::move(verdict.detail), peer_, paths_.first().remote};
   e.pto = Duration{static_cast<std::int64_t>(ngtcp2_conn_get_pto(conn_))};
 }
 

@@ -2,8 +2,8 @@
 //
 // QUIC sees one constant synthetic path a connection; where its packets really go is a set of PathAddresses kept here per
 // connection and chosen above (docs/adr/0001). During a handshake the endpoint itself pins the path: a dialler sends to
-// all its candidates and keeps the first whose reply is authentic; an acceptor keeps the source of the first Initial and
-// drops handshake packets from elsewhere. A path is what carries it and its remote address: over a channel through a relay
+// all its candidates and keeps the first whose reply is authentic; an acceptor answers to wherever the Initial came from,
+// and keeps what the client chose by that (sending_paths.hpp). A path is what carries it and its remote address: over a channel through a relay
 // the channel alone (Via), also for Retry tokens and for limits per source.
 //
 // Order of calls: after every handle_* drain poll_event, give the commands that follow from the events, flush, then drain

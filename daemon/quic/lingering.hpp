@@ -17,7 +17,7 @@ class Lingering {
         handle_{ended.handle()},
         stats_{ended.stats()},
         exporter_{ended.exporter()},
-        paths_{ended.paths()},
+        paths_{ended.paths().last()},
         ids_{ended.take_ids()},
         tokens_{ended.take_reset_tokens()},
         close_packet_{std::move(close_packet)} {}

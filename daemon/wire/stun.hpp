@@ -62,7 +62,7 @@ struct Message {
   std::optional<std::uint32_t> priority;
 
   // Ours, from the comprehension-optional range, only ever sent between peers who share a key:
-  std::optional<ProbeFrame> probe;      // 0xC0F0: this check is also a probe; the value is the frame as in a DATAGRAM
+  std::optional<ProbeFrame> probe;      // 0xC0F0: this check is also a probe; the value is its frame
   std::optional<ReceiptFrame> receipt;  // 0xC0F1: and this its receipt
   std::size_t fill = 0;                 // 0xC0F2: so many bytes (a multiple of 4, its header included) of nothing
 

@@ -14,6 +14,9 @@ namespace pw::sim {
 class World;
 class Host;
 
+/// Of a complaint, behind a host's name.
+inline std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
+
 class Checker : public net::Observer {
  public:
   explicit Checker(std::string_view name) : name_{name} {}

@@ -31,6 +31,7 @@ Host::Host(World& world, std::size_t index, std::size_t key, std::string name, n
   options.quic.static_secret[0] = static_cast<std::uint8_t>(index + 1);
   options.quic.static_secret[1] = static_cast<std::uint8_t>((index + 1) >> 8);
   options.peer.software = "0.1.0";
+  options.listening = {{IpAddress::any(Family::v4), kPort}, {IpAddress::any(Family::v6), kPort}};
 }
 
 Host::~Host() {
@@ -64,6 +65,7 @@ void Host::start() {
   options.services.first_sequence = 1000 * generation_;  // as time goes by between two starts
   node_ = std::make_unique<mesh::Node>(machine_.now(), options, identity_, rng_.split());
   world_.tell([&](Checker& c) { c.started(world_.now(), *this); });
+  node_->handle_interfaces(machine_.now(), interfaces());
   configure();
 }
 
@@ -79,6 +81,7 @@ void Host::kill() {
 
 void Host::configure() {
   node_->configure(machine_.now(), membership);
+  node_->configure(machine_.now(), nat);
   drain();
   machine_.rearm(*this);
 }
@@ -130,6 +133,19 @@ void Host::handle_timeout(Instant now) {
 void Host::handle_gap(Instant now, Duration by) {
   node_->handle_clock_jump(now, by);
   drain();
+}
+
+void Host::handle_network_change(Instant now) {
+  node_->handle_interfaces(now, interfaces());
+  drain();
+}
+
+event::Interfaces Host::interfaces() const {
+  event::Interfaces out;
+  for (const net::Interface* i : machine_.interfaces())
+    if (i->enabled)
+      for (const IpAddress& ip : i->addresses) out.push_back({i->label, ip});
+  return out;
 }
 
 Instant Host::next_lookup() const {

@@ -55,6 +55,7 @@ class Host : public net::Program {
 
   /// In force at start() and configure().
   peer::Membership membership;
+  mesh::NatTerms nat;
   mesh::Options options;
   /// Whether `events` grows; checkers and states are told in any case.
   bool keep_events = true;
@@ -86,6 +87,7 @@ class Host : public net::Program {
   void handle_arrival(Instant now, const net::Arrival& arrival) override;
   void handle_timeout(Instant now) override;
   void handle_gap(Instant now, Duration by) override;
+  void handle_network_change(Instant now) override;
   Instant poll_timeout() const override;
 
  private:
@@ -97,6 +99,7 @@ class Host : public net::Program {
     bool refused;  // nobody answers
   };
   void drain();
+  event::Interfaces interfaces() const;
   void transmit(const Transmit& transmit);
   void record(event::Record record);
   void serve(const event::Resolve& request);

@@ -125,7 +125,8 @@ TEST_CASE("address_change: the machine has another address, and its own again at
   const auto fault = t.of_b(FaultKind::address_change);
   CHECK(t.b.address() != before);
   t.w.run_for(2s);
-  CHECK(t.there->drops[net::Drop::no_route] == t.there->sent_packets());
+  CHECK(t.there->arrived_packets > 10);  // its sessions go on from there
+  CHECK(t.there->dropped_packets() == 0);
   t.faults.end(fault);
   CHECK(t.b.address() == before);
   CHECK(t.w.run_until([&] { return t.all_up(); }, 90s));

@@ -98,7 +98,7 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
 
 void Amplification::judge(Instant at, const Host& host, const Flow& flow, const Account& account, const char* what) {
   if (account.sent <= kMost * account.received) return;
-  complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " +
+  complain(host.name() + at_text(at) +
            std::to_string(account.sent) + " bytes to " + flow.remote.to_string() + ", which proved nothing, for " +
            std::to_string(account.received) + " (of " + what + ")");
 }

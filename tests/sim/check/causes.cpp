@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "probe/liveness.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/world.hpp"
 #include "wire/demux.hpp"
 
@@ -23,12 +24,11 @@ constexpr Duration kProbeInPause = Liveness::kMinTimeout;
 constexpr Duration kHandshakes = 30s;
 
 constexpr Duration kBacklog = 2min;
+constexpr Duration kShared = 1min;  // for which the former peer of an address believes in it: until its session ends
 /// After losses or a pause QUIC's window is down to two packets, and what waits goes out bit by bit.
 constexpr Duration kRecovery = 3s;
 /// The end of what bulk may take, in which it is well on its way if all is well.
 constexpr Duration kBulkPasses = 3s;
-
-std::string at_text(Instant at) { return " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: "; }
 
 }  // namespace
 
@@ -56,7 +56,9 @@ void Causes::recorded(Instant at, const Host& host, const event::Record& record)
     auto& elsewhere = path(host, refused->peer).elsewhere;
     if (refused->reason != event::CheckRefusal::wrong_source) return;
     if (elsewhere.size() == kElsewhere) elsewhere.pop_front();
-    elsewhere.push_back(at);
+    elsewhere.push_back({at, refused->from});
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&record.event)) {
+    rename(path(host, moved->peer).probed, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
     path(host, forgotten->peer).probed.erase(forgotten->address);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
@@ -89,7 +91,7 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
   if (e.address.relayed()) return;  // what goes wrong at a relay, or on the way to it, is told of no path
   const std::size_t needed = e.to == PathHealth::dead ? kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
-  const Alarm alarm{at, &host, e.peer, e.to, since, needed, ground_.find(host.machine().index(), e.address.remote)};
+  const Alarm alarm{at, &host, e.peer, e.address.remote, e.to, since, needed, ground_.find(host.machine().index(), e.address.remote)};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
 }
 
@@ -138,11 +140,13 @@ std::string Causes::seen(const Alarm& alarm) const {
 
 bool Causes::explained(const Alarm& alarm) {
   // A NAT gave the address to another peer: what still goes there for the old one is not seen to go astray.
-  if (alarm.flow != Flow::kNone && ground_.flow(alarm.flow).shared) return true;
+  if (alarm.flow != Flow::kNone && ground_.flow(alarm.flow).shared_at + kShared > alarm.since) return true;
   const std::size_t here = alarm.host->machine().index();
   const std::size_t there = ground_.hosts_of(alarm.peer).front()->machine().index();
   auto wrong = static_cast<std::size_t>(std::ranges::count_if(
-      path(*alarm.host, alarm.peer).elsewhere, [&](Instant i) { return i >= alarm.since && i <= alarm.at; }));
+      path(*alarm.host, alarm.peer).elsewhere, [&](const Path::Stray& s) {
+        return s.at >= alarm.since && s.at <= alarm.at && s.from != alarm.remote;
+      }));
   for (const auto& [from, to] : {std::pair{here, there}, std::pair{there, here}}) {
     const Mishaps& mishaps = ground_.passage(from, to).mishaps;
     if (mishaps.forgot(alarm.since)) return true;  // it went on going wrong: what came after pushed them out

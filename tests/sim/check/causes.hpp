@@ -41,6 +41,7 @@ class Causes : public Checker {
     Instant at{};
     const Host* host = nullptr;
     PeerId peer;
+    SocketAddress remote;
     event::PathHealth to{};
     Instant since{};         // from then on something may explain it
     std::size_t needed = 1;  // mishaps
@@ -54,7 +55,11 @@ class Causes : public Checker {
   };
   struct Path {
     std::map<PathAddress, Probed> probed;
-    std::deque<Instant> elsewhere;  // answers that came from another address than was asked: a NAT's new mapping
+    struct Stray {
+      Instant at{};
+      SocketAddress from;
+    };
+    std::deque<Stray> elsewhere;  // answers that came from another address than was asked: a NAT's new mapping
     Instant cancelled_at{};  // a dial
     // Of packets of a session that came to an instance that knows nothing of it:
     std::size_t unknown = 0;

@@ -4,6 +4,7 @@
 #include "peer/dial.hpp"
 #include "probe/echo.hpp"
 #include "probe/liveness.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/world.hpp"
 
 namespace pw::sim {
@@ -32,7 +33,7 @@ Duration DeadlinesKept::awake_since(const Mark& mark, Instant at, const Host& ho
 void DeadlinesKept::limit(Instant at, const Host& host, const Mark& since, Duration most, const std::string& what) {
   const Duration took = awake_since(since, at, host);
   if (took > most)
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + what + " for " +
+    complain(host.name() + at_text(at) + what + " for " +
              std::to_string(to_seconds(took)) + " s, where " + std::to_string(to_seconds(most)) + " s are allowed");
 }
 
@@ -95,7 +96,7 @@ void DeadlinesKept::check_tie(Instant at, const Host& host, const PeerId& id, co
       }))
     return;
   if (shook_hands(since, at - kTieSettled, host, other) && shook_hands(since, at - kTieSettled, other, host))
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: it and " + other.name() +
+    complain(host.name() + at_text(at) + "it and " + other.name() +
              " dial each other for " + std::to_string(to_seconds(at - since)) + " s, and all packets arrive");
 }
 
@@ -180,6 +181,10 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
     if (peer.dead) check_health(at, host, daemon, changed_path->peer, peer);
     peer.dead.reset();
     if (changed_path->to == event::PathKind::none) peer.dead = mark(at, host);
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&record.event)) {
+    Peer& peer = daemon.peers[moved->peer];
+    rename(peer.suspect, moved->from, moved->to);
+    rename(peer.rtt, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&record.event)) {
     Peer& peer = daemon.peers[forgotten->peer];
     peer.suspect.erase(forgotten->address);

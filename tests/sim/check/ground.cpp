@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "probe/starvation.hpp"
+#include "sim/check/rename.hpp"
 #include "sim/host.hpp"
 #include "wire/demux.hpp"
 
@@ -62,11 +63,11 @@ std::size_t Ground::flow_of(std::size_t machine, const SocketAddress& remote) {
   return found->second;
 }
 
-std::size_t Ground::session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote) {
+std::size_t Ground::session_flow(Instant at, const Host& host, const PeerId& peer, const SocketAddress& remote) {
   if (remote.port == 0) return Flow::kNone;  // through a relay: of its packets only the two ends know
   const std::size_t flow = flow_of(host.machine().index(), remote);
   const auto& others = hosts_of(peer);
-  flows_[flow].shared |= flows_[flow].user && flows_[flow].user != peer;
+  if (flows_[flow].user && flows_[flow].user != peer) flows_[flow].shared_at = at;
   flows_[flow].user = peer;
   flows_[flow].meant = others.size() == 1 ? others.front()->machine().index() : Flow::kNone;
   return flow;
@@ -96,6 +97,11 @@ void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packe
   ++flow.sent.packets;
   flow.sent_quic += wire::classify(packet.payload) == wire::DatagramKind::quic;
   flow.sent.bytes += packet.payload.size();
+  if (!flow.user) {
+    Count& unclaimed = known(from.index()).unclaimed;
+    ++unclaimed.packets;
+    unclaimed.bytes += packet.payload.size();
+  }
   if (long_header(packet)) flow.last_long_header = flow.last_long_sent = at;
   if (packets_.empty()) first_id_ = packet.id;
   if (packet.id < first_id_ || packets_.size() >= kMaxUnderWay) return;
@@ -303,7 +309,7 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     r.health_since = at;
     r.in_use = up->address;
     r.paths = {{up->address, {event::PathHealth::proved, at}}};
-    r.flow = session_flow(host, up->peer, up->address.remote);
+    r.flow = session_flow(at, host, up->peer, up->address.remote);
     r.dialled = up->dialled;
     ++r.sessions;
   } else if (const auto* gone = std::get_if<event::PeerRemoved>(&record.event)) {
@@ -317,10 +323,12 @@ void Ground::path_told(Instant at, const Host& host, const event::Event& event) 
   if (const auto* proved = std::get_if<event::PathProved>(&event)) {
     Relation& r = relation(host, proved->peer);
     r.paths[proved->address] = {event::PathHealth::proved, at};
-    session_flow(host, proved->peer, proved->address.remote);
+    session_flow(at, host, proved->peer, proved->address.remote);
     if (proved->address != r.in_use || r.health == event::PathHealth::proved) return;
     r.health = event::PathHealth::proved;  // by a newer connection of the same session
     r.health_since = at;
+  } else if (const auto* moved = std::get_if<event::PathMoved>(&event)) {
+    rename(relation(host, moved->peer).paths, moved->from, moved->to);
   } else if (const auto* forgotten = std::get_if<event::PathForgotten>(&event)) {
     if (forgotten->why != event::PathEnd::unanswered) relation(host, forgotten->peer).paths.erase(forgotten->address);
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&event)) {
@@ -336,7 +344,7 @@ void Ground::path_told(Instant at, const Host& host, const event::Event& event) 
     if (changed->to == event::PathKind::none) return;
     r.in_use = changed->address;
     r.health = r.paths[changed->address].health;
-    r.flow = session_flow(host, changed->peer, changed->address.remote);
+    r.flow = session_flow(at, host, changed->peer, changed->address.remote);
   }
 }
 

@@ -38,7 +38,8 @@ struct Flow {
   std::size_t to = kNone;     // the machine that its packets last reached
   std::size_t meant = kNone;  // the machine of the peer whose session uses it, or used it last
   std::optional<PeerId> user;  // that peer
-  bool shared = false;        // sessions with several peers used it: their packets can't be told apart
+  Instant shared_at = Instant{} - std::chrono::hours{1};  // when it last went over to another peer: packets can't be told apart
+  bool shared() const { return shared_at > Instant{}; }
   // Of packets sent:
   std::uint64_t lost = 0;     // that never arrived
   std::uint64_t bent = 0;     // that arrived with other bytes
@@ -131,6 +132,8 @@ class Ground : public Checker {
   const std::optional<event::InstanceId>& instance(const Host& host) const;
   /// When the daemon last said itself that it was late, or that the clock jumped.
   Instant said_late(const Host& host) const;
+  /// What a machine sent to addresses that are no path of any session: dials, checks of what may become one.
+  const Count& unclaimed(std::size_t machine) const { return known(machine).unclaimed; }
   /// Bytes of bandwidth measurements and commands may fill queues until then.
   Instant busy_until(const Host& host) const;
 
@@ -167,6 +170,7 @@ class Ground : public Checker {
     const Host* host = nullptr;
     Instant slow_at = Instant{} - kSlowFelt;
     std::uint64_t tainted = 0;
+    Count unclaimed;
     Duration busy{};           // by the cost of arrivals
     Duration before{};         // of pauses that are no longer listed
     std::deque<Pause> pauses;  // the latest
@@ -184,7 +188,7 @@ class Ground : public Checker {
   Passage& passage_between(std::size_t from, std::size_t to);
   std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
   void path_told(Instant at, const Host& host, const event::Event& event);
-  std::size_t session_flow(const Host& host, const PeerId& peer, const SocketAddress& remote);
+  std::size_t session_flow(Instant at, const Host& host, const PeerId& peer, const SocketAddress& remote);
   UnderWay* under_way(std::uint64_t id);
   void settle(std::uint64_t id);
 

@@ -21,7 +21,7 @@ void Leases::answered(Instant at, const Host& host, event::Ticket ticket, const 
   const bool there = answer.error().code == event::CommandError::refused &&
                      answer.error().detail.find("busy") != std::string::npos;
   if ((!here && !there) || may_be_busy(at, *m, here ? host.id() : m->peer)) return;
-  complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + answer.error().detail +
+  complain(host.name() + at_text(at) + answer.error().detail +
            ", but there is none (with " + m->peer.to_short() + ")");
 }
 

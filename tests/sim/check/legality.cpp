@@ -187,6 +187,15 @@ struct Legality::Judge {
     if (e.path != kind_of(e.address)) return "a path is of another kind than its address";
     return peer.paths.emplace(e.address, PathHealth::proved).second ? "" : "a path was proved that is known";
   }
+  std::string operator()(const event::PathMoved& e) {
+    Ledger& peer = of(e.peer);
+    if (e.from == e.to || e.from.remote != e.to.remote) return "a path moved to itself, or to another peer's address";
+    auto path = peer.paths.extract(e.from);
+    if (!path) return "a path moved that was not known";
+    path.key() = e.to;
+    if (e.from == peer.in_use && peer.path != PathKind::none) owe(kIndex<event::PathChanged>, e.peer);
+    return peer.paths.insert(std::move(path)).inserted ? "" : "a path moved onto another";
+  }
   std::string operator()(const event::PathForgotten& e) {
     Ledger& peer = of(e.peer);
     if (e.why == event::PathEnd::unanswered) return peer.paths.contains(e.address) ? "a path is given up that is known" : "";
@@ -284,6 +293,12 @@ struct Legality::Judge {
     return e.lag >= probe::Starvation::kThreshold ? "" : "a lateness below the threshold";
   }
   std::string operator()(const event::ClockJumped& e) { return e.by > Duration{} ? "" : "a jump of no time"; }
+  std::string operator()(const event::NetworkChanged& e) {
+    return e.added.empty() && e.removed.empty() ? "the network changed, but not in any way" : "";
+  }
+  std::string operator()(const event::NatMeasured& e) {
+    return e.behaviour.udp == event::Tested::unknown ? "a NAT was measured, and nothing is known of it" : "";
+  }
   std::string operator()(const event::NodeStarted& e) {
     if (std::exchange(daemon.started, true)) return "a daemon started twice";
     return e.self == host.id() ? "" : "a daemon started as somebody else";
@@ -302,7 +317,7 @@ void Legality::recorded(Instant at, const Host& host, const event::Record& recor
   Daemon& daemon = daemons_[host.index()];
   const event::Event& event = record.event;
   auto wrong = [&](const std::string& what) {
-    complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " + what + " (" +
+    complain(host.name() + at_text(at) + what + " (" +
              std::string{event::name_of(event)} + ")");
   };
   if (!daemon.started && !std::holds_alternative<event::NodeStarted>(event)) wrong("an event before the start");

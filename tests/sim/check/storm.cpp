@@ -62,7 +62,7 @@ void Storm::judge_flow(Instant at, std::size_t index) {
     if (w == 0 && caught_up(at, host, other)) continue;
     const double budget = kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));
     if (static_cast<double>(m.packets.closed()[w]) > budget)
-      complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " +
+      complain(host.name() + at_text(at) +
                std::to_string(m.packets.closed()[w]) + " packets to " + flow.remote.to_string() + " within " +
                window_text(w) + ", where " + std::to_string(budget) + " explain themselves");
   }
@@ -165,7 +165,7 @@ void Storm::recorded(Instant at, const Host& host, const event::Record& record) 
     const auto allowed = dials.allowed.sums();
     for (std::size_t w = 0; w < kWindows.size(); ++w)
       if (started[w] > kMostDials[w] + allowed[w])
-        complain(host.name() + " at " + std::to_string(to_seconds(at.time_since_epoch())) + " s: " +
+        complain(host.name() + at_text(at) +
                  std::to_string(started[w]) + " dials of " + dial->peer.to_short() + " within " + window_text(w));
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
     if (health->to == event::PathHealth::suspect) earn(at, host, health->peer, kOfSuspicion);

@@ -18,6 +18,7 @@ class Tampered : public Checker {
   /// What the rule is told instead of an event; empty: the event itself.
   std::function<void(Instant, const Host&, const event::Record&)> on_event;
   std::function<void(Instant, const net::Machine&, const net::Packet&)> on_sent;
+  std::function<void(Instant, const net::Machine&, const net::Packet&)> on_arrived;
   std::function<bool(event::Ticket)> keeps_answer;
   std::function<event::Answer(const event::Answer&)> on_answer;
   bool hides_drops = false;  // what is lost is under way for ever
@@ -44,7 +45,7 @@ class Tampered : public Checker {
     on_sent ? on_sent(at, from, packet) : tell_sent(at, from, packet);
   }
   void arrived(Instant at, const net::Machine& machine, const net::Packet& packet) override {
-    tell_arrived(at, machine, packet);
+    on_arrived ? on_arrived(at, machine, packet) : tell_arrived(at, machine, packet);
   }
   void dropped(Instant at, const net::Packet& packet, net::Drop why, std::string_view where) override {
     if (hides_drops) return;

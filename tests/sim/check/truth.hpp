@@ -11,6 +11,8 @@
 // Only the first hosts of a world are held to it: folding costs as much as the program's own.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -35,6 +37,8 @@ class Truth : public Checker {
   static constexpr Duration kBackedOff = 60s;
   static constexpr Duration kTimedOut = 500ms;  // of an echo: it waited for that
   static constexpr Duration kHandshake = 300ms;  // what is queued behind a handshake's last flight
+
+  static constexpr Duration kJudgedAfter = 5s;
 
   explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
   void started(Instant at, const Host& host) override;
@@ -61,6 +65,7 @@ class Truth : public Checker {
     std::uint64_t told_quic = 0;  // sent
     std::uint64_t told_relayed = 0;  // packets, both ways
     std::uint64_t wire_quic = 0;
+    Count unclaimed;
   };
   struct Daemon {
     std::unique_ptr<observe::Metrics> metrics;
@@ -68,6 +73,7 @@ class Truth : public Checker {
     std::map<PeerId, Peer> peers;
     std::array<std::uint64_t, 5> arrived{};  // by wire::DatagramKind
     std::array<std::uint64_t, 5> refused{};
+    std::uint64_t checks_refused = 0;
     std::optional<Instant> queue_dropped;
     Instant rejected{};  // the last packet that was
     Instant looked = Instant::min();
@@ -80,8 +86,17 @@ class Truth : public Checker {
   void check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p);
   std::size_t other_machine(const PeerId& peer) const;
 
+  /// What is true only if a packet was lost or late, and none was by then: one that is on its way may yet prove it.
+  struct Doubt {
+    Instant at{};
+    std::function<bool()> explained;
+    std::string complaint;
+  };
+  void judge_doubts(Instant at);
+
   const Ground& ground_;
   std::map<std::size_t, Daemon> daemons_;
+  std::deque<Doubt> doubts_;
 };
 
 }  // namespace pw::sim

@@ -4,6 +4,7 @@
 
 #include "sim/check/tampered.hpp"
 #include "sim/checks.hpp"
+#include "wire/demux.hpp"
 
 using namespace pw;
 using namespace pw::sim;
@@ -37,7 +38,28 @@ TEST_CASE("a packet that is counted wrongly is complained of") {
             if (packet.id % 2 != 0) p.tales.tell_sent(at, from, packet);  // as if the daemon counted some that never were
           };
         }),
-        "packets of QUIC are told wrongly"));
+        "packets of QUIC are told, but it was"));
+}
+
+TEST_CASE("a check that is counted twice, or that never came, is complained of") {
+  CHECK(has(complaint([](TamperedPair& p) {
+          p.tales.on_sent = [&p](Instant at, const net::Machine& from, const net::Packet& packet) {
+            if (wire::classify(packet.payload) == wire::DatagramKind::quic) p.tales.tell_sent(at, from, packet);
+          };
+        }),
+        "are told of"));
+  CHECK(has(complaint([](TamperedPair& p) {
+          p.tales.on_arrived = [&p](Instant at, const net::Machine& to, const net::Packet& packet) {
+            if (packet.id % 2 != 0) p.tales.tell_arrived(at, to, packet);
+          };
+        }),
+        "inbound are told of"));
+  CHECK(has(complaint([](TamperedPair& p) {
+          for (int i = 0; i < 1000; ++i)
+            p.tales.tell(p.w.now(), p.a,
+                         {p.w.now(), event::CheckRefused{p.b.id(), event::CheckRefusal::replayed, p.b.address()}});
+        }),
+        "were refused"));
 }
 
 TEST_CASE("a round trip shorter or longer than the way is complained of") {

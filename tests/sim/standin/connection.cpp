@@ -19,10 +19,9 @@ Connection::Connection(Shared& shared, Handle handle, Instant now, std::span<con
       handle_{handle},
       dialled_{true},
       protocol_{protocol},
-      pinned_{candidates.size() == 1},
       promises_{kHello},
       expected_{expected},
-      paths_{candidates.begin(), candidates.end()},
+      paths_{candidates},
       first_id_{first_id},
       remote_id_{first_id},
       nonce_{shared.rng.next()},
@@ -36,7 +35,6 @@ Connection::Connection(Shared& shared, Handle handle, Instant now, const PathAdd
     : shared_{shared},
       handle_{handle},
       dialled_{false},
-      pinned_{true},
       paths_{from},
       first_id_{header.destination},
       remote_id_{header.source},
@@ -87,7 +85,7 @@ void Connection::end(Ending::Kind kind, bool local, ErrorType error, std::option
   if (ended_) return;
   Ending& e = ended_.emplace();
   e.kind = kind;
-  e.closed = {handle_, local, error, code, std::move(detail), peer_, paths_.front().remote};
+  e.closed = {handle_, local, error, code, std::move(detail), peer_, paths_.first().remote};
 }
 
 void Connection::fail(ErrorType error, std::string detail) {
@@ -166,7 +164,7 @@ bool Connection::write_datagram(ByteView bytes) {
 void Connection::set_paths(std::span<const PathAddress> paths) {
   if (!established_ || paths.empty()) return;
   paths = paths.first(std::min(paths.size(), shared_.options.max_dial_candidates));
-  paths_.assign(paths.begin(), paths.end());
+  paths_.set(paths);
 }
 
 // ---- getters

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "quic/sending_paths.hpp"
 #include "sim/standin/shared.hpp"
 #include "sim/standin/stream.hpp"
 
@@ -79,7 +80,7 @@ class Connection {
   const Exporter& exporter() const { return exporter_; }
   std::size_t pending(StreamId id) const;
   std::size_t queued_datagrams() const { return datagrams_.size(); }
-  const std::vector<PathAddress>& paths() const { return paths_; }
+  const SendingPaths& paths() const { return paths_; }
   std::uint64_t first_id() const { return first_id_; }
   std::uint64_t reset_token() const { return reset_token_; }
 
@@ -124,7 +125,6 @@ class Connection {
   void begin(Writer& out);
   std::uint64_t key() const { return established_ ? session_key_ : first_id_; }
   bool has_more() const;
-  bool came_by(const PathAddress& path) const { return path.remote == shared_.from.remote && path.via == shared_.from.via; }
   std::size_t payload() const { return established_ ? udp_payload(protocol_) : kUdpPayload; }
   void transmit(ByteView packets, std::size_t segments);
   Buffer close_packet(CloseKind kind, std::uint64_t code, std::string_view reason);
@@ -140,7 +140,6 @@ class Connection {
   const Handle handle_;
   const bool dialled_;
   Protocol protocol_ = Protocol::peer;
-  bool pinned_;
   bool complete_ = false;  // both nonces and keys are known here
   bool established_ = false;
   bool ack_owed_ = false;
@@ -150,7 +149,7 @@ class Connection {
   std::uint8_t promises_ = 0;
   std::optional<PeerId> expected_;
   std::optional<PeerId> peer_;
-  std::vector<PathAddress> paths_;  // candidates while dialling, then where packets go
+  SendingPaths paths_;
   std::uint64_t first_id_;
   std::uint64_t remote_id_;
   std::uint64_t nonce_;

@@ -24,9 +24,7 @@ std::string printable(ByteView text) {
 }  // namespace
 
 bool Connection::read(Instant now, const Header& header, ByteView frames, ByteView packet) {
-  const bool from_path =
-      std::ranges::any_of(paths_, [&](const PathAddress& p) { return came_by(p); });
-  if (!established_ && !from_path) return false;
+  if (!established_ && !paths_.take(shared_.from, packet.size())) return false;
   // Keys that QUIC would have forgotten, or not have yet. An acceptor goes on to read the handshake, for a close in it.
   if (header.handshake() ? dialled_ && established_ : !complete_) return true;
   if (!intact(packet, header.handshake() ? first_id_ : session_key_)) return true;
@@ -37,10 +35,7 @@ bool Connection::read(Instant now, const Header& header, ByteView frames, ByteVi
     received_.pop_front();
     received_.front().from = 0;
   }
-  if (!std::exchange(pinned_, true)) {
-    std::erase_if(paths_, [&](const PathAddress& p) { return !came_by(p); });
-    paths_.resize(1);
-  }
+  if (dialled_) paths_.pin(shared_.from);
   if (header.handshake()) remote_id_ = header.source;
   idle_since_ = now;
   sent_since_heard_ = false;
@@ -192,6 +187,7 @@ void Connection::read_proof(Reader& in) {
   const auto key = in.get<PeerId>();
   if (dialled_ || established_ || !in.ok() || peers_.idle_timeout == Duration{}) return;
   peer_ = key;
+  paths_.pin(shared_.from);
   complete_ = true;
   promises_ = kDone;
   establish();
@@ -212,7 +208,7 @@ void Connection::establish() {
   give_up_ = kNever;
   recovery_.handshake_done();
   expected_.reset();
-  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.front(), protocol_});
+  shared_.events.push_back(Established{handle_, *peer_, dialled_, paths_.first(), protocol_});
   for (Event& event : early_) shared_.events.push_back(std::move(event));
   early_ = {};
 }

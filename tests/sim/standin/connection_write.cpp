@@ -184,9 +184,11 @@ void Connection::write(Instant now) {
 
 void Connection::transmit(ByteView packets, std::size_t segments) {
   if (packets.empty()) return;
-  for (const PathAddress& path : paths_)
-    shared_.transmits.push_back(
-        {handle_, path, segments > 1 ? payload() : 0, Buffer(packets.begin(), packets.end())});
+  const std::size_t segment = segments > 1 ? payload() : packets.size();
+  paths_.for_each(packets.size(), segment, [&](const PathAddress& path, std::size_t fit) {
+    const ByteView some = packets.first(fit);
+    shared_.transmits.push_back({handle_, path, fit > segment ? segment : 0, Buffer(some.begin(), some.end())});
+  });
 }
 
 Buffer Connection::close_packet(CloseKind kind, std::uint64_t code, std::string_view reason) {

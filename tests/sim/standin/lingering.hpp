@@ -17,7 +17,7 @@ class Lingering {
         reset_token_{ended.reset_token()},
         stats_{ended.stats()},
         exporter_{ended.exporter()},
-        paths_{ended.paths()},
+        paths_{ended.paths().last()},
         close_packet_{std::move(close_packet)} {}
   ~Lingering() {
     const auto first = shared_->first_ids.find(first_id_);

@@ -191,6 +191,18 @@ bool Topology::may_meet(std::size_t a, std::size_t b) const {
   return reaches(a, b) || reaches(b, a) || (has_v6(a) && has_v6(b)) || places_[a].mapped || places_[b].mapped;
 }
 
+/// Its NAT forgot all flows, and its daemon goes on sending to its peers: by other mappings than the static one, which
+/// take the answers to those peers away for as long as anybody sends.
+bool Topology::answers_stray(const Place& p) const {
+  const Site& site = sites_[p.site];
+  const net::NatOptions& nat = *site.options.nat;
+  const bool natural = nat.mapping == net::Dependence::endpoint_independent && p.mapped->port == Host::kPort &&
+                       nat.ports == net::PortAllocation::preserving && site.outer.size() == 1;
+  return !natural && std::ranges::any_of(world_.faults(), [&](const Fault& f) {
+    return f.router == site.router->name() && (f.kind == FaultKind::nat_reboot || f.kind == FaultKind::nat_addresses);
+  });
+}
+
 bool Topology::reaches(std::size_t from, std::size_t to, const SocketAddress& at) const {
   const Place& a = places_[from];
   const Place& b = places_[to];
@@ -206,6 +218,7 @@ bool Topology::reaches(std::size_t from, std::size_t to, const SocketAddress& at
         return x.family() == Family::v4 && reaches(to, from, SocketAddress{x, Host::kPort});
       }))
     return false;
+  if (mapped && answers_stray(b)) return false;
   // Outwards from one network to the next, as routers do, until somebody owns the address.
   const std::size_t where = mapped ? sites_[b.site].parent : b.site;
   if (!within(a.site, where)) return false;

@@ -63,6 +63,7 @@ class Topology {
   void place(std::size_t site, Rng& rng);
   void draw_distances(Rng& rng);
   bool reaches(std::size_t from, std::size_t to, const SocketAddress& at) const;
+  bool answers_stray(const Place& place) const;
   bool has_v6(std::size_t host) const;
   bool udp_passes(std::size_t site) const;
   bool within(std::size_t site, std::size_t outer) const;

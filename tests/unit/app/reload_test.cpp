@@ -22,6 +22,7 @@ config::Config all_changed() {
   c.node = {"other", "/tmp/elsewhere", {config::Role::relay}};
   c.network.listen = {{IpAddress::v4({127, 0, 0, 1}), 1}};
   c.network.advertise = {{"a.example", 1}};
+  c.network.exclude_interfaces = {"tun*"};
   c.mesh.name = "other";
   c.mesh.admission = config::Admission::secret;
   c.mesh.secret_files = {"/tmp/secret"};

@@ -111,7 +111,7 @@ TEST_CASE_METHOD(Fixture, "status --json is the daemon's own") {
 
 TEST_CASE_METHOD(Fixture, "a daemon that can't be reached is exit code 3, on every command") {
   for (const auto* line : {"status", "peers", "ping x", "bandwidth x", "events", "events --follow", "connect x",
-                           "disconnect x", "reload", "export-peer"}) {
+                           "disconnect x", "reload", "export-peer", "netcheck"}) {
     CHECK(run(line) == kUnreachable);
     CHECK(err.str() == "peerwatch: nobody is there\n");
     CHECK(out.str().empty());
@@ -212,6 +212,46 @@ TEST_CASE_METHOD(Fixture, "connect, disconnect and reload say what they did") {
   CHECK(complained("  a.toml:1:2: no\n"));
 }
 
+TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measured; blocked UDP is bad news") {
+  const std::string home =
+      R"({"family":"ipv4","state":"measured","behaviour":{"udp":true,"mapped":"192.0.2.77:40000","mapping":"address_dependent",
+      "mapping_at_least":true,"filtering":null,"hairpin":false,"allocation":"sequential","step":2,"lifetime_seconds":90.0,
+      "expires_seconds":150.0,"servers":1,"confidence":0.99,"not_tested":["filtering: no server has another address"],
+      "measured_seconds":12.0}})";
+  const std::string blocked = R"({"family":"ipv6","state":"measured","behaviour":{"udp":false,"measured_seconds":3.0}})";
+  const auto answer = [](const std::string& families) {
+    return Response{200, R"({"enabled":true,"servers":["stun.example:3478"],"unresolved":["b.example: no such host"],"families":[)" +
+                             families + "]}"};
+  };
+  daemon.answers = {answer(home + "," + blocked)};
+  CHECK(run("netcheck") == kGood);  // one family passes UDP
+  CHECK(daemon.asked.back() == "GET /api/v1/nat");
+  CHECK(out.str() ==
+        "STUN servers: stun.example:3478\n"
+        "not found: b.example: no such host\n"
+        "\n"
+        "IPv4  measured 12s ago\n"
+        "  UDP               passes\n"
+        "  outer address     192.0.2.77:40000\n"
+        "  mapping           address_dependent or stricter: another outer address for each remote\n"
+        "  filtering         not known\n"
+        "  hairpin           no\n"
+        "  outer ports       sequential, by 2\n"
+        "  silent mapping    still there after 1m 30s, gone after 2m 30s\n"
+        "  confidence        99%, by 1 server\n"
+        "  not tested        filtering: no server has another address\n"
+        "\n"
+        "IPv6  measured 3.0s ago\n"
+        "  UDP               blocked: nothing came back from any server\n");
+  daemon.answers = {answer(blocked)};
+  CHECK(run("netcheck") == kBadNews);
+  CHECK(run("netcheck --json") == kBadNews);
+  daemon.answers = {answer(R"({"family":"ipv4","state":"off","behaviour":null})")};
+  out.str("");
+  CHECK(run("netcheck") == kGood);
+  CHECK(out.str().find("IPv4  not measured: nat.enabled is false, or nat.stun_servers is empty\n") != std::string::npos);
+}
+
 TEST_CASE_METHOD(Fixture, "export-peer is a block for the others' configuration") {
   daemon.answers = {Response{200, kStatus}};
   CHECK(run("export-peer") == kGood);
@@ -234,9 +274,9 @@ TEST_CASE_METHOD(Fixture, "one peer in full") {
 
 TEST_CASE_METHOD(Fixture, "answers of another shape than expected are survived") {
   for (const auto* body : {"{}", R"({"peers":1})", R"({"peers":[1,null,{}]})", R"({"name":5,"peers":{"by_state":[1]}})",
-                           R"({"events":5})", R"({"id":5,"name":[],"advertise":5})"})
+                           R"({"events":5})", R"({"families":[1,{"behaviour":[]}],"servers":3})", R"({"id":5,"name":[],"advertise":5})"})
     for (const auto* line :
-         {"status", "peers", "peers x", "ping x -c 1", "bandwidth x", "events", "connect x", "reload", "export-peer"}) {
+         {"status", "peers", "peers x", "ping x -c 1", "bandwidth x", "events", "connect x", "reload", "export-peer", "netcheck"}) {
       daemon.answers = {Response{200, body}};
       INFO(line << " " << body);
       CHECK_NOTHROW(run(line));

@@ -18,6 +18,10 @@ roles = ["relay", "bootstrap"]
 [network]
 listen = ["192.0.2.1:1"]
 advertise = ["a.example:1", "[2001:db8::1]:2"]
+exclude_interfaces = ["docker*", "tun?"]
+[nat]
+enabled = false
+stun_servers = ["stun.example:3478"]
 [mesh]
 name = "m"
 admission = "secret"

@@ -94,7 +94,7 @@ TEST_CASE("misspelt variables and options are refused, other programs' variables
             .ok());
   CHECK(problems_of(from_options({{"http.listne", "x"}})) ==
         Lines{"--http.listne: unknown key \"http.listne\" (hint: did you mean \"http.listen\"?)"});
-  CHECK(problems_of(from_options({{"", "x"}, {"nat.enabled", "true"}})).size() == 2);
+  CHECK(problems_of(from_options({{"", "x"}, {"export.interval", "1s"}})).size() == 2);
 }
 
 TEST_CASE("bytes that are no text can't get in through the environment") {

@@ -177,6 +177,26 @@ TEST_CASE_METHOD(Fixture, "commands carry what the body says, and answers come b
   CHECK(std::get<event::Disconnect>(backend.commands.back()).peer == peer_id(1));
 }
 
+TEST_CASE_METHOD(Fixture, "what NATs do is told by family, and what was not measured is null") {
+  const json nat = body_of(ask("GET", "/api/v1/nat"));
+  CHECK(nat["servers"] == json::array({"stun.example:3478"}));
+  CHECK(nat["unresolved"] == json::array({"b.example: no such host"}));
+  REQUIRE(nat["families"].size() == 2);
+  const json& v4 = nat["families"][0]["behaviour"];
+  CHECK(nat["families"][0]["family"] == "ipv4");
+  CHECK(v4["udp"] == true);
+  CHECK(v4["mapped"] == "192.0.2.77:40000");
+  CHECK(v4["mapping"] == "endpoint_independent");
+  CHECK(v4["filtering"].is_null());
+  CHECK(v4["hairpin"].is_null());
+  CHECK(v4["step"].is_null());
+  CHECK(v4["lifetime_seconds"] == 90);
+  CHECK(v4["expires_seconds"].is_null());
+  CHECK(v4["measured_seconds"] == 12);
+  CHECK(nat["families"][1]["state"] == "no_address");
+  CHECK(nat["families"][1]["behaviour"].is_null());
+}
+
 TEST_CASE_METHOD(Fixture, "a peer that nobody knows yet can be dialled by id and address only") {
   const std::string target = "/api/v1/peers/" + peer_id(9).to_string() + "/connect";
   CHECK(control("POST", target).status == 404);

@@ -106,6 +106,17 @@ class FakeBackend : public Backend {
     node->serving = event::ServingSnapshot{true, true, {}};
     node->serving->stats.entries = 4;
     node->serving->stats.forwarded_bytes = 1200;
+    event::NatBehaviour nat;
+    nat.udp = event::Tested::yes;
+    nat.mapped = SocketAddress{IpAddress::v4({192, 0, 2, 77}), 40000};
+    nat.mapping = event::NatMapping::endpoint_independent;
+    nat.lifetime = 90s;
+    nat.not_tested = {"filtering: no server has another address"};
+    nat.measured = kNow - 12s;
+    node->nat = {true,
+                 {{"stun.example", 3478}},
+                 {"b.example: no such host"},
+                 {{Family::v4, event::NatState::measured, nat}, {Family::v6, event::NatState::no_address, {}}}};
     options.self = node->self;
     options.version = "0.1.0";
     metrics = std::make_unique<observe::Metrics>(options);

@@ -46,10 +46,28 @@ inline event::PeerSnapshot connected(unsigned n, Instant now) {
   return p;
 }
 
+/// A home router's.
+inline event::NatBehaviour nat_behaviour() {
+  event::NatBehaviour b;
+  b.udp = event::Tested::yes;
+  b.mapped = SocketAddress{IpAddress::v4({192, 0, 2, 77}), 40000};
+  b.mapping = event::NatMapping::endpoint_independent;
+  b.filtering = event::NatFiltering::address_and_port_dependent;
+  b.hairpin = event::Tested::no;
+  b.allocation = event::PortAllocation::preserving;
+  b.lifetime = 90s;
+  b.expires = 150s;
+  b.servers = 2;
+  b.confidence = 0.9999;
+  b.not_tested = {"filtering by one of two servers"};
+  return b;
+}
+
 inline event::NodeSnapshot node_at(Instant now, std::vector<event::PeerSnapshot> peers = {}) {
   event::NodeSnapshot s;
   s.at = now;
   s.self = peer(0);
+  s.nat = {true, {{"stun.example", 3478}}, {}, {{Family::v4, event::NatState::measured, nat_behaviour()}}};
   s.peers = std::move(peers);
   return s;
 }
@@ -111,7 +129,10 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           ServiceUp{p, address(), 40ms},
           ServiceDown{p, true, ErrorType::timeout, "no answer"},
           AddressObserved{p, address(8)},
-          ServiceRequested{p, ServiceRequest::lookup, RequestResult::success, 21ms}};
+          ServiceRequested{p, ServiceRequest::lookup, RequestResult::success, 21ms},
+          PathMoved{p, PathKind::direct_v4, {IpAddress::v4({192, 0, 2, 1}), address()}, {{}, address()}},
+          NetworkChanged{"192.0.2.2 (eth0)", "192.0.2.1 (eth0)"},
+          NatMeasured{nat_behaviour()}};
 }
 
 }  // namespace pw::test

@@ -57,12 +57,29 @@ TEST_CASE("all triggered checks together keep to one budget, which ordered ones 
   constexpr int kSeconds = 60;
   for (int i = 0; i < kSeconds * 10; ++i) {
     const Instant now = kStart + i * 100ms;
-    c.trigger(now, at("9.0.0.1:" + std::to_string(1 + i)));
+    for (int j = 0; j < 3; ++j) c.trigger(now, at("9.0.0." + std::to_string(1 + j) + ":" + std::to_string(1 + i / 30)));
     sent += run(c, now, over);
     CHECK(c.size() <= Candidates::kMax);
   }
   CHECK(static_cast<double>(sent) <= Candidates::kTriggeredBurst + Candidates::kTriggeredPerSecond * kSeconds);
   CHECK(static_cast<double>(sent) > Candidates::kTriggeredPerSecond * kSeconds / 2);
+}
+
+TEST_CASE("few new addresses are checked back, and who is heard stays among many who come and go") {
+  Candidates c;
+  REQUIRE(c.order(kStart, at("9.0.0.1:1")));
+  REQUIRE(c.trigger(kStart, at("9.0.0.2:1")));
+  std::size_t taken = 0;
+  for (int i = 0; i < 600; ++i) {
+    const Instant now = kStart + i * 100ms;
+    taken += c.trigger(now, at("9.0.1.1:" + std::to_string(1 + i))) != nullptr;
+    REQUIRE(c.trigger(now, at("9.0.0.2:1")));
+    CHECK(c.size() <= Candidates::kMax);
+  }
+  CHECK(taken > 50);
+  CHECK(static_cast<double>(taken) <= Candidates::kNewBurst + Candidates::kNewPerSecond * 60);
+  CHECK(c.find(at("9.0.0.1:1").address));
+  CHECK(c.find(at("9.0.0.2:1").address));
 }
 
 TEST_CASE("nobody is given up because this node was late") {

@@ -168,16 +168,32 @@ TEST_CASE("probes that do not count are settled and not told; they still measure
   CHECK(ours.outstanding() == 0);
 }
 
-TEST_CASE("what was heard in two places is heard") {
-  HeardProbes here, there;
-  for (const std::uint32_t n : {1, 2, 3}) REQUIRE(here.receipt(kStart, kStart, {n, 0}));
-  there = here;
-  REQUIRE(there.receipt(kStart, kStart, {5, 0}));
-  REQUIRE(here.receipt(kStart, kStart, {4, 0}));
-  REQUIRE(there.ahead_of(here));
-  CHECK_FALSE(here.knows(5));
-  here.take_over(there);
-  CHECK(here.receipt(kStart, kStart, {6, 0})->window == 0b111111);
-  CHECK(here.knows(0xffffff00));  // too old to tell
-  CHECK_FALSE(here.knows(7));
+TEST_CASE("what was heard in two places is heard, whichever is ahead") {
+  for (const bool ahead : {false, true}) {
+    HeardProbes here, there;
+    for (const std::uint32_t n : {1, 2, 4}) REQUIRE(here.receipt(kStart, kStart, {n, 0}));
+    REQUIRE(there.receipt(kStart, kStart, {3, 0}));
+    if (ahead) REQUIRE(there.receipt(kStart, kStart, {5, 0}));
+    here.add(there);
+    here.add({});
+    CHECK(here.knows(5) == ahead);
+    CHECK(here.receipt(kStart, kStart, {6, 0})->window == (ahead ? 0b111111U : 0b111101U));
+    CHECK(here.knows(0xffffff00));  // too old to tell
+    CHECK_FALSE(here.knows(7));
+    HeardProbes none;
+    none.add(here);
+    CHECK(none.knows(6));
+  }
+}
+
+TEST_CASE("numbers that are half of all apart have no order, and do no harm") {
+  constexpr std::uint32_t kHalf = 0x80000000;
+  HeardProbes one, other;
+  REQUIRE(one.receipt(kStart, kStart, {0, 0}));
+  CHECK(one.receipt(kStart, kStart, {kHalf, 0})->window == 1);
+  CHECK(one.receipt(kStart, kStart, {0, 0})->window == 1);
+  REQUIRE(other.receipt(kStart, kStart, {kHalf, 0}));
+  one.add(other);
+  other.add(one);
+  CHECK(one.receipt(kStart, kStart, {1, 0}));
 }

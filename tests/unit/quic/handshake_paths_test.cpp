@@ -31,17 +31,66 @@ TEST_CASE("a dial over several candidates keeps the one that answered") {
   CHECK(to(p.b.addresses[0]) > 1);
 }
 
-TEST_CASE("an Initial that comes over two paths begins one connection, and the second source is turned away") {
-  Pair p;
-  p.a.addresses.push_back(address("[2001:db8::1]:1001"));
-  p.b.addresses.push_back(address("[2001:db8::2]:1002"));
-  const std::array candidates{path(p.a.addresses[0], p.b.addresses[0]), path(p.a.addresses[1], p.b.addresses[1])};
-  p.a->dial(p.wire.now(), candidates, p.b.id()).value();
+namespace {
+
+/// Both ends with two addresses, and a dial over both ways.
+struct TwoWays : Pair {
+  TwoWays() {
+    a.addresses.push_back(address("[2001:db8::1]:1001"));
+    b.addresses.push_back(address("[2001:db8::2]:1002"));
+  }
+  void dial_both() {
+    const std::array candidates{path(a.addresses[0], b.addresses[0]), path(a.addresses[1], b.addresses[1])};
+    a->dial(wire.now(), candidates, b.id()).value();
+  }
+  std::size_t bytes_to(const SocketAddress& remote) const {
+    std::size_t sum = 0;
+    for (const Packet& packet : wire.log)
+      if (packet.destination == remote) sum += packet.bytes.size();
+    return sum;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an Initial that comes over two paths begins one connection, on the path that the dialler chose") {
+  TwoWays p;
+  p.dial_both();
   p.wire.run(1s);
-  CHECK(p.a.ups.size() == 1);
-  CHECK(p.b.ups.size() == 1);
+  REQUIRE(p.a.ups.size() == 1);
+  REQUIRE(p.b.ups.size() == 1);
   CHECK(p.b->connections() == 1);
-  CHECK(p.b.rejections(RejectReason::wrong_source) == 1);
+  CHECK(p.a.ups[0].path.remote == p.b.addresses[0]);
+  CHECK(p.b.ups[0].path.remote == p.a.addresses[0]);
+  CHECK(p.b.rejections(RejectReason::wrong_source) == 0);
+}
+
+TEST_CASE("where the quickest way there does not lead back, the handshake goes the other way") {
+  TwoWays p;
+  p.wire.filter = [](const Packet& packet) { return packet.destination != address("192.0.2.1:1001"); };
+  p.dial_both();
+  p.wire.run(2s);
+  REQUIRE(p.a.ups.size() == 1);
+  REQUIRE(p.b.ups.size() == 1);
+  CHECK(p.a.ups[0].path.remote == p.b.addresses[1]);
+  CHECK(p.b.ups[0].path.remote == p.a.addresses[1]);
+}
+
+TEST_CASE("to each source of an Initial goes no more than three times what came from there") {
+  TwoWays p;
+  static int to_second;
+  to_second = 0;
+  // Nothing comes back, and of what goes the second way only the first packet arrives.
+  p.wire.filter = [](const Packet& packet) {
+    return packet.destination == address("192.0.2.2:1002") ||
+           (packet.destination == address("[2001:db8::2]:1002") && to_second++ == 0);
+  };
+  p.wire.record = true;
+  p.dial_both();
+  p.wire.run(9s);
+  CHECK(p.bytes_to(p.a.addresses[0]) > 3 * kUdpPayload);  // it tries again, as more comes
+  CHECK(p.bytes_to(p.a.addresses[1]) > 0);
+  CHECK(p.bytes_to(p.a.addresses[1]) <= 3 * kUdpPayload);
 }
 
 TEST_CASE("a dialler takes handshake packets from its candidates only") {

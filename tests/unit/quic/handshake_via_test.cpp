@@ -50,13 +50,15 @@ TEST_CASE("of two channels, which have the same address, the one that answered i
   CHECK(std::ranges::count(c.wire.log, Via{5}, &Packet::via) == 1);
 }
 
-TEST_CASE("an Initial that comes over two channels begins one connection, and the second channel is turned away") {
+TEST_CASE("an Initial that comes over two channels begins one connection, on the one that was chosen") {
   Channels c;
   c.dial({channel(5), channel(6)});
   c.wire.run(1s);
   CHECK(c.b.ups.size() == 1);
   CHECK(c.b->connections() == 1);
-  CHECK(c.b.rejections(RejectReason::wrong_source) == 1);
+  CHECK(c.b.rejections(RejectReason::wrong_source) == 0);
+  REQUIRE(c.a.ups.size() == 1);
+  CHECK((c.a.ups[0].path == channel(5)) == (c.b.ups[0].path.via == Via{7}));
 }
 
 TEST_CASE("a connection moves from a channel to an address and back") {

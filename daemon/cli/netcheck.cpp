@@ -1,0 +1,142 @@
+#include "cli/netcheck.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "cli/text.hpp"
+
+namespace pw::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const Json& at(const Json& json, const char* key) {
+  static const Json kNull;
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  return found == json.end() ? kNull : *found;
+}
+std::string text(const Json& json, const char* key) {
+  const Json& value = at(json, key);
+  return value.is_string() ? clean(value.get_ref<const std::string&>()) : std::string{};
+}
+std::optional<double> number(const Json& json, const char* key) {
+  const Json& value = at(json, key);
+  return value.is_number() ? std::optional{value.get<double>()} : std::nullopt;
+}
+std::string joined(const Json& list, const char* between) {
+  std::string out;
+  if (!list.is_array()) return out;
+  for (const Json& one : list)
+    if (one.is_string()) out += (out.empty() ? "" : between) + clean(one.get_ref<const std::string&>());
+  return out;
+}
+
+/// The words of RFC 4787 section 4.1, and what they mean here.
+std::string mapping_of(const Json& b) {
+  const std::string mapping = text(b, "mapping");
+  if (mapping == "none") return "none: no NAT in the way";
+  if (mapping == "endpoint_independent") return mapping + ": one outer address for all remotes";
+  const bool at_least = at(b, "mapping_at_least") == true;
+  if (mapping == "address_dependent" && at_least) return mapping + " or stricter: another outer address for each remote";
+  if (!mapping.empty()) return mapping + ": another outer address for each remote";
+  return mapping;
+}
+
+std::string filtering_of(const Json& b) {
+  const std::string filtering = text(b, "filtering");
+  if (filtering == "endpoint_independent") return filtering + ": everybody is let in";
+  if (filtering == "address_dependent") return filtering + ": hosts that were sent to are let in";
+  if (!filtering.empty()) return filtering + ": hosts are let in from ports that were sent to";
+  return filtering;
+}
+
+std::string ports_of(const Json& b) {
+  const std::string allocation = text(b, "allocation");
+  const auto step = number(b, "step");
+  return allocation == "sequential" && step ? allocation + ", by " + std::to_string(static_cast<int>(*step)) : allocation;
+}
+
+std::string lifetime_of(const Json& b) {
+  const auto lives = number(b, "lifetime_seconds");
+  const auto gone = number(b, "expires_seconds");
+  std::string out = lives ? "still there after " + age(*lives) : std::string{};
+  if (gone) out += (out.empty() ? "" : ", ") + std::string{"gone after "} + age(*gone);
+  return out;
+}
+
+std::string yes_or_no(const Json& value) { return value.is_boolean() ? (value == true ? "yes" : "no") : ""; }
+
+/// Silence is never sure: 100% is what nothing could have faked.
+std::string sure_of(double confidence) {
+  constexpr double kShown = 0.999;
+  return confidence < 1 && confidence > kShown ? "more than 99.9%" : percent(confidence);
+}
+
+std::string state_of(const Json& family, const Json& b) {
+  const std::string state = text(family, "state");
+  const auto measured = number(b, "measured_seconds");
+  if (state == "measured" && measured) return "measured " + age(*measured) + " ago";
+  if (state == "measuring") return measured ? "being measured again, last " + age(*measured) + " ago" : "being measured";
+  if (state == "no_address") return "no address of this machine's that others could use";
+  if (state == "no_server") return "no STUN server to ask";
+  return "not measured: nat.enabled is false, or nat.stun_servers is empty";
+}
+
+Colour colour_of(const Json& b) {
+  if (at(b, "udp") == false) return Colour::red;
+  return at(b, "udp") == true ? Colour::green : Colour::yellow;
+}
+
+std::string family_view(const Json& family, bool colours) {
+  const Json& b = at(family, "behaviour");
+  const std::string title = text(family, "family") == "ipv4" ? "IPv4" : "IPv6";
+  std::string out = paint(title, Colour::bold, colours) + "  " + paint(state_of(family, b), colour_of(b), colours) + "\n";
+  if (!b.is_object()) return out;
+  const auto line = [&](const std::string& label, const std::string& value) {
+    constexpr std::size_t kLabels = 18;
+    out += "  " + label + std::string(kLabels - label.size(), ' ') + (value.empty() ? "not known" : value) + "\n";
+  };
+  const bool blocked = at(b, "udp") == false;
+  line("UDP", blocked ? "blocked: nothing came back from any server" : at(b, "udp") == true ? "passes" : "");
+  if (blocked) return out;
+  line("outer address", text(b, "mapped"));
+  line("mapping", mapping_of(b));
+  line("filtering", filtering_of(b));
+  if (text(b, "mapping") != "none") {
+    line("hairpin", yes_or_no(at(b, "hairpin")));
+    line("outer ports", ports_of(b));
+  }
+  line("silent mapping", lifetime_of(b));
+  if (const auto sure = number(b, "confidence"))
+    line("confidence", sure_of(*sure) + ", by " + at(b, "servers").dump() + (at(b, "servers") == 1 ? " server" : " servers"));
+  if (at(b, "not_tested").is_array())
+    for (const Json& why : at(b, "not_tested"))
+      if (why.is_string()) line("not tested", clean(why.get_ref<const std::string&>()));
+  return out;
+}
+
+}  // namespace
+
+std::string netcheck_view(const Json& nat, bool colours) {
+  const std::string servers = joined(at(nat, "servers"), ", ");
+  std::string out = "STUN servers: " + (servers.empty() ? std::string{"none; nat.stun_servers names them"} : servers) + "\n";
+  if (const std::string missing = joined(at(nat, "unresolved"), "; "); !missing.empty())
+    out += paint("not found: " + missing, Colour::red, colours) + "\n";
+  if (at(nat, "families").is_array())
+    for (const Json& family : at(nat, "families")) out += "\n" + family_view(family, colours);
+  return out;
+}
+
+bool udp_blocked(const Json& nat) {
+  bool blocked = false;
+  if (!at(nat, "families").is_array()) return false;
+  for (const Json& family : at(nat, "families")) {
+    const Json& udp = at(at(family, "behaviour"), "udp");
+    if (udp == true) return false;
+    blocked = blocked || udp == false;
+  }
+  return blocked;
+}
+
+}  // namespace pw::cli

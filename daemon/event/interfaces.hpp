@@ -1,0 +1,23 @@
+// What the driver tells the core of this machine's network.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+
+namespace pw::event {
+
+struct InterfaceAddress {
+  std::string interface;
+  IpAddress ip;
+  bool excluded = false;  // by network.exclude_interfaces, or loopback: of no use to anybody outside
+  auto operator<=>(const InterfaceAddress&) const = default;
+};
+
+/// Every address that packets can leave from now, of interfaces that are up: ordered, each once. IPv6 link-local
+/// addresses are left out: without their zone they are no addresses.
+using Interfaces = std::vector<InterfaceAddress>;
+
+}  // namespace pw::event
