@@ -100,12 +100,13 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     peer.probes.clear();
     peer.echoes = {};
     peer.steady = false;
-  } else if (std::holds_alternative<event::CheckRefused>(record.event)) {
-    ++daemon.checks_refused;
+  } else if (const auto* check = std::get_if<event::CheckRefused>(&record.event)) {
+    daemon.checks_refused += check->from.port != 0;
   } else if (std::holds_alternative<event::QueueDropped>(record.event)) {
     daemon.queue_dropped = at;
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&record.event)) {
     daemon.rejected = at;
+    if (rejected->from.port == 0) return;  // it came through a relay: the wire knows nothing of it
     if (rejected->reason == event::RejectReason::empty) ++daemon.refused[index(wire::DatagramKind::empty)];
     if (rejected->reason == event::RejectReason::oversized) ++daemon.refused[index(wire::DatagramKind::oversized)];
     if (rejected->reason == event::RejectReason::stun) ++daemon.refused[index(wire::DatagramKind::stun)];
