@@ -106,6 +106,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     daemon.queue_dropped = at;
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&record.event)) {
     daemon.rejected = at;
+    if (rejected->from.port == 0) return;  // it came through a relay: the wire knows nothing of it
     if (rejected->reason == event::RejectReason::empty) ++daemon.refused[index(wire::DatagramKind::empty)];
     if (rejected->reason == event::RejectReason::oversized) ++daemon.refused[index(wire::DatagramKind::oversized)];
     if (rejected->reason == event::RejectReason::stun && rejected->from.port != 0) ++daemon.refused[index(wire::DatagramKind::stun)];
