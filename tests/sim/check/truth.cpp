@@ -133,6 +133,8 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const Sock
   const std::size_t there = other_machine(id);
   if (!suspect && !ground_.slow(here) && at - rtt <= ground_.starved(here, at))
     return complain(told("during which this machine did not run, is not suspect"));
+  // An echo that was asked over one path and answered over another.
+  if (what == Measured::echo && ground_.relation(host, id).health_since > at - rtt) return;
   // What waited while this machine did not run is no longer the packet that arrived last.
   if (there == Flow::kNone || ground_.was_paused(here, at - rtt - kYoung, at)) return;
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
