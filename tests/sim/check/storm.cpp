@@ -47,6 +47,14 @@ bool Storm::caught_up(Instant at, const Host& host, const Host* other) const {
          (other && ground_.was_paused(other->machine().index(), from, at));
 }
 
+/// Measurements of bandwidth have a quota of their own; a server carries those of its clients.
+bool Storm::measured(Instant from, const Host& host) const {
+  const auto busy = [&](const Host& h) { return ground_.busy_until(h) + Ground::kBulkStuck >= from; };
+  for (std::size_t i = 0; i < world_.size(); ++i)
+    if (Ground::serves(host, world_.host(i)) && busy(world_.host(i))) return true;
+  return busy(host);
+}
+
 void Storm::judge_flow(Instant at, std::size_t index) {
   const Flow& flow = ground_.flow(index);
   const Host& host = *ground_.host_on(flow.machine);
@@ -57,8 +65,7 @@ void Storm::judge_flow(Instant at, std::size_t index) {
   Meter& m = meter(index);
   m.earned.advance(at);
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
-    const Instant from = at - std::chrono::seconds{kWindows[w] + 1};
-    if (ground_.busy_until(host) + Ground::kBulkStuck >= from) continue;  // it has its own quota
+    if (measured(at - std::chrono::seconds{kWindows[w] + 1 + m.packets.since_closed()}, host)) continue;
     if (w == 0 && caught_up(at, host, other)) continue;
     const double budget = kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));
     if (static_cast<double>(m.packets.closed()[w]) > budget)
@@ -81,7 +88,7 @@ void Storm::judge_node(Instant at, const Host& host) {
     ++peers;
   }
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
-    if (ground_.busy_until(host) + Ground::kBulkStuck >= at - std::chrono::seconds{kWindows[w] + 1}) continue;
+    if (measured(at - std::chrono::seconds{kWindows[w] + 1 + m.packets.since_closed()}, host)) continue;
     if (w == 0 && caught_up(at, host, nullptr)) continue;
     const double budget =
         (1 + peers) * kAtAnyTime + rate * static_cast<double>(kWindows[w]) + static_cast<double>(m.earned.last(kEarnedWithin[w] + m.packets.since_closed()));

@@ -53,6 +53,7 @@ class Storm : public Checker {
     Rate started;
     Rate allowed;
   };
+  bool measured(Instant from, const Host& host) const;
   /// Both ends may send for it.
   void earn(Instant at, std::size_t flow, std::uint32_t packets);
   void earn(Instant at, const Host& host, const PeerId& peer, std::uint32_t packets);
