@@ -79,11 +79,13 @@ std::string state_of(const Json& family, const Json& b) {
   if (state == "measured" && measured) return "measured " + age(*measured) + " ago";
   if (state == "measuring") return measured ? "being measured again, last " + age(*measured) + " ago" : "being measured";
   if (state == "no_address") return "no address of this machine's that others could use";
-  if (state == "no_server") return "no STUN server to ask";
+  if (state == "no_server")
+    return std::string{"no STUN server to ask"} + (measured ? ", last measured " + age(*measured) + " ago" : "");
   return "not measured: nat.enabled is false, or nat.stun_servers is empty";
 }
 
-Colour colour_of(const Json& b) {
+Colour colour_of(const Json& family, const Json& b) {
+  if (text(family, "state") == "no_server") return Colour::yellow;
   if (at(b, "udp") == false) return Colour::red;
   return at(b, "udp") == true ? Colour::green : Colour::yellow;
 }
@@ -91,7 +93,7 @@ Colour colour_of(const Json& b) {
 std::string family_view(const Json& family, bool colours) {
   const Json& b = at(family, "behaviour");
   const std::string title = text(family, "family") == "ipv4" ? "IPv4" : "IPv6";
-  std::string out = paint(title, Colour::bold, colours) + "  " + paint(state_of(family, b), colour_of(b), colours) + "\n";
+  std::string out = paint(title, Colour::bold, colours) + "  " + paint(state_of(family, b), colour_of(family, b), colours) + "\n";
   if (!b.is_object()) return out;
   const auto line = [&](const std::string& label, const std::string& value) {
     constexpr std::size_t kLabels = 18;

@@ -329,7 +329,8 @@ Driver::~Driver() = default;
 
 void Driver::run() {
   Impl& d = *impl_;
-  for (auto& link : d.links) d.await_datagrams(link);
+  for (auto& link : d.links)
+    if (link->port.socket.via() == Via::own) d.await_datagrams(link);  // further ones are waited for since they are open
   d.jumps.mark(Clock::thread_cpu_time());
   d.tick_later();
   d.turn([](Instant) {});

@@ -15,6 +15,9 @@ namespace {
 /// Of QUIC's packets: more than acknowledgements and echoes, so that somebody waits for what is in them.
 constexpr std::size_t kTraffic = 200;
 
+/// Who slept for so long may have woken behind other NATs, and these may have forgotten him.
+constexpr Duration kSlept = 30s;
+
 event::InstanceId draw_instance(Rng& rng) {
   event::InstanceId id{};
   rng.fill(id);
@@ -56,8 +59,6 @@ struct Node::Impl {
   void pump(Instant now) {
     do {
       while (turn(now)) continue;
-      // Goodbyes may have to go through channels: servers are left last.
-      if (context.stopping && table.quiet()) services.shutdown(now);
       services.forward(now);
       endpoint.flush(now);
     } while (turn(now));
@@ -81,9 +82,25 @@ struct Node::Impl {
     for (; !out.channel_wishes.empty(); any = true) {
       const peer::ChannelWish wish = std::move(out.channel_wishes.front());
       out.channel_wishes.pop_front();
-      services.take(now, wish);
+      if (std::holds_alternative<peer::ReleaseChannel>(wish))
+        releases.push_back(wish);
+      else
+        services.take(now, wish);
     }
     return any;
+  }
+
+  /// Once all is sent: channels and servers are left last, since goodbyes and closes go through them. False: there was
+  /// nothing to do.
+  bool part(Instant now) {
+    const bool leaves = context.stopping && table.quiet() && !left;
+    left |= leaves;
+    if (releases.empty() && !leaves) return false;
+    for (const peer::ChannelWish& release : std::exchange(releases, {})) services.take(now, release);
+    if (leaves) services.shutdown(now);
+    services.settle(now);
+    endpoint.flush(now);
+    return true;
   }
 
   void tell(Instant now, const Rendezvous::Reached& o) { table.handle_channel(now, o.peer, o.via); }
@@ -113,7 +130,7 @@ struct Node::Impl {
   void stun(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
     const auto decoded = wire::stun::decode(bytes);
     if (!decoded) {
-      services.handle_broken_stun();
+      if (from.via == Via::own) services.handle_broken_stun();
       return reject(now, event::RejectReason::stun, from.remote);
     }
     const bool own = !surroundings.owns(from.via);
@@ -186,6 +203,8 @@ struct Node::Impl {
   Surroundings surroundings;
   PortKeeper ports;
   std::deque<Transmit> answers;  // to strangers' STUN
+  std::vector<peer::ChannelWish> releases;
+  bool left = false;  // the servers
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -238,8 +257,12 @@ void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
 }
 
 void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
-  impl_->ports.handle_gateway(now, gateway);
-  impl_->pump(now);
+  Impl& n = *impl_;
+  if (n.ports.handle_gateway(now, gateway)) {  // another way out, by other NATs
+    n.surroundings.measure_anew(now);
+    n.table.network_changed(now, n.surroundings.addresses());
+  }
+  n.pump(now);
 }
 
 void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {
@@ -251,6 +274,7 @@ void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->out.emit(now, event::ClockJumped{by});
   impl_->table.node_was_late(now, true);
   impl_->ports.check(now);
+  if (by >= kSlept) impl_->surroundings.measure_anew(now);
   impl_->pump(now);
 }
 
@@ -298,7 +322,7 @@ std::optional<Transmit> Node::poll_transmit() {
       peer::CheckOut check = std::move(n.out.checks.front());
       n.out.checks.pop_front();
       if (n.carry(check)) return std::move(check.transmit);
-    } else {
+    } else if (!n.part(n.last)) {
       auto asked = n.surroundings.poll_transmit();
       return asked ? std::move(asked) : n.ports.poll_transmit();
     }

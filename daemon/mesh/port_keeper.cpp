@@ -10,13 +10,16 @@ void PortKeeper::configure(Instant now, bool wanted) {
     mapping_->release(now);
     drain();
   }
+  if (wanted) mapping_.reset();  // one that was released does nothing any more
   settle(now);
 }
 
-void PortKeeper::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
-  if (gateway_ == gateway) return;
+bool PortKeeper::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
+  const bool first = !std::exchange(gateway_told_, true);
+  if (gateway_ == gateway) return false;
   gateway_ = gateway;
   settle(now);
+  return !first;
 }
 
 void PortKeeper::settle(Instant now) {
@@ -28,8 +31,8 @@ void PortKeeper::settle(Instant now) {
   if (!via_) {
     via_ = Via{next_via_++};
     out_.requests.emplace_back(event::OpenSocket{*via_, Family::v4});
-    mapping_.emplace(nat::PortMapping::Options{.port = port_}, rng_.split());
   }
+  if (!mapping_) mapping_.emplace(nat::PortMapping::Options{.port = port_}, rng_.split());
   if (!bound_) return;
   asked_ = gateway_;
   mapping_->handle_gateway(now, nat::Gateway{gateway_->address, gateway_->own});

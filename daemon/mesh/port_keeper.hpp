@@ -31,7 +31,8 @@ class PortKeeper {
   void check(Instant now);
 
   // ---- input
-  void handle_gateway(Instant now, const std::optional<event::Gateway>& gateway);
+  /// True if it is another than before; the first time nothing has changed.
+  bool handle_gateway(Instant now, const std::optional<event::Gateway>& gateway);
   /// False if it is not of this.
   bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
   /// Whatever came to the socket that is owned here.
@@ -60,6 +61,7 @@ class PortKeeper {
   std::uint32_t& next_via_;
   bool wanted_ = false;
   std::optional<event::Gateway> gateway_;
+  bool gateway_told_ = false;
   std::optional<event::Gateway> asked_;  // by mapping_: the last that there was
   std::optional<Via> via_;               // from the moment it was asked for
   bool bound_ = false;

@@ -82,7 +82,8 @@ void Rendezvous::step(Instant now, const PeerId& peer, Search& search) {
 bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
   while (!search.through.empty()) {
     if (!budget_.take(now)) {
-      search.next = now + 100ms;
+      search.next = now + kRetry;
+      search.why = "too many searches at once";
       return true;
     }
     Client* client = clients_.find(search.through.front());
@@ -98,20 +99,22 @@ bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
 }
 
 bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
+  bool busy = false;
   for (Client* bootstrap : clients_.ranked(Services::bootstrap)) {
     const PeerId& id = bootstrap->server().id;
     if (std::ranges::find(search.asked, id) != search.asked.end()) continue;
-    if (!budget_.take(now)) {
-      search.next = now + 100ms;
-      return true;
-    }
-    search.asked.push_back(id);
-    if (const auto request = bootstrap->look_up(now, peer)) {
+    Result<std::uint32_t> request = fail("too many searches at once");
+    if (budget_.take(now)) request = bootstrap->look_up(now, peer);
+    if (request) {
+      search.asked.push_back(id);
       search.question = Question{id, *request};
       return true;
     }
+    search.why = request.error().detail;
+    busy = true;
   }
-  return false;
+  if (busy) search.next = now + kRetry;
+  return busy;
 }
 
 /// From the beginning: there is news.

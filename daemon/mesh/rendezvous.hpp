@@ -28,6 +28,7 @@ class Rendezvous {
   /// channels, and keep-alives have to be left some.
   static constexpr double kStepsPerSecond = 5;
   static constexpr double kStepsBurst = 40;
+  static constexpr Duration kRetry = 100ms;      // of a step that was one too many
   static constexpr std::size_t kMaxThrough = 4;  // servers that a channel is tried through, in one search
 
   /// This node opened a channel, as it was asked to.

@@ -48,8 +48,13 @@ Surroundings::Surroundings(peer::Context& context, const std::vector<SocketAddre
 // ---- commands
 
 void Surroundings::configure(Instant now, const NatTerms& terms) {
-  if (terms_ == terms || context_.stopping) return;
+  const bool same = terms_.enabled == terms.enabled && terms_.stun_servers == terms.stun_servers;
   terms_ = terms;
+  if (!same) measure_anew(now);
+}
+
+void Surroundings::measure_anew(Instant now) {
+  if (context_.stopping) return;
   lookups_.clear();  // what they answer is of no use any more
   for (Side& side : sides_) measure_soon(now, side);
   handle_timeout(now);
@@ -92,11 +97,14 @@ bool Surroundings::handle_interfaces(Instant now, event::Interfaces interfaces) 
     event::NetworkChanged changed{told(*interfaces_, *before), told(*before, *interfaces_)};
     if (!changed.added.empty() || !changed.removed.empty()) context_.out.emit(now, std::move(changed));
   }
-  for (Side& side : sides_)
-    if (!context_.stopping && usable(side.family) != own[static_cast<std::size_t>(side.family)])
-      measure_soon(now, side);
+  bool changed = false;  // excluded ones come and go as containers do
+  for (Side& side : sides_) {
+    if (usable(side.family) == own[static_cast<std::size_t>(side.family)]) continue;
+    changed = true;
+    if (!context_.stopping) measure_soon(now, side);
+  }
   handle_timeout(now);
-  return before.has_value();
+  return before && changed;
 }
 
 std::vector<IpAddress> Surroundings::usable(Family family) const {

@@ -49,11 +49,13 @@ class Surroundings {
 
   // ---- commands
   void configure(Instant now, const NatTerms& terms);
+  /// What was found may be of another network.
+  void measure_anew(Instant now);
   /// Nothing is asked any more, and further sockets are closed.
   void stop();
 
   // ---- input
-  /// True if they are others than before; the first time nothing has changed.
+  /// True if they are others than before, excluded ones aside; the first time nothing has changed.
   bool handle_interfaces(Instant now, event::Interfaces interfaces);
   /// These two: false if it is not of this.
   bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);

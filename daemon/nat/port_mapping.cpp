@@ -40,7 +40,9 @@ void PortMapping::handle_gateway(Instant now, const std::optional<Gateway>& gate
   phase_ = Phase::idle;
   pcp_not_before_ = {};
   retry_after_ = kRetryFirst;
-  rng_.fill(nonce_);
+  // One that was away for a while still has our lease, and knows it by its nonce (RFC 6887 section 11.3).
+  if (gateway_ && gateway_ != last_gateway_) rng_.fill(nonce_);
+  if (gateway_) last_gateway_ = gateway_;
   ++upnp_id_;  // an answer of the old one's is nobody's
   if (gateway_ && gateway_->address.family() == gateway_->own.family()) start_round(now);
 }

@@ -143,6 +143,7 @@ class PortMapping {
   Rng rng_;
   Phase phase_ = Phase::idle;
   std::optional<Gateway> gateway_;
+  std::optional<Gateway> last_gateway_;  // that there was
   MappingProtocol protocol_ = MappingProtocol::pcp;
   std::optional<Mapping> mapping_;
   std::optional<Ask> ask_;

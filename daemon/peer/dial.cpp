@@ -89,7 +89,7 @@ void Dial::handle_channel(Instant now, Via via) {
 
 void Dial::handle_no_channel(const std::string& why) {
   seeking_ = false;
-  if (direct_ == 0 && candidates_.empty()) error_ = event::ErrorType::unknown;
+  if (direct_ == 0 && candidates_.empty() && detail_.empty()) error_ = event::ErrorType::unknown;
   explain(why);
 }
 

@@ -102,7 +102,7 @@ void Session::leave(Instant now, wire::GoodbyeReason why) {
 void Session::membership_changed(Instant now) {
   if (measurements_) measurements_->set_intervals(now, context_.membership.probe);
   // The first servers were configured.
-  if (dialable() && idle() && !next_dial_ && !held_ && !removed_ && state_.is(SessionState::disconnected)) next_dial_ = now;
+  if (dialable() && idle() && !next_dial_ && !held_ && !removed_) next_dial_ = now;
   // What admitted it is gone. It may come back with what is in force.
   if (!active_ || !active_->outdated()) return;
   leave(now, wire::GoodbyeReason::removed);
@@ -184,7 +184,7 @@ void Session::failed(Instant now, ErrorType error, const std::string& detail, co
 
 void Session::end_session(Instant now, CloseReason reason, std::string detail, SessionState to) {
   drop_measurements();
-  release_channels(nullptr);
+  if (!leaving_) release_channels(nullptr);  // else the goodbye goes through them
   estimate_inbound_.reset();
   estimate_outbound_.reset();
   const Duration lasted = now - *connected_since_;
@@ -203,6 +203,7 @@ void Session::drop_measurements() {
 
 void Session::left(Instant now) {
   leaving_.reset();
+  if (!active_) release_channels(nullptr);
   leave_deadline_ = kNever;
   if (state_.is(SessionState::disconnecting)) state_.move(now, SessionState::disconnected);
 }

@@ -43,6 +43,8 @@ void Session::handle_present(Instant now) {
 /// While no path is alive.
 void Session::seek(Instant now) {
   if (!active_ || seeking_ || !context_.rendezvous || !measurements_->dead_since() || now < next_seek_) return;
+  // One whose path was given up meanwhile may carry packets again.
+  for (const Via via : channels_) measurements_->add_path(now, PathAddress{{}, {}, via});
   seeking_ = true;
   next_seek_ = now + kSeekPause;
   context_.out.channel_wishes.emplace_back(SeekChannel{spec_.id});

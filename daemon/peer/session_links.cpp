@@ -346,9 +346,12 @@ void Session::attempt_closed(Instant now, bool ours, const SocketAddress& remote
     detail = "the peer is stopping";
   }
   if (ours) dial_->forget(e.connection);
-  if (ours && error == ErrorType::tls && dial_->go_on_without(now, e.remote)) return failed(now, error, detail, e.remote);
+  // Somebody answered who may not be the peer: where its address is used by another, or by who only says so.
+  const bool refuses = error == ErrorType::refused || error == ErrorType::protocol;
+  const bool stranger = error == ErrorType::tls || (refuses && !e.peer);
+  if (ours && stranger && dial_->go_on_without(now, e.remote)) return failed(now, error, detail, e.remote);
   // Another way may still lead to the peer; unless it answered, and does not want us.
-  const bool answered = error == ErrorType::admission || error == ErrorType::refused || error == ErrorType::protocol;
+  const bool answered = error == ErrorType::admission || (refuses && e.peer);
   if (ours && !answered && !dial_->failed()) return dial_->note(error, detail);
   if (ours) return dial_failed(now, error, std::move(detail), remote);
   failed(now, error, detail, remote);

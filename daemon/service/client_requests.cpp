@@ -97,10 +97,10 @@ void Client::read(Instant now, const wire::service::Welcome& m) {
   state_ = State::ready;
   give_up_ = kNever;
   backoff_.reset();
-  granted_ = m.services;
+  granted_ = m.services & server_.services;  // what was not asked for is not used
   observed_ = m.observed;
   ask_at_ = now + options_.keepalive;
-  emit(ServiceUp{server_.id, m.services, m.observed, m.pair_bytes, now - dialled_at_});
+  emit(ServiceUp{server_.id, granted_, m.observed, m.pair_bytes, now - dialled_at_});
   if (record_) publish(now, wire::PeerRecord{*record_});
 }
 

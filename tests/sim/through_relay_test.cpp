@@ -125,6 +125,26 @@ TEST_CASE("a session outlives a relay that restarts, over a new channel") {
   });
 }
 
+TEST_CASE("a goodbye goes through the relay, whoever opened the channel, and is answered") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    for (const bool first : {false, true}) {
+      Homes h{seed};
+      h.w.start_all();
+      if (!h.w.run_until([&] { return h.relayed(); }, 20s)) return "not connected through the relay";
+      h.w.run_for(2s);
+      Host& leaves = first ? h.a : h.b;
+      Host& stays = first ? h.b : h.a;
+      leaves.shutdown();
+      if (!h.w.run_until([&] { return leaves.node().stopped(); }, 1s)) return leaves.name() + " waits for an answer";
+      const auto ended = stays.all<event::SessionEnded>();
+      if (ended.empty()) return stays.name() + " does not know that the session is over";
+      if (ended.back().reason != event::CloseReason::peer_shutdown)
+        return stays.name() + " was told " + std::string{pw::name(ended.back().reason)};
+    }
+    return {};
+  });
+}
+
 TEST_CASE("where the peer's address answers, the session is direct though there is a relay, and no channel is left") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     Homes h{seed};

@@ -158,7 +158,9 @@ void DeadlinesKept::recorded(Instant at, const Host& host, const event::Record& 
       Peer& peer = known->second;
       peer.progress = mark(at, host);
       // Another key answered at one of the addresses: the dial goes on with a whole handshake to the others.
-      if (peer.dial && failed->error == event::ErrorType::tls && ++peer.strangers < peer::Dial::kMaxHandshakes) {
+      const bool stranger = failed->error == event::ErrorType::tls || failed->error == event::ErrorType::refused ||
+                            failed->error == event::ErrorType::protocol;
+      if (peer.dial && stranger && ++peer.strangers < peer::Dial::kMaxHandshakes) {
         check(at, host, daemon, *failed->peer, peer);
         peer.dial = peer.progress;
         peer.dial_limit = dial_limit(host);

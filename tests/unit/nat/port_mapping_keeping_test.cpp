@@ -203,6 +203,8 @@ TEST_CASE("another gateway begins anew with another nonce; the same one changes 
   CHECK(r.mapping.poll_timeout() == kNever);
   r.hear(r.pcp(second));
   CHECK_FALSE(r.mapping.mapping());
+  r.plug("192.168.0.1", "192.168.0.9");  // it was away for a moment, and has our lease still
+  CHECK(to_hex(r.sent()).substr(48, 24) == to_hex(second).substr(48, 24));
 }
 
 TEST_CASE("a restart that a renewal of NAT-PMP tells of makes it ask for the outer address, which may be another") {

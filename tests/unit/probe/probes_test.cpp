@@ -171,7 +171,7 @@ TEST_CASE("probes that do not count are settled and not told; they still measure
 TEST_CASE("what was heard in two places is heard, whichever is ahead") {
   for (const bool ahead : {false, true}) {
     HeardProbes here, there;
-    for (const std::uint32_t n : {1, 2, 4}) REQUIRE(here.receipt(kStart, kStart, {n, 0}));
+    for (const std::uint32_t n : {1U, 2U, 4U}) REQUIRE(here.receipt(kStart, kStart, {n, 0}));
     REQUIRE(there.receipt(kStart, kStart, {3, 0}));
     if (ahead) REQUIRE(there.receipt(kStart, kStart, {5, 0}));
     here.add(there);
