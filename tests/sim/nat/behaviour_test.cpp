@@ -10,6 +10,8 @@ using event::NatState;
 
 namespace {
 
+constexpr std::uint64_t kLong = 100;  // one world in so many lives for hours, which takes seconds
+
 IpAddress server_ip(std::uint8_t n) { return IpAddress::v4({12, 0, 0, n}); }
 
 /// A STUN server on the internet, and daemons: one outside, the others each behind a router of its own.
@@ -108,6 +110,7 @@ TEST_CASE("what a NAT does is told anew when the machine moves to another, and n
     if (host.count<event::NatMeasured>() != 2) return "not told";
     // The same again is no news, but it is measured.
     const Instant before = p.v4(host).behaviour->measured;
+    if (seed % kLong != 1) return broken_rule(p.w);
     p.w.run_for(65min);
     if (p.v4(host).behaviour->measured <= before) return "not measured again within an hour";
     return host.count<event::NatMeasured>() == 2 ? broken_rule(p.w) : "told again though nothing changed";

@@ -11,6 +11,7 @@ using event::MappingState;
 namespace {
 
 constexpr std::uint8_t kRouter = 1;
+constexpr std::uint64_t kLong = 100;  // one world in so many lives for hours, which takes seconds
 IpAddress inner(std::uint8_t n) { return IpAddress::v4({192, 168, 1, n}); }
 
 net::NatOptions filtering() {
@@ -65,7 +66,7 @@ TEST_CASE("a daemon maps its port at its gateway by what that speaks, and calls 
         return "nobody has tried it from outside";
       if (h.outside.snapshot().nat.mapping) return "who does not want a mapping tells of one";
       // Who does not know it reaches the node there, and it is still there hours later.
-      h.w.run_for(5h);
+      h.w.run_for(seed % kLong == 1 ? Duration{5h} : Duration{1min});
       if (!h.mapping().mapped) return "the mapping was not kept";
       if (const auto wrong = broken_rule(h.w); !wrong.empty()) return wrong;
     }
