@@ -5,6 +5,7 @@ lab.enter("nft", "conntrack", "miniupnpd")
 import select
 import socket
 import struct
+import threading
 import time
 import unittest
 
@@ -102,6 +103,27 @@ class Fault(Routed):
         self.assertEqual(after[0], SECOND_ADDRESS)
         self.assertTrue(plain.reaches(self.outside, after, mine))
         self.assertFalse(plain.reaches(self.outside, before, mine))
+
+    def test_a_flow_that_never_pauses_has_the_new_address_too(self):
+        self.build({"nat": {"filtering": MAPPINGS[0]}})
+        mine = self.inside()
+        before = plain.seen(mine, self.outside)[0]
+        changed = threading.Event()
+
+        def talk() -> None:
+            while not changed.wait(0.0005):
+                plain.send(mine, self.outside.getsockname())
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        try:
+            for address in (SECOND_ADDRESS, before, SECOND_ADDRESS):
+                self.net.set_addresses("r0", [address])
+        finally:
+            changed.set()
+            talking.join()
+        plain.receive(self.outside, b"nobody's", 0)  # its buffer is full of them
+        self.assertEqual(plain.seen(mine, self.outside)[0], SECOND_ADDRESS)
 
     def test_a_host_that_moves_is_reached_at_its_new_address_only(self):
         self.build({"nat": {}})

@@ -63,7 +63,8 @@ class RouterSpace(Space):
 
     def start(self) -> None:
         """Its rules anew, with nothing in them."""
-        self.stop_mapper()
+        # While flows are forgotten nothing passes: the new rules would learn from a flow of before.
+        self.power_off()
         seed = zlib.crc32(f"{self.name} {self.starts}".encode())
         self.starts += 1
         behaviour = self.router.nat
@@ -72,12 +73,12 @@ class RouterSpace(Space):
             rules += nat.ruleset(behaviour, self.router.outer.of_family(4), seed, mapper.speaks(self.router.port_mapper))
         if mapper.speaks(self.router.port_mapper):
             rules += mapper.RULES
-        self.nft(rules)
         if behaviour:
             timeout = math.ceil(behaviour.timeout)
             self.sysctl(netfilter__nf_conntrack_udp_timeout=timeout, netfilter__nf_conntrack_udp_timeout_stream=timeout)
             with self.inside():
                 run("conntrack", "-F")
+        self.nft(rules)
         if mapper.speaks(self.router.port_mapper):
             self.mapper = mapper.Mapper(self, self.router.port_mapper, self.router.inner.of_family(4)[0])
 
