@@ -86,7 +86,7 @@ std::vector<Key<Config>> make_config_keys() {
           bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),
 
       key("nat.enabled", &C::nat, &C::Nat::enabled, boolean(), reload,
-          "whether this node finds out what the NATs in front of it do"),
+          "whether this node finds out what the NATs in front of it do, and peers are told its addresses"),
       key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,
           "servers that answer STUN; without any, nothing is found out about NATs"),
       key("nat.port_mapping", &C::nat, &C::Nat::port_mapping, automatic_switch(), reload,

@@ -55,6 +55,8 @@ struct PathForgotten { PeerId peer; PathKind path; PathAddress address; PathEnd 
 struct PathSizeJudged { PeerId peer; PathKind path; PathAddress address; PathSize size; };
 /// A connectivity check that named this peer's connection.
 struct CheckRefused { PeerId peer; CheckRefusal reason; SocketAddress from; };
+/// Addresses that this peer listed as its own and that nothing is sent to for that; `first`: one of them, if there was one.
+struct CandidatesRefused { PeerId peer; CandidateRefusal reason; SocketAddress first; unsigned count; };
 /// Packets go out over another path now; `address`: where it leads. To none: no path is alive.
 struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; PathAddress address{}; };
 
@@ -104,7 +106,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
-                           PathMoved, NetworkChanged, NatMeasured>;
+                           PathMoved, NetworkChanged, NatMeasured, CandidatesRefused>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -117,7 +119,8 @@ inline constexpr std::array kEventNames = {
     "node_stopping"sv,       "config_reloaded"sv,    "trouble"sv,
     "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
     "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv,
-    "path_moved"sv,          "network_changed"sv,    "nat_measured"sv};
+    "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
+    "candidates_refused"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

@@ -78,6 +78,33 @@ constexpr auto names(NatState) {
   return std::array{"off"sv, "no_address"sv, "no_server"sv, "measuring"sv, "measured"sv};
 }
 
+// ---- candidates (RFC 8445 section 5.1)
+enum class CandidateKind : std::uint8_t { host, server_reflexive, peer_reflexive, port_mapped, relayed };
+constexpr auto names(CandidateKind) {
+  return std::array{"host"sv, "server_reflexive"sv, "peer_reflexive"sv, "port_mapped"sv, "relayed"sv};
+}
+
+/// Why an address is no candidate. `own` and `gateway` need to know this node's surroundings.
+enum class CandidateRefusal : std::uint8_t {
+  none,
+  no_port,
+  unspecified,  // of IPv4: all of 0.0.0.0/8
+  loopback,
+  multicast,
+  broadcast,
+  link_local,  // of IPv6 too: an address without its zone leads nowhere
+  reserved,    // 240.0.0.0/4; IPv4 inside IPv6 (mapped, compatible); site-local IPv6 (section 5.1.1.1)
+  own,         // this node itself
+  gateway,
+  duplicate,
+  too_many,
+  unknown_kind
+};
+constexpr auto names(CandidateRefusal) {
+  return std::array{"none"sv,     "no_port"sv, "unspecified"sv, "loopback"sv,  "multicast"sv, "broadcast"sv, "link_local"sv,
+                    "reserved"sv, "own"sv,     "gateway"sv,     "duplicate"sv, "too_many"sv,  "unknown_kind"sv};
+}
+
 /// `family` in labels and JSON.
 constexpr std::string_view name_of(Family family) { return family == Family::v4 ? "ipv4"sv : "ipv6"sv; }
 

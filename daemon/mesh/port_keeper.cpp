@@ -23,6 +23,7 @@ bool PortKeeper::handle_gateway(Instant now, const std::optional<event::Gateway>
 }
 
 void PortKeeper::settle(Instant now) {
+  ++revision_;
   if (!wanted_ || !gateway_) {
     if (wanted_ && mapping_) mapping_->handle_gateway(now, std::nullopt);
     drain();
@@ -84,6 +85,7 @@ void PortKeeper::handle_timeout(Instant now) {
 }
 
 void PortKeeper::drain() {
+  ++revision_;
   if (!mapping_ || !asked_) return;
   while (auto t = mapping_->poll_transmit())
     if (via_) transmits_.push_back({{asked_->own, t->to, *via_}, std::move(t->bytes), 0, 0});

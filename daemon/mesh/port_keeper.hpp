@@ -48,6 +48,9 @@ class PortKeeper {
   bool owns(Via via) const { return via_ == via; }
   /// Nothing: no mapping is wanted.
   std::optional<event::PortMappingSnapshot> snapshot() const;
+  const std::optional<event::Gateway>& gateway() const { return gateway_; }
+  /// Another one whenever any of this may be another.
+  std::uint64_t revision() const { return revision_; }
 
  private:
   /// Begins, goes on or ends, as what is wanted and the gateway have it.
@@ -67,6 +70,7 @@ class PortKeeper {
   bool bound_ = false;
   std::optional<nat::PortMapping> mapping_;
   std::deque<Transmit> transmits_;
+  std::uint64_t revision_ = 0;
 };
 
 }  // namespace pw::mesh

@@ -59,6 +59,7 @@ void Services::configure(Instant now, const peer::Membership& membership) {
   }
   clients_.configure(now, specs, credentials_of(membership));
   settle(now);  // those that are no longer configured say goodbye
+  ++revision_;
   std::erase_if(sites_, [&](const Site& site) { return clients_.find(site.spec.id) == nullptr; });
   for (const event::ServerSpec& spec : membership.servers) {
     if (clients_.find(spec.id) == nullptr) continue;
@@ -186,6 +187,7 @@ std::optional<service::Arrived> Services::poll_arrived() {
 
 void Services::on(Instant now, const service::ServiceUp& e) {
   reached_once_ = true;
+  ++revision_;
   context_.out.emit(now, event::ServiceUp{e.server, e.observed, e.took});
   if (Site* site = find(e.server)) {
     site->up_since = now;
@@ -200,6 +202,7 @@ void Services::on(Instant now, const service::ServiceDown& e) {
   if (site == nullptr) return;  // no longer configured
   site->up_since.reset();
   site->observed.reset();
+  ++revision_;
   fail(now, *site, e.was_up, e.error, e.detail);
   const bool named = std::ranges::any_of(site->spec.addresses,
                                          [](const HostPort& a) { return !IpAddress::parse(a.host); });
@@ -214,6 +217,7 @@ void Services::fail(Instant now, Site& site, bool was_up, event::ErrorType error
 
 void Services::on(Instant now, const service::AddressObserved& e) {
   if (Site* site = find(e.server)) site->observed = e.address;
+  ++revision_;
   context_.out.emit(now, event::AddressObserved{e.server, e.address});
 }
 
@@ -237,6 +241,13 @@ void Services::on(Instant now, const service::ChannelDown& e) {
 }
 
 // ---- getters
+
+std::vector<SocketAddress> Services::observed() const {
+  std::vector<SocketAddress> all;
+  for (const Site& site : sites_)
+    if (site.observed) all.push_back(*site.observed);
+  return all;
+}
 
 std::vector<event::ServerSnapshot> Services::servers() const {
   std::vector<event::ServerSnapshot> all;

@@ -70,6 +70,10 @@ class Services {
   bool any_configured() const { return !sites_.empty(); }
   std::optional<PeerId> server_of(Via via) const { return rendezvous_.server_of(via); }
   std::vector<event::ServerSnapshot> servers() const;
+  /// Where servers see this node's own socket.
+  std::vector<SocketAddress> observed() const;
+  /// Another one whenever these may be others.
+  std::uint64_t revision() const { return revision_; }
   std::optional<event::ServingSnapshot> serving() const;
 
  private:
@@ -115,6 +119,7 @@ class Services {
   std::vector<Site> sites_;
   std::deque<service::Arrived> arrived_;
   bool reached_once_ = false;
+  std::uint64_t revision_ = 0;
 };
 
 }  // namespace pw::mesh

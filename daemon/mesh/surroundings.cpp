@@ -50,6 +50,7 @@ Surroundings::Surroundings(peer::Context& context, const std::vector<SocketAddre
 void Surroundings::configure(Instant now, const NatTerms& terms) {
   const bool same = terms_.enabled == terms.enabled && terms_.stun_servers == terms.stun_servers;
   terms_ = terms;
+  ++revision_;
   if (!same) measure_anew(now);
 }
 
@@ -89,6 +90,7 @@ void Surroundings::measure_soon(Instant now, Side& side) {
 bool Surroundings::handle_interfaces(Instant now, event::Interfaces interfaces) {
   std::ranges::sort(interfaces);
   if (interfaces_ == interfaces) return false;
+  ++revision_;
   const std::array own{usable(Family::v4), usable(Family::v6)};
   const auto before = std::exchange(interfaces_, std::move(interfaces));
   addresses_.clear();
@@ -169,6 +171,7 @@ void Surroundings::begin(Instant now, Side& side) {
 // ---- what is found
 
 void Surroundings::after(Instant now, Side& side) {
+  ++revision_;
   while (auto request = side.discovery.poll_request()) context_.out.requests.push_back(std::move(*request));
   if (side.state == NatState::measured) side.found = side.discovery.result();  // the lifetime comes later
   if (!side.running || !side.discovery.done()) return;

@@ -71,8 +71,13 @@ class Surroundings {
   // ---- getters
   /// Of all interfaces, excluded ones too: what packets may leave from.
   const std::vector<IpAddress>& addresses() const { return addresses_; }
+  /// Its own addresses that somebody outside may know.
+  std::vector<IpAddress> usable(Family family) const;
+  bool enabled() const { return terms_.enabled; }
   bool owns(Via via) const;
   event::NatSnapshot snapshot() const;
+  /// Another one whenever any of this may be another.
+  std::uint64_t revision() const { return revision_; }
 
  private:
   struct Side {
@@ -92,8 +97,6 @@ class Surroundings {
   };
 
   bool wanted() const { return terms_.enabled && !terms_.stun_servers.empty(); }
-  /// Its own addresses that somebody outside may know.
-  std::vector<IpAddress> usable(Family family) const;
   void measure_soon(Instant now, Side& side);
   void look_up(Instant now);
   void begin(Instant now);
@@ -108,6 +111,7 @@ class Surroundings {
   std::vector<Lookup> lookups_;        // under way
   std::vector<SocketAddress> servers_;  // found by the last
   std::vector<std::string> unresolved_;
+  std::uint64_t revision_ = 0;
 };
 
 }  // namespace pw::mesh

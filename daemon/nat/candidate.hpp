@@ -3,22 +3,17 @@
 // refusal_of before anything is sent there.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 #include "base/address.hpp"
-#include "base/names.hpp"
+#include "event/nat.hpp"
 
 namespace pw::nat {
 
 using namespace std::string_view_literals;
-
-enum class CandidateKind : std::uint8_t { host, server_reflexive, peer_reflexive, port_mapped, relayed };
-constexpr auto names(CandidateKind) {
-  return std::array{"host"sv, "server_reflexive"sv, "peer_reflexive"sv, "port_mapped"sv, "relayed"sv};
-}
+using event::CandidateKind;
 
 struct Candidate {
   CandidateKind kind = CandidateKind::host;
@@ -31,25 +26,7 @@ struct Candidate {
 /// Section 5.1.2.1, component 1. `order`: 0 for the interface that is liked best. At equal order IPv6 goes first.
 std::uint32_t candidate_priority(CandidateKind kind, Family family, unsigned order = 0);
 
-/// Why an address is no candidate. `own` and `gateway` need to know this node's surroundings.
-enum class Refusal : std::uint8_t {
-  none,
-  no_port,
-  unspecified,  // of IPv4: all of 0.0.0.0/8
-  loopback,
-  multicast,
-  broadcast,
-  link_local,  // of IPv6 too: an address without its zone leads nowhere
-  reserved,    // 240.0.0.0/4; IPv4 inside IPv6 (mapped, compatible); site-local IPv6 (section 5.1.1.1)
-  own,         // this node itself
-  gateway,
-  duplicate,
-  too_many
-};
-constexpr auto names(Refusal) {
-  return std::array{"none"sv,       "no_port"sv,  "unspecified"sv, "loopback"sv, "multicast"sv, "broadcast"sv,
-                    "link_local"sv, "reserved"sv, "own"sv,         "gateway"sv,  "duplicate"sv, "too_many"sv};
-}
+using Refusal = event::CandidateRefusal;
 
 /// What this node knows about where it stands.
 struct Surroundings {

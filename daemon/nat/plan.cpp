@@ -77,7 +77,7 @@ FamilyPlan both_hard(const View& a, const View& b, Plain near) {
           .plain = near};
 }
 
-FamilyPlan plan_family(const View& a, const View& b) {
+FamilyPlan by_nats(const View& a, const View& b) {
   if (!a.any || !b.any) return {};
   const Plain near = neighbours(a, b) ? Plain::hosts : Plain::none;
   if (a.behaviour.udp == Tested::no || b.behaviour.udp == Tested::no) return {.why = Why::udp_blocked, .plain = near};
@@ -105,6 +105,15 @@ FamilyPlan plan_family(const View& a, const View& b) {
           .plain = Plain::all};
 }
 
+/// What only one end speaks is not tried.
+FamilyPlan plan_family(const Side& local, const Side& remote, Family family) {
+  const FamilyPlan best = by_nats(View{local, family}, View{remote, family});
+  const bool spoken = best.method == Method::prediction ? local.predicts && remote.predicts
+                      : best.method == Method::birthday ? local.searches && remote.searches
+                                                        : true;
+  return spoken ? best : FamilyPlan{.why = Why::unsupported, .plain = best.plain};
+}
+
 }  // namespace
 
 std::string_view describe(Why why) {
@@ -118,6 +127,7 @@ std::string_view describe(Why why) {
     case Why::same_nat: return "both are behind the same NAT, and may meet at their inner addresses";
     case Why::no_candidates: return "the ends have no addresses of one family";
     case Why::udp_blocked: return "UDP is blocked at one end";
+    case Why::unsupported: return "one end does not speak what these two NATs need";
     case Why::infeasible: return "both ends get another port for each remote and admit that remote's port only";
   }
   return "";
@@ -136,7 +146,7 @@ Plan plan(const Side& local, const Side& remote, unsigned round) {
   Plan made;
   std::vector<Family> order;
   for (const Family f : {Family::v6, Family::v4}) {
-    made.families[static_cast<std::size_t>(f)] = plan_family(View{local, f}, View{remote, f});
+    made.families[static_cast<std::size_t>(f)] = plan_family(local, remote, f);
     order.push_back(f);
   }
   const auto of = [&](Family f) -> const FamilyPlan& { return made.families[static_cast<std::size_t>(f)]; };

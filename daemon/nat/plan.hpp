@@ -37,7 +37,8 @@ enum class Why : std::uint8_t {
   same_nat,
   no_candidates,
   udp_blocked,
-  infeasible
+  infeasible,
+  unsupported
 };
 constexpr auto names(Why) {
   return std::array{"easy"sv,   "open_filter"sv, "port_mapping"sv,  "unknown_behaviour"sv, "predictable"sv,
@@ -57,6 +58,8 @@ struct Side {
   std::array<event::NatBehaviour, 2> behaviour;  // by Family
   std::vector<Candidate> candidates;             // as exchanged; a port_mapped one was reached from outside
   bool initiator = false;                        // of exactly one of two sides; ends that are alike have no other order
+  bool predicts = true;                          // it speaks prediction, and the birthday search
+  bool searches = true;
 };
 
 struct FamilyPlan {

@@ -112,6 +112,11 @@ Fields of(const PathSizeJudged& e) {
 Fields of(const CheckRefused& e) {
   return {{"peer", e.peer}, {"reason", name(e.reason)}, {"from", e.from}};
 }
+Fields of(const CandidatesRefused& e) {
+  Fields f{{"peer", e.peer}, {"reason", name(e.reason)}, {"count", e.count}};
+  if (e.first.port != 0) f.push_back({"first", e.first});
+  return f;
+}
 Fields of(const PathChanged& e) {
   Fields f{{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"reason", name(e.reason)}};
   if (e.to != PathKind::none) add_address(f, e.address);

@@ -55,6 +55,7 @@ struct Table {
     return {Room::peer, e.size == PathSize::small ? Level::warning : Level::debug};
   }
   Importance operator()(const CheckRefused&) const { return {Room::peer, Level::debug}; }
+  Importance operator()(const CandidatesRefused&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
   Importance operator()(const ServiceUp&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const ServiceDown& e) const {

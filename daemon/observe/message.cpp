@@ -65,6 +65,9 @@ std::string say(const PathSizeJudged& e) {
 std::string say(const CheckRefused& e) {
   return "a connectivity check for " + e.peer.to_short() + " refused: " + text(name(e.reason));
 }
+std::string say(const CandidatesRefused& e) {
+  return "addresses that " + e.peer.to_short() + " lists as its own refused: " + text(name(e.reason));
+}
 std::string say(const PathChanged& e) {
   return "path to " + e.peer.to_short() + " is now " + text(name(e.to)) + ", was " + text(name(e.from));
 }
@@ -129,6 +132,7 @@ struct Reason {
   }
   std::uint64_t operator()(const NetworkChanged& e) const { return of_text(e.added + " for " + e.removed); }
   std::uint64_t operator()(const CheckRefused& e) const { return of_enum(e.reason); }
+  std::uint64_t operator()(const CandidatesRefused& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PathChanged& e) const {
     return (of_enum(e.from) * 16 + of_enum(e.to)) * 16 + of_enum(e.reason);
   }

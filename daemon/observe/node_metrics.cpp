@@ -245,6 +245,9 @@ struct NodeMetrics::Impl {
       counters(registry, "peerwatch_packets_rejected_total", "Datagrams on the UDP port that were dropped."), "reason"};
   CounterPer<CheckRefusal> checks_refused{
       counters(registry, "peerwatch_checks_refused_total", "Connectivity checks that were refused."), "reason"};
+  CounterPer<CandidateRefusal, 1> candidates_refused{
+      counters(registry, "peerwatch_candidates_refused_total", "Addresses that peers listed as theirs and that were refused."),
+      "reason"};
   CounterPer<Queue> queue_dropped{
       counters(registry, "peerwatch_queue_dropped_total", "Entries that a full queue dropped."), "queue"};
   Counter& clock_jumps{
@@ -285,6 +288,7 @@ struct NodeMetrics::Impl {
   }
   void on(const PacketRejected& e, Instant) { packets_rejected[e.reason].Increment(); }
   void on(const CheckRefused& e, Instant) { checks_refused[e.reason].Increment(); }
+  void on(const CandidatesRefused& e, Instant) { candidates_refused[e.reason].Increment(e.count); }
   void on(const ServiceRequested& e, Instant) { services.count(e); }
   void on(const QueueDropped& e, Instant) { queue_dropped[e.queue].Increment(static_cast<double>(e.count)); }
   void on(const ClockJumped&, Instant) { clock_jumps.Increment(); }

@@ -28,14 +28,14 @@ inline prometheus::Family<prometheus::Histogram>& histograms(prometheus::Registr
   return prometheus::BuildHistogram().Name(name).Help(help).Register(r);
 }
 
-/// One metric for each enumerator.
-template <class E, class Metric>
+/// One metric for each enumerator from `First` on: those before are no value of the label.
+template <class E, class Metric, std::size_t First = 0>
 class PerName {
  public:
   template <class... Args>
   PerName(prometheus::Family<Metric>& family, const char* label, const Args&... args) {
     const auto all = names(E{});
-    for (std::size_t i = 0; i < all.size(); ++i) metrics_[i] = &family.Add({{label, std::string{all[i]}}}, args...);
+    for (std::size_t i = First; i < all.size(); ++i) metrics_[i] = &family.Add({{label, std::string{all[i]}}}, args...);
   }
   Metric& operator[](E value) const { return *metrics_[static_cast<std::size_t>(value)]; }
 
@@ -43,8 +43,8 @@ class PerName {
   std::array<Metric*, enum_count<E>()> metrics_{};
 };
 
-template <class E>
-using CounterPer = PerName<E, prometheus::Counter>;
+template <class E, std::size_t First = 0>
+using CounterPer = PerName<E, prometheus::Counter, First>;
 template <class E>
 using GaugePer = PerName<E, prometheus::Gauge>;
 template <class E>

@@ -15,6 +15,7 @@
 #include "event/event.hpp"
 #include "event/request.hpp"
 #include "peer/options.hpp"
+#include "peer/whereabouts.hpp"
 #include "probe/quota.hpp"
 #include "probe/starvation.hpp"
 #include "quic/endpoint.hpp"
@@ -81,6 +82,7 @@ struct Context {
   std::unordered_map<std::uint64_t, PeerId> lookups;   // who asked
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
+  Whereabouts whereabouts{};
   bool rendezvous = false;     // there are servers through which peers may be reached
   bool stopping = false;
 };

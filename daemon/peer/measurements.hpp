@@ -57,6 +57,7 @@ class Measurements {
   event::PathKind kind() const { return paths_.sending_kind(); }
   /// Where packets go; unspecified while every path is dead.
   PathAddress address() const { return paths_.sending().empty() ? PathAddress{} : paths_.sending().front(); }
+  bool direct() const { return kind() == event::PathKind::direct_v4 || kind() == event::PathKind::direct_v6; }
   /// How long no path has been alive; nothing while one is.
   std::optional<Instant> dead_since() const { return dead_since_; }
   std::optional<Instant> last_proof() const { return paths_.last_proof(); }

@@ -197,6 +197,7 @@ void Session::end_session(Instant now, CloseReason reason, std::string detail, S
 void Session::drop_measurements() {
   if (measurements_) measurements_->abandon();
   measurements_.reset();
+  traversal_.reset();
   if (bandwidth_) bandwidth_->abandon();
   bandwidth_.reset();
 }
@@ -225,6 +226,7 @@ Instant Session::next_timeout() const {
   Instant at = earlier(leave_deadline_, next_dial_.value_or(kNever));
   for (const Pending& p : pending_) at = earlier(at, earlier(p.release_at, p.link->admission_deadline()));
   if (measurements_) at = earlier(at, measurements_->next_timeout());
+  if (traversal_) at = earlier(at, traversal_->next_timeout());
   if (measurements_ && measurements_->dead_since())
     at = earlier(at, *measurements_->dead_since() + context_.options.dead_session);
   if (measurements_ && measurements_->dead_since() && context_.rendezvous && !seeking_) at = earlier(at, next_seek_);
@@ -243,6 +245,7 @@ void Session::handle_timeout(Instant now) {
     measurements_->handle_timeout(now, *active_);
     check_dead(now);
     seek(now);
+    traverse(now);
   }
   if (dial_) {
     dial_->handle_timeout(now);
@@ -284,6 +287,7 @@ void Session::probe_now(Instant now) {
 
 void Session::network_changed(Instant now, std::span<const IpAddress> own) {
   if (measurements_) measurements_->network_changed(now, own);
+  traverse(now);
 }
 
 event::PeerSnapshot Session::snapshot(Instant now) const {

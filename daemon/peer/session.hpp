@@ -24,6 +24,7 @@
 #include "peer/link.hpp"
 #include "peer/measurements.hpp"
 #include "peer/state.hpp"
+#include "peer/traversal.hpp"
 
 namespace pw::peer {
 
@@ -73,6 +74,8 @@ class Session {
   void node_was_late(Instant now);
   void probe_now(Instant now);
   void network_changed(Instant now, std::span<const IpAddress> own);
+  /// What peers are told of this node's addresses is another.
+  void whereabouts_changed(Instant now);
 
   // ---- getters
   const PeerId& id() const { return spec_.id; }
@@ -113,6 +116,9 @@ class Session {
   // session_channels.cpp
   void seek(Instant now);
   void release_channels(const Link* kept);
+
+  // session_traversal.cpp
+  void traverse(Instant now);
 
   // session_links.cpp: links on their way in and out
   Link* find(quic::Handle handle);
@@ -159,6 +165,7 @@ class Session {
 
   std::optional<Instant> connected_since_;
   std::optional<Measurements> measurements_;
+  std::optional<Traversal> traversal_;  // as long as them
   std::vector<Via> channels_;  // that this side opened for the session
   bool seeking_ = false;       // a further one, for the session
   Instant next_seek_{};

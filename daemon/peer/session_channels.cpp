@@ -33,6 +33,7 @@ void Session::handle_channel_lost(Instant now, Via via) {
   if (!measurements_) return;
   measurements_->close_path(now, PathAddress{{}, {}, via});
   seek(now);
+  traverse(now);
 }
 
 /// A bootstrap says that the peer is there: it may have waited for a long time.

@@ -110,10 +110,12 @@ void Session::handle(Instant now, const quic::StreamDrained& e) {
 }
 
 void Session::handle_check(Instant now, quic::Handle connection, const StunArrival& arrival) {
-  if (active_ && active_->handle() == connection)
+  if (active_ && active_->handle() == connection) {
     measurements_->handle_check(now, arrival);
-  else if (Link* link = find(connection))
+    traverse(now);
+  } else if (Link* link = find(connection)) {
     link->keep_early(arrival);
+  }
 }
 
 void Session::handle_link(Instant now, Instant received_at, quic::Handle handle, std::vector<LinkEvent> events) {
@@ -143,6 +145,10 @@ void Session::handle_control(Instant now, const wire::ControlMessage& message) {
   if (const auto* goodbye = std::get_if<wire::Goodbye>(&message)) return handle_goodbye(now, goodbye->reason);
   if (const auto* request = std::get_if<wire::BandwidthRequest>(&message))
     return handle_bandwidth_request(now, *request);
+  if (const auto* candidates = std::get_if<wire::Candidates>(&message)) {
+    traversal_->handle(now, *candidates);
+    return traverse(now);
+  }
   if (!bandwidth_) return;
   bandwidth_->handle(now, message, *active_);
   keep_estimates();
@@ -251,6 +257,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   if (measurements_) measurements_->forget_paths(now);
   drop_measurements();
   measurements_.emplace(context_, spec_.id, *active_, now);
+  traversal_.emplace(context_, spec_.id);
   if (!state_.is(SessionState::connected)) {
     connected_since_ = now;
     state_.move(now, SessionState::connected);
@@ -270,6 +277,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
     if (const auto decoded = wire::stun::decode(early.bytes))
       measurements_->handle_check(now, {early.at, early.from, early.bytes, *decoded});
   context_.out.emit(now, event::PeerIdentified{spec_.id, *instance_, software_, restarted});
+  traverse(now);
 }
 
 void Session::refuse(Instant now, std::unique_ptr<Link> link, AdmissionRefusal reason) {

@@ -312,6 +312,13 @@ void Table::network_changed(Instant now, std::span<const IpAddress> own) {
   }
 }
 
+void Table::whereabouts_changed(Instant now) {
+  for (const auto& [id, session] : sessions_) {
+    session->whereabouts_changed(now);
+    deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
+  }
+}
+
 std::vector<event::PeerSnapshot> Table::snapshot(Instant now) const {
   std::vector<const Session*> ordered;
   ordered.reserve(sessions_.size());

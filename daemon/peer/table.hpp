@@ -42,6 +42,8 @@ class Table {
   void node_was_late(Instant now, bool probe_all);
   /// `own`: the addresses of this machine now.
   void network_changed(Instant now, std::span<const IpAddress> own);
+  /// context.whereabouts is another.
+  void whereabouts_changed(Instant now);
 
   // ---- getters
   Instant next_timeout() const { return deadlines_.earliest(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "control.pb.h"
+#include "wire/address_codec.hpp"
 
 namespace pw::wire {
 
@@ -49,6 +50,40 @@ struct ToEnvelope {
     p->set_id(m.id);
     p->set_bytes(m.bytes);
     p->set_elapsed_us(m.elapsed_us);
+  }
+  void operator()(const Candidates& m) const {
+    auto* p = out.mutable_candidates();
+    for (const Candidate& c : m.candidates) {
+      auto* one = p->add_candidates();
+      one->set_kind(static_cast<control::Candidates::Candidate::Kind>(c.kind));
+      put_address(*one->mutable_address(), c.address);
+      one->set_priority(c.priority);
+    }
+    for (const NatVerdict& n : m.nats) {
+      using Nat = control::Candidates::Nat;
+      Nat* one = p->add_nats();
+      one->set_v6(n.family == Family::v6);
+      one->set_udp(static_cast<Nat::Udp>(n.udp));
+      one->set_mapping(static_cast<Nat::Mapping>(n.mapping));
+      one->set_mapping_at_least(n.mapping_at_least);
+      one->set_filtering(static_cast<Nat::Filtering>(n.filtering));
+      one->set_allocation(static_cast<Nat::Allocation>(n.allocation));
+      one->set_step(n.step);
+      if (n.mapped) put_address(*one->mutable_mapped(), *n.mapped);
+    }
+    p->set_methods(m.methods);
+  }
+  void operator()(const Punch& m) const {
+    auto* p = out.mutable_punch();
+    p->set_kind(static_cast<control::Punch::Kind>(m.kind));
+    p->set_round(m.round);
+    p->set_method(static_cast<control::Punch::Method>(m.method));
+    p->set_v6(m.family == Family::v6);
+    p->set_attempt(m.attempt);
+    p->set_first(m.first);
+    p->set_step(m.step);
+    p->set_count(m.count);
+    p->set_failure(static_cast<control::Punch::Failure>(m.failure));
   }
   void operator()(const UnknownMessage&) const {}
 };
@@ -107,6 +142,50 @@ Result<ControlMessage> from(const control::BandwidthAnswer& p) {
   return m;
 }
 
+Result<ControlMessage> from(const control::Candidates& p) {
+  Candidates m;
+  if (static_cast<std::size_t>(p.candidates_size()) > Candidates::kMax) return fail("too many candidates");
+  if (p.nats_size() > 2) return fail("more than one NAT of a family");
+  for (const auto& c : p.candidates()) {
+    const auto address = address_of(c.address());
+    if (!address) return tl::unexpected(address.error());
+    m.candidates.push_back({static_cast<std::uint32_t>(c.kind()), *address, c.priority()});
+  }
+  for (const auto& n : p.nats()) {
+    NatVerdict verdict{.family = n.v6() ? Family::v6 : Family::v4,
+                       .udp = static_cast<std::uint32_t>(n.udp()),
+                       .mapping = static_cast<std::uint32_t>(n.mapping()),
+                       .mapping_at_least = n.mapping_at_least(),
+                       .filtering = static_cast<std::uint32_t>(n.filtering()),
+                       .allocation = static_cast<std::uint32_t>(n.allocation()),
+                       .step = n.step(),
+                       .mapped = {}};
+    if (!m.nats.empty() && m.nats.front().family == verdict.family) return fail("more than one NAT of a family");
+    if (n.has_mapped()) {
+      const auto mapped = address_of(n.mapped());
+      if (!mapped) return tl::unexpected(mapped.error());
+      verdict.mapped = *mapped;
+    }
+    m.nats.push_back(verdict);
+  }
+  m.methods = p.methods();
+  return m;
+}
+
+Result<ControlMessage> from(const control::Punch& p) {
+  if (p.attempt() > 0xff) return fail("an attempt has 8 bits");
+  if (p.first() > 0xffff) return fail("a port has 16 bits");
+  return Punch{.kind = static_cast<std::uint32_t>(p.kind()),
+               .round = p.round(),
+               .method = static_cast<std::uint32_t>(p.method()),
+               .family = p.v6() ? Family::v6 : Family::v4,
+               .attempt = static_cast<std::uint8_t>(p.attempt()),
+               .first = static_cast<std::uint16_t>(p.first()),
+               .step = p.step(),
+               .count = p.count(),
+               .failure = static_cast<std::uint32_t>(p.failure())};
+}
+
 }  // namespace
 
 Buffer encode(const ControlMessage& message) {
@@ -137,6 +216,10 @@ Result<ControlMessage> decode_control(ByteView message) {
       const auto& p = envelope.bandwidth_report();
       return BandwidthReport{p.id(), p.bytes(), p.elapsed_us()};
     }
+    case control::Envelope::kCandidates:
+      return from(envelope.candidates());
+    case control::Envelope::kPunch:
+      return from(envelope.punch());
     case control::Envelope::BODY_NOT_SET:
       return UnknownMessage{};
   }

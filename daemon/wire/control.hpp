@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "wire/framing.hpp"
@@ -53,11 +55,49 @@ struct BandwidthReport {
   std::uint64_t bytes = 0;
   std::uint64_t elapsed_us = 0;
 };
+/// The numbers of enumerations are the schema's, also those that this version does not know.
+struct Candidate {
+  std::uint32_t kind = 0;
+  SocketAddress address;
+  std::uint32_t priority = 0;
+  bool operator==(const Candidate&) const = default;
+};
+struct NatVerdict {
+  Family family = Family::v4;
+  std::uint32_t udp = 0;
+  std::uint32_t mapping = 0;
+  bool mapping_at_least = false;
+  std::uint32_t filtering = 0;
+  std::uint32_t allocation = 0;
+  std::int32_t step = 0;
+  std::optional<SocketAddress> mapped;
+  bool operator==(const NatVerdict&) const = default;
+};
+struct Candidates {
+  static constexpr std::size_t kMax = 64;  // in one message; what is taken of them is the receiver's to say
+  std::vector<Candidate> candidates;
+  std::vector<NatVerdict> nats;
+  std::uint32_t methods = 0;
+  bool operator==(const Candidates&) const = default;
+};
+struct Punch {
+  std::uint32_t kind = 0;
+  std::uint32_t round = 0;
+  std::uint32_t method = 0;
+  Family family = Family::v4;
+  std::uint8_t attempt = 0;
+  std::uint16_t first = 0;
+  std::int32_t step = 0;
+  std::uint32_t count = 0;
+  std::uint32_t failure = 0;
+  bool operator==(const Punch&) const = default;
+};
 /// A body that this version does not know: counted and ignored.
 struct UnknownMessage {};
 
 using ControlMessage =
-    std::variant<AdmissionProof, Hello, Goodbye, BandwidthRequest, BandwidthAnswer, BandwidthReport, UnknownMessage>;
+    std::variant<AdmissionProof, Hello, Goodbye, BandwidthRequest, BandwidthAnswer, BandwidthReport, Candidates, Punch,
+                 UnknownMessage>;
 
 /// With its length in front.
 Buffer encode(const ControlMessage& message);

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "service.pb.h"
+#include "wire/address_codec.hpp"
 
 namespace pw::wire::service {
 
@@ -15,11 +16,6 @@ namespace {
 std::string text_of(ByteView bytes) { return std::string{as_text(bytes)}; }
 
 // ---- out
-
-void put(proto::Address& out, const SocketAddress& address) {
-  out.set_ip(text_of(address.ip.bytes()));
-  out.set_port(address.port);
-}
 
 struct ToEnvelope {
   proto::Envelope& out;
@@ -37,7 +33,7 @@ struct ToEnvelope {
     auto* p = out.mutable_welcome();
     p->set_version(m.version);
     p->set_services(static_cast<std::uint32_t>(m.services));
-    put(*p->mutable_observed(), m.observed);
+    put_address(*p->mutable_observed(), m.observed);
     p->set_max_channels(m.max_channels);
     p->set_bytes_per_second(m.bytes_per_second);
     p->set_pair_bytes(m.pair_bytes);
@@ -47,7 +43,7 @@ struct ToEnvelope {
   void operator()(const Observed& m) const {
     auto* p = out.mutable_observed();
     p->set_request(m.request);
-    put(*p->mutable_address(), m.address);
+    put_address(*p->mutable_address(), m.address);
   }
   void operator()(const Register& m) const {
     auto* p = out.mutable_register_();
@@ -72,7 +68,7 @@ struct ToEnvelope {
     for (const Found::Entry& entry : m.entries) {
       auto* e = p->add_entries();
       e->set_record(text_of(entry.record));
-      for (const SocketAddress& address : entry.observed) put(*e->add_observed(), address);
+      for (const SocketAddress& address : entry.observed) put_address(*e->add_observed(), address);
       e->set_age_s(entry.age_s);
       e->set_present(entry.present);
     }
@@ -114,25 +110,6 @@ Result<PeerId> id_of(const std::string& bytes) {
   const auto key = digest_of(bytes, "a peer's id");
   if (!key) return tl::unexpected(key.error());
   return PeerId{*key};
-}
-
-Result<SocketAddress> address_of(const proto::Address& p) {
-  if (p.port() > 0xffff) return fail("a port has 16 bits");
-  SocketAddress out;
-  out.port = static_cast<std::uint16_t>(p.port());
-  const ByteView ip = as_bytes(p.ip());
-  if (ip.size() == 4) {
-    std::array<std::uint8_t, 4> bytes{};
-    std::ranges::copy(ip, bytes.begin());
-    out.ip = IpAddress::v4(bytes);
-  } else if (ip.size() == 16) {
-    std::array<std::uint8_t, 16> bytes{};
-    std::ranges::copy(ip, bytes.begin());
-    out.ip = IpAddress::v6(bytes);
-  } else {
-    return fail("an IP address has 4 or 16 bytes");
-  }
-  return out;
 }
 
 Result<Channel> channel_of(std::uint32_t number) {

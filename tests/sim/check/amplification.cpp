@@ -4,6 +4,7 @@
 
 #include "sim/check/quic_header.hpp"
 #include "sim/world.hpp"
+#include "wire/stun.hpp"
 
 namespace pw::sim {
 
@@ -92,7 +93,7 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
   if (all.proved || all.dialled) return;
   all.sent += packet.payload.size();
   if (all.sent <= kMost * all.received) return;
-  all.dialled = dials(*host, packet.destination);
+  all.dialled = dials(*host, packet.destination) || (is_check(packet) && is_outside_of_somebody(packet.destination.ip));
   if (!all.dialled) judge(at, *host, flow, all, "all");
 }
 
@@ -101,6 +102,16 @@ void Amplification::judge(Instant at, const Host& host, const Flow& flow, const 
   complain(host.name() + at_text(at) +
            std::to_string(account.sent) + " bytes to " + flow.remote.to_string() + ", which proved nothing, for " +
            std::to_string(account.received) + " (of " + what + ")");
+}
+
+bool Amplification::is_check(const net::Packet& packet) {
+  const auto decoded = wire::stun::decode(packet.payload);
+  return decoded && decoded->message.kind == wire::stun::Class::request && decoded->message.username;
+}
+
+/// Checks go to where a peer says that it is: judged as unsolicited.
+bool Amplification::is_outside_of_somebody(const IpAddress& address) const {
+  return std::ranges::any_of(world_.net.routers(), [&](const auto& router) { return router->outer().has(address); });
 }
 
 /// What it dials is judged as unsolicited.

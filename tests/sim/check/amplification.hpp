@@ -33,7 +33,7 @@ class Amplification : public Checker {
     std::uint64_t received = 0;
     std::uint64_t sent = 0;
     bool proved = false;
-    bool dialled = false;  // of a flow: it is or was in this daemon's configuration
+    bool dialled = false;  // of a flow: it is or was in this daemon's configuration, or a peer's candidate
     std::optional<Instant> answered;  // since when the real owner may know of us
     std::vector<std::uint64_t> ids;  // of a connection: where its packets go, and what this end chose; kIds at most
   };
@@ -49,6 +49,8 @@ class Amplification : public Checker {
   void forget_connections();
   void credit(std::size_t flow, const net::Packet& packet);
   bool dials(const Host& host, const SocketAddress& address) const;
+  static bool is_check(const net::Packet& packet);
+  bool is_outside_of_somebody(const IpAddress& address) const;
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;
   static void add_id(Account& connection, std::uint64_t id);

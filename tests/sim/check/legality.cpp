@@ -210,6 +210,9 @@ struct Legality::Judge {
   std::string operator()(const event::CheckRefused& e) {
     return of(e.peer).session_since ? "" : "a check was refused without a session";
   }
+  std::string operator()(const event::CandidatesRefused& e) {
+    return of(e.peer).session_since && e.count > 0 ? "" : "a refusal of nothing, or without a session";
+  }
   std::string operator()(const event::PathChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";

@@ -72,11 +72,11 @@ void Unsolicited::judge(Instant at, const Host& host, Rate& rate, Rate& earned, 
   earned.advance(at);
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
     const auto extra = static_cast<double>(earned.last(kWindows[w] + rate.since_closed() + 1));
-    const double cap = times * static_cast<double>(kHandshake.packets[w]) + extra;
+    const double cap = times * static_cast<double>(kHandshake.packets[w] + kChecks.packets[w]) + extra;
     if (static_cast<double>(rate.closed()[w]) > cap)
       complain(host.name() + at_text(at) +
                std::to_string(rate.closed()[w]) + " packets within " + std::to_string(kWindows[w]) + " s to " + to +
-               ", which never answered; " + kHandshake.what + " explain " + std::to_string(cap));
+               ", which never answered; " + kHandshake.what + " and " + kChecks.what + " explain " + std::to_string(cap));
   }
 }
 

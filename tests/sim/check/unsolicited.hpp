@@ -2,7 +2,7 @@
 // in all, over 1, 10 and 60 seconds. Whoever can put addresses into a node's configuration can point it at others; the
 // caps say how much that is.
 //
-// Today only handshakes go to such addresses. What else will (connectivity checks) gets its row in the table.
+// Handshakes go to such addresses, and checks of where a peer of a session says that it is.
 #pragma once
 
 #include <map>
@@ -24,6 +24,9 @@ class Unsolicited : public Checker {
   /// 3, 7 s, two in each PTO, and one close. Dials follow each other by quic::Options::handshake_timeout and back-off. Where
   /// another address of the peer answered an Initial, but not the rest, the PTO begins anew at a few milliseconds: ten more.
   static constexpr Cap kHandshake{"handshakes", {16, 30, 80}};
+  /// Seven checks of a candidate, and an opener, within ten seconds; then again with back-off from ten seconds. Some more
+  /// where the peer's own checks come from there.
+  static constexpr Cap kChecks{"checks", {12, 32, 80}};
   /// An operator's command, a new configuration, or a peer that is added dials anew at once.
   static constexpr std::uint32_t kOfNewStart = 10;
   /// dials of all peers together (peer/context.hpp), each to so many addresses.

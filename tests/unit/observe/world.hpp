@@ -134,7 +134,8 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           ServiceRequested{p, ServiceRequest::lookup, RequestResult::success, 21ms},
           PathMoved{p, PathKind::direct_v4, {IpAddress::v4({192, 0, 2, 1}), address()}, {{}, address()}},
           NetworkChanged{"192.0.2.2 (eth0)", "192.0.2.1 (eth0)"},
-          NatMeasured{nat_behaviour()}};
+          NatMeasured{nat_behaviour()},
+          CandidatesRefused{p, CandidateRefusal::loopback, address(), 2}};
 }
 
 }  // namespace pw::test

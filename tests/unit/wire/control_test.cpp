@@ -57,6 +57,40 @@ TEST_CASE("control messages survive the wire") {
   CHECK(round_trip(BandwidthReport{1, 2, 3}).elapsed_us == 3);
 }
 
+TEST_CASE("candidates and messages of a round survive the wire") {
+  Candidates candidates;
+  candidates.candidates = {{1, {IpAddress::v4({192, 0, 2, 7}), 9470}, 0x7effffff},
+                           {99, {*IpAddress::parse("2001:db8::1"), 65535}, 0}};
+  candidates.nats = {{.family = Family::v6, .udp = 2, .mapping = 4, .mapping_at_least = true, .filtering = 3,
+                      .allocation = 2, .step = -5, .mapped = SocketAddress{*IpAddress::parse("2001:db8::2"), 4}},
+                     {.family = Family::v4, .udp = 1, .mapped = {}}};
+  candidates.methods = 3;
+  CHECK(round_trip(candidates) == candidates);
+  CHECK(round_trip(Candidates{}) == Candidates{});
+  const Punch punch{.kind = 3, .round = 9, .method = 2, .family = Family::v6, .attempt = 255, .first = 65535,
+                    .step = -1024, .count = 64, .failure = 6};
+  CHECK(round_trip(punch) == punch);
+}
+
+TEST_CASE("candidates that can be none are refused by what is wrong with them") {
+  Candidates m;
+  m.candidates.resize(Candidates::kMax + 1);
+  CHECK(error_of(body(m)) == "too many candidates");
+  m.candidates.resize(Candidates::kMax);
+  CHECK(error_of(body(m)).empty());
+  m.nats.resize(2);
+  CHECK(error_of(body(m)) == "more than one NAT of a family");
+  m.nats.resize(3);
+  CHECK(error_of(body(m)) == "more than one NAT of a family");
+  // A candidate without an address.
+  CHECK(error_of(Buffer{0x3a, 2, 0x0a, 0}) == "an IP address has 4 or 16 bytes");
+  // Of port 65536.
+  CHECK(error_of(Buffer{0x3a, 14, 0x0a, 12, 0x12, 10, 0x0a, 4, 1, 2, 3, 4, 0x10, 0x80, 0x80, 0x04}) == "a port has 16 bits");
+  // A sample that begins at port 65536; a start of attempt 256.
+  CHECK(error_of(Buffer{0x42, 4, 0x30, 0x80, 0x80, 0x04}) == "a port has 16 bits");
+  CHECK(error_of(Buffer{0x42, 3, 0x28, 0x80, 0x02}) == "an attempt has 8 bits");
+}
+
 TEST_CASE("messages are cut from a stream however it is chopped") {
   Buffer stream;
   for (std::uint64_t i = 0; i < 50; ++i)

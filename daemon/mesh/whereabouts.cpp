@@ -1,0 +1,58 @@
+#include "mesh/whereabouts.hpp"
+
+#include <algorithm>
+
+namespace pw::mesh {
+namespace {
+
+using nat::CandidateKind;
+
+/// RFC 8445 section 5.1.1: ours to offer.
+class Offer {
+ public:
+  explicit Offer(nat::Surroundings& around) : around_{around} {}
+  void add(CandidateKind kind, const SocketAddress& address, unsigned order = 0) {
+    // What can't be one (loopback, say, where a server runs on this machine) is left out; a second way to know one is none.
+    static_cast<void>(list_.add_own({kind, address, Via::own, nat::candidate_priority(kind, address.ip.family(), order)}, around_));
+    const bool inner = std::ranges::find(around_.own, address.ip) != around_.own.end();
+    if (kind != CandidateKind::host && !inner) around_.mapped.push_back(address);
+  }
+  const std::vector<nat::Candidate>& all() const { return list_.all(); }
+
+ private:
+  nat::Surroundings& around_;
+  nat::CandidateList list_;
+};
+
+}  // namespace
+
+peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surroundings& surroundings,
+                         const Services& services, const PortKeeper& ports) {
+  peer::Whereabouts out;
+  out.told = surroundings.enabled();
+  out.around.own = surroundings.addresses();
+  if (ports.gateway()) out.around.gateways = {ports.gateway()->address};
+  Offer offer{out.around};
+  unsigned hosts = 0;
+  for (const SocketAddress& socket : listening)
+    for (const IpAddress& ip : surroundings.usable(socket.ip.family()))
+      if ((socket.ip.is_unspecified() || socket.ip == ip) && hosts < kMaxHostCandidates)
+        offer.add(CandidateKind::host, {ip, socket.port}, hosts++);
+  nat::Side side;
+  side.predicts = side.searches = false;
+  for (const event::NatFamily& family : surroundings.snapshot().families) {
+    if (!family.behaviour) continue;
+    side.behaviour[static_cast<std::size_t>(family.family)] = *family.behaviour;
+    if (family.behaviour->mapped) offer.add(CandidateKind::server_reflexive, *family.behaviour->mapped);
+  }
+  for (const SocketAddress& seen : services.observed()) offer.add(CandidateKind::server_reflexive, seen);
+  if (const auto mapping = ports.snapshot(); mapping && mapping->mapped)
+    // Not reached from outside yet, it is an outer address by somebody's word, as any other.
+    offer.add(mapping->mapped->verified ? CandidateKind::port_mapped : CandidateKind::server_reflexive,
+              mapping->mapped->external);
+  side.candidates = offer.all();
+  out.message = nat::to_wire(side);
+  return out;
+}
+
+}  // namespace pw::mesh

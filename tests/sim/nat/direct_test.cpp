@@ -1,0 +1,102 @@
+// A session that came up through a relay goes direct where two NATs let it, and stays where it is where they don't.
+#include <catch2/catch_test_macros.hpp>
+
+#include "homes.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+using event::PathKind;
+using net::Place;
+
+namespace {
+
+std::string goes_direct(std::uint64_t seed, const Home& first, const Home& second, Duration within) {
+  TwoHomes h{seed, first, second};
+  h.w.start_all();
+  const std::string where = std::string{name(first.place)} + " and " + std::string{name(second.place)} + ": ";
+  if (!h.w.run_until([&] { return h.up(); }, 10s)) return where + "not connected";
+  if (!h.w.run_until([&] { return h.direct(); }, within)) return where + "not direct";
+  h.a->events.clear();
+  h.w.run_for(20s);
+  if (!h.direct() || h.a->count<event::PathChanged>() != 0) return where + "it does not stay direct";
+  const std::string wrong = broken_rule(h.w);
+  return wrong.empty() ? wrong : where + wrong;
+}
+
+}  // namespace
+
+TEST_CASE("two whose NATs keep one outer address for all remotes go direct within seconds") {
+  const std::vector<Place> places{Place::open, Place::eif, Place::adf, Place::apdf, Place::carrier};
+  for_every_seed([&](std::uint64_t seed) {
+    const Place first = places[seed % places.size()];
+    const Place second = places[seed / places.size() % places.size()];
+    return goes_direct(seed, {first}, {second}, 5s);
+  });
+}
+
+TEST_CASE("where one end admits whom it sent to from any port, the other's NAT may be of any kind") {
+  const std::vector<Place> easy{Place::open, Place::eif, Place::adf};
+  const std::vector<Place> hard{Place::adm, Place::sequential, Place::random};
+  for_every_seed([&](std::uint64_t seed) {
+    return goes_direct(seed, {easy[seed % easy.size()]}, {hard[seed / easy.size() % hard.size()]}, 5s);
+  });
+}
+
+TEST_CASE("two in one network, behind a NAT that is of no use to them, talk there") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {Place::random}, {Place::random}};
+    Host& c = h.settle_beside("c", *h.a, IpAddress::v4({192, 168, 1, 7}));
+    h.acquaint(*h.a, c);
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.direct(*h.a, c) && h.direct(c, *h.a); }, 10s)) return "not direct";
+    if (h.a->peer(c).paths.empty()) return "no path";
+    for (const auto& path : h.a->peer(c).paths)
+      if (path.in_use && path.address.remote.ip != IpAddress::v4({192, 168, 1, 7})) return "it goes another way";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("two whose NATs nothing leads through stay on the relay, without a storm") {
+  const std::vector<std::pair<Place, Place>> hard{
+      {Place::random, Place::random}, {Place::adm, Place::adm}, {Place::random, Place::sequential}};
+  for_every_seed([&](std::uint64_t seed) -> std::string {
+    const auto& [first, second] = hard[seed % hard.size()];
+    TwoHomes h{seed, {first}, {second}};
+    SentTo sent{h.w, *h.a, IpAddress::v4({11, 9, 2, 1})};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.relayed(); }, 10s)) return "not connected";
+    h.w.run_for(60s);
+    if (!h.relayed()) return "not through the relay";
+    // A few addresses, a few rounds in the first minute, each of seven checks.
+    if (sent.packets > 150) return std::to_string(sent.packets) + " packets to where nobody answers";
+    const auto first_minute = sent.packets;
+    h.w.run_for(5min);
+    if (sent.packets - first_minute > 2 * first_minute) return "it does not ease off";
+    if (h.a->count<event::SessionEnded>() != 0) return "the session ended";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a peer that says it is at somebody else's addresses makes nobody a victim") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {Place::apdf}, {Place::random}};
+    const IpAddress victim = IpAddress::v4({13, 0, 0, 1});
+    h.w.net.add_machine("victim").attach(h.w.internet, {victim});
+    SentTo sent{h.w, *h.a, victim};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.up(); }, 10s)) return "not connected";
+    // Again and again, and each time as if the network had changed.
+    for (int i = 0; i < 60; ++i) {
+      event::Interfaces told{{"lan", IpAddress::v4({192, 168, 2, 2}), false}, {"lie", victim, false}};
+      for (std::uint8_t n = 0; n < 6; ++n)
+        told.push_back({"lie", IpAddress::v4({13, 0, static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(n + 2)}), false});
+      h.b->node().handle_interfaces(h.w.now(), told);
+      h.w.run_for(1s);
+    }
+    // Seven checks for each time that it is taken, a little more than one in two seconds.
+    if (sent.packets == 0) return "nothing was checked: the test tests nothing";
+    if (sent.packets > 7 * (32 + 30)) return std::to_string(sent.packets) + " packets to a victim within a minute";
+    if (h.a->count<event::CandidatesRefused>() == 0) return "nothing was refused";
+    return {};
+  });
+}

@@ -1,0 +1,152 @@
+// What one end tells of its addresses, and what it makes of the other's.
+#include <catch2/catch_test_macros.hpp>
+
+#include "context.hpp"
+#include "peer/traversal.hpp"
+
+using namespace pw;
+using namespace pw::peer;
+
+namespace {
+
+using Refusal = event::CandidateRefusal;
+
+struct Fixture : ContextFixture {
+  Fixture() {
+    context.whereabouts.told = true;
+    context.whereabouts.message = listing({"198.51.100.1:9470"});
+    context.whereabouts.around.own = {*IpAddress::parse("198.51.100.1")};
+    context.whereabouts.around.gateways = {*IpAddress::parse("192.168.1.1")};
+  }
+  static wire::Candidates listing(const std::vector<std::string>& addresses) {
+    wire::Candidates m;
+    for (const std::string& a : addresses) m.candidates.push_back({1, *SocketAddress::parse(a), 1});
+    return m;
+  }
+  std::vector<std::string> ordered() {
+    std::vector<std::string> all;
+    while (const auto path = traversal.poll_candidate()) all.push_back(path->remote.to_string());
+    return all;
+  }
+  unsigned told() {
+    unsigned n = 0;
+    while (traversal.poll_message()) ++n;
+    return n;
+  }
+  unsigned refused(Refusal why) {
+    unsigned n = 0;
+    for (const auto& record : out.events)
+      if (const auto* e = std::get_if<event::CandidatesRefused>(&record.event); e && e->reason == why) n += e->count;
+    return n;
+  }
+  void hear(const wire::Candidates& message, bool direct = false) {
+    traversal.handle(now, message);
+    traversal.settle(now, direct);
+  }
+  PeerId peer{};
+  Traversal traversal{context, peer};
+};
+
+}  // namespace
+
+TEST_CASE("what is told is told once, and again when it is another, but not in a flood") {
+  Fixture f;
+  f.traversal.settle(f.now, false);
+  CHECK(f.told() == 1);
+  f.traversal.settle(f.now + 10s, false);
+  CHECK(f.told() == 0);
+  CHECK(f.traversal.next_timeout() == kNever);
+  f.now += 10s;
+  for (int i = 0; i < 50; ++i) {
+    f.context.whereabouts.message.candidates[0].priority += 1;
+    f.traversal.whereabouts_changed(f.now);
+    f.traversal.settle(f.now, false);
+    f.now += 20ms;
+  }
+  CHECK(f.told() == 1);
+  CHECK(f.traversal.next_timeout() == f.now);
+  f.traversal.settle(f.now, false);
+  CHECK(f.told() == 1);
+  SECTION("nothing more when traversal is switched off") {
+    f.context.whereabouts.told = false;
+    f.traversal.whereabouts_changed(f.now);
+    f.traversal.settle(f.now + 5s, false);
+    const auto last = f.traversal.poll_message();
+    REQUIRE(last);
+    CHECK(std::get<wire::Candidates>(*last) == wire::Candidates{});
+  }
+  SECTION("and what could not be sent is said again") {
+    f.traversal.say_again(f.now);
+    f.traversal.settle(f.now, false);
+    CHECK(f.told() == 0);
+    f.traversal.settle(f.now + Traversal::kTellApart, false);
+    CHECK(f.told() == 1);
+  }
+}
+
+TEST_CASE("a peer's addresses are checked while no path is direct, and again with back-off") {
+  Fixture f;
+  const auto list = Fixture::listing({"203.0.113.1:9470", "[2001:db8::7]:9470"});
+  f.hear(list, true);
+  CHECK(f.ordered().empty());
+  CHECK(f.traversal.next_timeout() == kNever);
+  f.told();
+  f.now += 5s;
+  f.traversal.settle(f.now, false);  // the direct path is lost
+  CHECK(f.ordered() == std::vector<std::string>{"203.0.113.1:9470", "[2001:db8::7]:9470"});
+  unsigned again = 0;
+  for (int second = 0; second < 3600; ++second) {
+    f.now += 1s;
+    f.traversal.settle(f.now, false);
+    again += !f.ordered().empty();
+  }
+  CHECK(again >= 6);
+  CHECK(again < 30);
+  f.now += 1h;
+  f.traversal.settle(f.now, true);
+  f.now += 1h;
+  f.traversal.settle(f.now, true);
+  CHECK((f.traversal.next_timeout() == kNever));
+}
+
+TEST_CASE("addresses that can be nobody's, or are ours, are refused, each with its reason") {
+  Fixture f;
+  f.hear(Fixture::listing({"127.0.0.1:9470", "224.0.0.1:9470", "0.0.0.0:9470", "255.255.255.255:9470", "169.254.1.1:1",
+                           "240.0.0.1:1", "198.51.100.1:9471", "192.168.1.1:9470", "203.0.113.1:0", "203.0.113.2:7",
+                           "203.0.113.2:7", "[::1]:1", "[ff02::1]:1"}));
+  CHECK(f.ordered() == std::vector<std::string>{"203.0.113.2:7"});
+  for (const auto& [why, count] : std::vector<std::pair<Refusal, unsigned>>{{Refusal::loopback, 2},
+                                                                           {Refusal::multicast, 2},
+                                                                           {Refusal::unspecified, 1},
+                                                                           {Refusal::broadcast, 1},
+                                                                           {Refusal::link_local, 1},
+                                                                           {Refusal::reserved, 1},
+                                                                           {Refusal::own, 1},
+                                                                           {Refusal::gateway, 1},
+                                                                           {Refusal::no_port, 1},
+                                                                           {Refusal::duplicate, 1}}) {
+    INFO(name(why));
+    CHECK(f.refused(why) == count);
+  }
+}
+
+TEST_CASE("however a peer lists others' addresses, few of them are checked") {
+  Fixture f;
+  std::vector<std::string> ports;
+  for (int i = 1; i <= 60; ++i) ports.push_back("203.0.113.9:" + std::to_string(i));
+  f.hear(Fixture::listing(ports));
+  CHECK(f.ordered().size() == Traversal::kMaxOfOneAddress);
+  CHECK(f.refused(Refusal::too_many) == 60 - Traversal::kMaxOfOneAddress);
+
+  // As many messages as a second has room for, each with others.
+  std::size_t checked = 0;
+  for (int i = 0; i < 600; ++i) {
+    std::vector<std::string> addresses;
+    for (int k = 1; k <= 64; ++k) addresses.push_back("203.0." + std::to_string(i % 250) + "." + std::to_string(k) + ":5");
+    f.hear(Fixture::listing(addresses));
+    checked += f.ordered().size();
+    f.now += 100ms;
+  }
+  CHECK(checked > 0);
+  CHECK(static_cast<double>(checked) <= Traversal::kChecksBurst + Traversal::kChecksPerSecond * 60);
+}
