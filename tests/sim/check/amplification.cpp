@@ -91,9 +91,15 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
   }
   Account& all = of_flow(index);
   if (all.proved || all.dialled) return;
+  if (is_check(packet)) {
+    if (!all.checks_since) all.checks_since = at;
+    all.checks += packet.payload.size();
+    const auto ordered = kCheckSize * (kCandidate + static_cast<std::uint64_t>((at - *all.checks_since) / std::chrono::seconds{1}));
+    if (all.checks <= ordered + kMost * all.received) return;
+  }
   all.sent += packet.payload.size();
   if (all.sent <= kMost * all.received) return;
-  all.dialled = dials(*host, packet.destination) || (is_check(packet) && is_outside_of_somebody(packet.destination.ip));
+  all.dialled = dials(*host, packet.destination);
   if (!all.dialled) judge(at, *host, flow, all, "all");
 }
 
@@ -107,11 +113,6 @@ void Amplification::judge(Instant at, const Host& host, const Flow& flow, const 
 bool Amplification::is_check(const net::Packet& packet) {
   const auto decoded = wire::stun::decode(packet.payload);
   return decoded && decoded->message.kind == wire::stun::Class::request && decoded->message.username;
-}
-
-/// Checks go to where a peer says that it is: judged as unsolicited.
-bool Amplification::is_outside_of_somebody(const IpAddress& address) const {
-  return std::ranges::any_of(world_.net.routers(), [&](const auto& router) { return router->outer().has(address); });
 }
 
 /// What it dials is judged as unsolicited.

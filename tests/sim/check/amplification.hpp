@@ -19,6 +19,10 @@ namespace pw::sim {
 class Amplification : public Checker {
  public:
   static constexpr std::uint64_t kMost = 3;  // RFC 9000 section 8.1
+  /// Checks of where a peer says that it is, though nothing came from there yet: so many, and one a second. What they are
+  /// allowed to be exactly is judged as unsolicited.
+  static constexpr std::uint64_t kCandidate = 32;
+  static constexpr std::uint64_t kCheckSize = 120;
   static constexpr std::size_t kIds = 16;  // bent packets go to bent IDs; of more than that nobody can have answered
   static constexpr std::size_t kMaxConnections = 1 << 16;  // remembered; then they are forgotten all together
 
@@ -33,7 +37,9 @@ class Amplification : public Checker {
     std::uint64_t received = 0;
     std::uint64_t sent = 0;
     bool proved = false;
-    bool dialled = false;  // of a flow: it is or was in this daemon's configuration, or a peer's candidate
+    bool dialled = false;  // of a flow: it is or was in this daemon's configuration
+    std::uint64_t checks = 0;  // bytes of them, sent
+    std::optional<Instant> checks_since;
     std::optional<Instant> answered;  // since when the real owner may know of us
     std::vector<std::uint64_t> ids;  // of a connection: where its packets go, and what this end chose; kIds at most
   };
@@ -50,7 +56,6 @@ class Amplification : public Checker {
   void credit(std::size_t flow, const net::Packet& packet);
   bool dials(const Host& host, const SocketAddress& address) const;
   static bool is_check(const net::Packet& packet);
-  bool is_outside_of_somebody(const IpAddress& address) const;
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;
   static void add_id(Account& connection, std::uint64_t id);

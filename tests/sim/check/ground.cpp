@@ -6,6 +6,7 @@
 #include "sim/check/rename.hpp"
 #include "sim/host.hpp"
 #include "wire/demux.hpp"
+#include "wire/stun.hpp"
 
 namespace pw::sim {
 namespace {
@@ -102,12 +103,28 @@ void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packe
     ++unclaimed.packets;
     unclaimed.bytes += packet.payload.size();
   }
+  check_sent(at, from, now_.flow, packet);
   if (long_header(packet)) flow.last_long_header = flow.last_long_sent = at;
   if (packets_.empty()) first_id_ = packet.id;
   if (packet.id < first_id_ || packets_.size() >= kMaxUnderWay) return;
   packets_.resize(packet.id - first_id_ + 1);
   packets_.back() = {at, now_.flow, digest(packet.payload)};
   ++under_way_;
+}
+
+void Ground::check_sent(Instant at, const net::Machine& from, std::size_t index, const net::Packet& packet) {
+  if (wire::classify(packet.payload) != wire::DatagramKind::stun) return;
+  const auto decoded = wire::stun::decode(packet.payload);
+  if (!decoded || decoded->message.kind != wire::stun::Class::request || !decoded->message.username) return;
+  const std::string& name = *decoded->message.username;
+  auto& checked = known(from.index()).checked;
+  if (checked.size() >= kMaxChecked) checked.clear();
+  const auto [last, first] = checked.try_emplace(name, index);
+  Flow& flow = flows_[index];
+  if (last->second != index) flows_[last->second].mixed_at = flow.mixed_at = at;
+  if (!flow.checked_for.empty() && flow.checked_for != name) flow.mixed_at = at;
+  last->second = index;
+  flow.checked_for = name;
 }
 
 void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {

@@ -39,6 +39,8 @@ struct Flow {
   std::size_t meant = kNone;  // the machine of the peer whose session uses it, or used it last
   std::optional<PeerId> user;  // that peer
   Instant shared_at = Instant{} - std::chrono::hours{1};  // when it last went over to another peer: packets can't be told apart
+  std::string checked_for;  // the USERNAME of the check that was sent here last: whose connection it is of
+  Instant mixed_at = Instant::min();  // when checks of two connections were last sent here, or one's here and elsewhere
   bool shared() const { return shared_at > Instant{}; }
   // Of packets sent:
   std::uint64_t lost = 0;     // that never arrived
@@ -89,6 +91,7 @@ class Ground : public Checker {
   static constexpr Duration kLate = 20ms;
   /// Bulk behind a black hole goes out when it ends, if the session lasted so long: QUIC's idle time-out.
   static constexpr Duration kBulkStuck = 60s;
+  static constexpr std::size_t kMaxChecked = 4096;  // connections of a machine, then all are forgotten
   static constexpr Duration kSlowFelt = 15s;  // samples and what waits of a time when a machine was slow
 
   Ground() : Checker{"ground"} {}
@@ -181,11 +184,13 @@ class Ground : public Checker {
     Instant busy_until = Instant::min();
     Instant pinged = Instant::min();
     std::uint64_t ping_bytes = 0;  // of pings that came one upon another
+    std::unordered_map<std::string, std::size_t> checked;  // by USERNAME: the flow of the last one, kMaxChecked of them
     std::vector<Relation> relations;  // by index_of
     std::vector<Passage> passages;    // by the machine that they lead to
   };
   Known& known(std::size_t machine) const;
   Passage& passage_between(std::size_t from, std::size_t to);
+  void check_sent(Instant at, const net::Machine& from, std::size_t flow, const net::Packet& packet);
   std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
   void path_told(Instant at, const Host& host, const event::Event& event);
   std::size_t session_flow(Instant at, const Host& host, const PeerId& peer, const SocketAddress& remote);

@@ -134,7 +134,12 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const Sock
   if (!suspect && !ground_.slow(here) && at - rtt <= ground_.starved(here, at))
     return complain(told("during which this machine did not run, is not suspect"));
   // An echo that was asked over one path and answered over another.
-  if (what == Measured::echo && ground_.relation(host, id).health_since > at - rtt) return;
+  if (what == Measured::echo && ground_.relation(host, id).health_since >= at - rtt) return;
+  // The other end chooses for itself.
+  for (const Host* other : what == Measured::echo ? ground_.hosts_of(id) : std::vector<const Host*>{}) {
+    const Relation& theirs = ground_.relation(*other, host.id());
+    if (theirs.in_use.relayed() || theirs.health_since >= at - rtt) return;
+  }
   // What waited while this machine did not run is no longer the packet that arrived last.
   if (there == Flow::kNone || ground_.was_paused(here, at - rtt - kYoung, at)) return;
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
@@ -293,6 +298,8 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   for (const Host* other : ground_.hosts_of(p.id))
     if (Ground::serves(*other, host) || Ground::serves(host, *other)) return;
   const Flow& flow = ground_.flow(index_of_flow);
+  // Nor can checks be told apart that two sessions send to one address, or one session to several.
+  if (before && flow.mixed_at >= peer.since) return;
   if (flow.shared() || flow.last_long_header + kSettled > world.now() || ground_.slow(machine)) return;
   if (ground_.was_paused(machine, world.now() - 1s, world.now())) return;
   // Resets that it sent belong to no peer, nor do packets that it refused.
