@@ -57,6 +57,20 @@ struct PathSizeJudged { PeerId peer; PathKind path; PathAddress address; PathSiz
 struct CheckRefused { PeerId peer; CheckRefusal reason; SocketAddress from; };
 /// Addresses that this peer listed as its own and that nothing is sent to for that; `first`: one of them, if there was one.
 struct CandidatesRefused { PeerId peer; CandidateRefusal reason; SocketAddress first; unsigned count; };
+/// This end needs a direct path to the peer, and tries to come to one together with it, or knows that it can't.
+struct TraversalStarted { PeerId peer; TraversalTrigger trigger; TraversalMethod method; Family family; NatType local_nat; NatType remote_nat; };
+/// One for each that was started. `took`: none where nothing was tried. `method`: what succeeded, else what was tried.
+struct TraversalEnded {
+  PeerId peer;
+  TraversalResult result;
+  TraversalMethod method;
+  TraversalFailure failure;
+  std::string detail;
+  std::optional<Duration> took;
+  Family family;
+  NatType local_nat;
+  NatType remote_nat;
+};
 /// Packets go out over another path now; `address`: where it leads. To none: no path is alive.
 struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; PathAddress address{}; };
 
@@ -106,7 +120,8 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            BandwidthMeasured, PacketRejected, QueueDropped, NodeLate, ClockJumped, NodeStarted,
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
-                           PathMoved, NetworkChanged, NatMeasured, CandidatesRefused>;
+                           PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
+                           TraversalStarted, TraversalEnded>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -120,7 +135,7 @@ inline constexpr std::array kEventNames = {
     "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
     "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv,
     "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
-    "candidates_refused"sv};
+    "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

@@ -105,6 +105,55 @@ constexpr auto names(CandidateRefusal) {
                     "reserved"sv, "own"sv,     "gateway"sv,     "duplicate"sv, "too_many"sv,  "unknown_kind"sv};
 }
 
+// ---- traversal: what two ends do together to reach each other directly
+/// Of an attempt: nat_attempts_total{trigger}.
+enum class TraversalTrigger : std::uint8_t { initial, retry, network_change, path_lost };
+constexpr auto names(TraversalTrigger) {
+  return std::array{"initial"sv, "retry"sv, "network_change"sv, "path_lost"sv};
+}
+
+enum class TraversalResult : std::uint8_t { success, failure, cancelled };
+constexpr auto names(TraversalResult) { return std::array{"success"sv, "failure"sv, "cancelled"sv}; }
+
+/// nat_results_total{method}.
+enum class TraversalMethod : std::uint8_t { punch, port_mapping, prediction, birthday, none };
+constexpr auto names(TraversalMethod) {
+  return std::array{"punch"sv, "port_mapping"sv, "prediction"sv, "birthday"sv, "none"sv};
+}
+
+/// nat_results_total{failure}.
+enum class TraversalFailure : std::uint8_t {
+  none,
+  infeasible,    // these NATs, or what is supported by observation, leave nothing to try
+  timeout,
+  no_candidates,
+  coordination,  // the other end did not answer, disagreed, or gave up
+  validation,    // the other end has proved a path, this one could not
+  budget         // packets, sockets, or the one search at a time
+};
+constexpr auto names(TraversalFailure) {
+  return std::array{"none"sv,         "infeasible"sv, "timeout"sv, "no_candidates"sv,
+                    "coordination"sv, "validation"sv, "budget"sv};
+}
+
+/// NATs by their classical names, as labels: nat_traversal_by_type_total{local_nat, remote_nat}.
+enum class NatType : std::uint8_t {
+  none,
+  firewall_only,
+  full_cone,
+  restricted_cone,
+  port_restricted,
+  address_dependent,
+  symmetric,
+  symmetric_predictable,
+  udp_blocked,
+  unknown
+};
+constexpr auto names(NatType) {
+  return std::array{"none"sv,      "firewall_only"sv,         "full_cone"sv,   "restricted_cone"sv, "port_restricted"sv, "address_dependent"sv,
+                    "symmetric"sv, "symmetric_predictable"sv, "udp_blocked"sv, "unknown"sv};
+}
+
 /// `family` in labels and JSON.
 constexpr std::string_view name_of(Family family) { return family == Family::v4 ? "ipv4"sv : "ipv6"sv; }
 
@@ -126,5 +175,26 @@ struct NatBehaviour {
   std::vector<std::string> not_tested;  // for people: what could not be tested, and why
   Instant measured{};
 };
+
+/// `unknown` where what the name says was not measured.
+constexpr NatType type_of(const NatBehaviour& b) {
+  if (b.udp == Tested::no) return NatType::udp_blocked;
+  switch (b.mapping) {
+    case NatMapping::unknown: return NatType::unknown;
+    case NatMapping::address_dependent: return NatType::address_dependent;
+    case NatMapping::address_and_port_dependent:
+      return b.allocation == PortAllocation::sequential && b.step != 0 ? NatType::symmetric_predictable : NatType::symmetric;
+    case NatMapping::none:
+    case NatMapping::endpoint_independent: break;
+  }
+  const bool nat = b.mapping == NatMapping::endpoint_independent;
+  switch (b.filtering) {
+    case NatFiltering::unknown: break;
+    case NatFiltering::endpoint_independent: return nat ? NatType::full_cone : NatType::none;
+    case NatFiltering::address_dependent: return nat ? NatType::restricted_cone : NatType::firewall_only;
+    case NatFiltering::address_and_port_dependent: return nat ? NatType::port_restricted : NatType::firewall_only;
+  }
+  return NatType::unknown;
+}
 
 }  // namespace pw::event

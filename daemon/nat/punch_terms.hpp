@@ -1,13 +1,12 @@
 // The values of a round of punching: orders, messages between the two ends, and how it ended.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 
 #include "base/address.hpp"
-#include "base/names.hpp"
 #include "base/time.hpp"
+#include "event/nat.hpp"
 #include "nat/plan.hpp"
 
 namespace pw::nat {
@@ -19,29 +18,9 @@ struct Order {
   bool operator==(const Order&) const = default;
 };
 
-/// Why a round failed: nat_results_total{failure}.
-enum class PunchFailure : std::uint8_t {
-  none,
-  infeasible,    // these NATs, or what is supported by observation, leave nothing to try
-  timeout,
-  no_candidates,
-  coordination,  // the other end did not answer, disagreed, or gave up
-  validation,    // the other end has proved a path, this one could not
-  budget         // packets, sockets, or the one search at a time
-};
-constexpr auto names(PunchFailure) {
-  return std::array{"none"sv,         "infeasible"sv, "timeout"sv, "no_candidates"sv,
-                    "coordination"sv, "validation"sv, "budget"sv};
-}
-
-enum class PunchResult : std::uint8_t { success, failure, cancelled };
-constexpr auto names(PunchResult) { return std::array{"success"sv, "failure"sv, "cancelled"sv}; }
-
-/// nat_results_total{method}.
-enum class Traversal : std::uint8_t { punch, port_mapping, prediction, birthday, none };
-constexpr auto names(Traversal) {
-  return std::array{"punch"sv, "port_mapping"sv, "prediction"sv, "birthday"sv, "none"sv};
-}
+using PunchFailure = event::TraversalFailure;
+using PunchResult = event::TraversalResult;
+using Traversal = event::TraversalMethod;
 
 struct PunchEnd {
   PunchResult result = PunchResult::failure;

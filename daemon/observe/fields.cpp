@@ -117,6 +117,21 @@ Fields of(const CandidatesRefused& e) {
   if (e.first.port != 0) f.push_back({"first", e.first});
   return f;
 }
+Fields of(const TraversalStarted& e) {
+  return {{"peer", e.peer},
+          {"trigger", name(e.trigger)},
+          {"method", name(e.method)},
+          {"family", name_of(e.family)},
+          {"local_nat", name(e.local_nat)},
+          {"remote_nat", name(e.remote_nat)}};
+}
+Fields of(const TraversalEnded& e) {
+  Fields f{{"peer", e.peer}, {"result", name(e.result)}, {"method", name(e.method)}, {"failure", name(e.failure)}};
+  add_text(f, "detail", e.detail);
+  if (e.took) f.push_back({"took", *e.took});
+  f.insert(f.end(), {{"family", name_of(e.family)}, {"local_nat", name(e.local_nat)}, {"remote_nat", name(e.remote_nat)}});
+  return f;
+}
 Fields of(const PathChanged& e) {
   Fields f{{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"reason", name(e.reason)}};
   if (e.to != PathKind::none) add_address(f, e.address);

@@ -56,6 +56,8 @@ struct Table {
   }
   Importance operator()(const CheckRefused&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const CandidatesRefused&) const { return {Room::peer, Level::debug}; }
+  Importance operator()(const TraversalStarted&) const { return {Room::peer, Level::debug}; }
+  Importance operator()(const TraversalEnded&) const { return {Room::peer, Level::info}; }
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
   Importance operator()(const ServiceUp&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const ServiceDown& e) const {

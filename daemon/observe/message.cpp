@@ -68,6 +68,20 @@ std::string say(const CheckRefused& e) {
 std::string say(const CandidatesRefused& e) {
   return "addresses that " + e.peer.to_short() + " lists as its own refused: " + text(name(e.reason));
 }
+std::string say(const TraversalStarted& e) {
+  return "looking for a direct path to " + e.peer.to_short() + " by " + text(name(e.method));
+}
+std::string say(const TraversalEnded& e) {
+  switch (e.result) {
+    case TraversalResult::success:
+      return "found a direct path to " + e.peer.to_short() + " by " + text(name(e.method));
+    case TraversalResult::failure:
+      return "found no direct path to " + e.peer.to_short() + ": " + text(name(e.failure));
+    case TraversalResult::cancelled:
+      return "a direct path to " + e.peer.to_short() + " is not looked for any more";
+  }
+  return {};
+}
 std::string say(const PathChanged& e) {
   return "path to " + e.peer.to_short() + " is now " + text(name(e.to)) + ", was " + text(name(e.from));
 }
@@ -133,6 +147,8 @@ struct Reason {
   std::uint64_t operator()(const NetworkChanged& e) const { return of_text(e.added + " for " + e.removed); }
   std::uint64_t operator()(const CheckRefused& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const CandidatesRefused& e) const { return of_enum(e.reason); }
+  std::uint64_t operator()(const TraversalStarted& e) const { return of_enum(e.method); }
+  std::uint64_t operator()(const TraversalEnded& e) const { return of_enum(e.result) * 16 + of_enum(e.failure); }
   std::uint64_t operator()(const PathChanged& e) const {
     return (of_enum(e.from) * 16 + of_enum(e.to)) * 16 + of_enum(e.reason);
   }

@@ -7,6 +7,7 @@
 #include "observe/peer_series.hpp"
 #include "observe/registry_families.hpp"
 #include "observe/service_metrics.hpp"
+#include "observe/traversal_metrics.hpp"
 
 namespace pw::observe {
 namespace {
@@ -223,6 +224,7 @@ struct NodeMetrics::Impl {
 
   NatTypes nat{registry};
   PortMappings port_mappings{registry};
+  TraversalMetrics traversals{registry};
 
   Methods discovered{counters(registry, "p2p_discovered_peers_total", "Peers that became known, by method."),
                      {DiscoveryMethod::configured, DiscoveryMethod::manual, DiscoveryMethod::inbound}};
@@ -289,6 +291,8 @@ struct NodeMetrics::Impl {
   void on(const PacketRejected& e, Instant) { packets_rejected[e.reason].Increment(); }
   void on(const CheckRefused& e, Instant) { checks_refused[e.reason].Increment(); }
   void on(const CandidatesRefused& e, Instant) { candidates_refused[e.reason].Increment(e.count); }
+  void on(const TraversalStarted& e, Instant) { traversals.count(e); }
+  void on(const TraversalEnded& e, Instant) { traversals.count(e); }
   void on(const ServiceRequested& e, Instant) { services.count(e); }
   void on(const QueueDropped& e, Instant) { queue_dropped[e.queue].Increment(static_cast<double>(e.count)); }
   void on(const ClockJumped&, Instant) { clock_jumps.Increment(); }

@@ -14,6 +14,7 @@
 #include "event/command.hpp"
 #include "event/event.hpp"
 #include "event/request.hpp"
+#include "nat/birthday.hpp"
 #include "peer/options.hpp"
 #include "peer/whereabouts.hpp"
 #include "probe/quota.hpp"
@@ -65,6 +66,10 @@ struct Outbox {
 inline constexpr double kDialsPerSecond = 200;
 inline constexpr double kDialBurst = 50;
 
+/// Packets of all rounds of punching together: nat/punch.hpp.
+inline constexpr double kPunchPacketsPerSecond = 500;
+inline constexpr double kPunchPacketBurst = 50;
+
 struct Context {
   const Options& options;
   Membership membership;
@@ -83,6 +88,8 @@ struct Context {
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
   Whereabouts whereabouts{};
+  TokenBucket punch_packets{kPunchPacketsPerSecond, kPunchPacketBurst};
+  nat::SearchSlot search{};
   bool rendezvous = false;     // there are servers through which peers may be reached
   bool stopping = false;
 };

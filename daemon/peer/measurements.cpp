@@ -187,6 +187,12 @@ void Measurements::add_path(Instant now, const PathAddress& address) {
   drain(now);
 }
 
+/// Whom checks may go to was judged before: what is refused here is not sent, and proves nothing.
+void Measurements::check(Instant now, const PathAddress& address, std::uint8_t ttl) {
+  static_cast<void>(paths_.check(now, address, kind_of(address), ttl));
+  drain(now);
+}
+
 void Measurements::close_path(Instant now, const PathAddress& address) {
   paths_.close(now, address, event::PathChangeReason::relay_closed);
   drain(now);
@@ -207,6 +213,20 @@ void Measurements::introduce_path(Instant now) {
 }
 
 // ---- getters
+
+std::optional<PathAddress> Measurements::direct() const {
+  std::optional<path::Snapshot> found;
+  for (const path::Snapshot& s : paths_.snapshot())
+    if (!s.path.address.relayed() && s.path.health != PathHealth::dead && (!found || found->path.since < s.path.since))
+      found = s;
+  return found ? std::optional{found->path.address} : std::nullopt;
+}
+
+Duration Measurements::rtt() const {
+  for (const path::Snapshot& s : paths_.snapshot())
+    if (s.path.in_use && s.path.rtt) return *s.path.rtt;
+  return context_.endpoint.stats(handle_).smoothed_rtt;
+}
 
 Instant Measurements::next_timeout() const {
   return earlier(earlier(paths_.poll_timeout(), echo_.next_timeout()), next_latency_);

@@ -42,6 +42,8 @@ class Measurements {
   // ---- commands
   /// One more way to the peer, to be proved.
   void add_path(Instant now, const PathAddress& address);
+  /// One check, as a round of punching orders it.
+  void check(Instant now, const PathAddress& address, std::uint8_t ttl);
   /// Nothing goes there any more: its channel is gone.
   void close_path(Instant now, const PathAddress& address);
   void ping(Instant now, event::Ticket ticket, std::uint32_t size, Link& link);
@@ -57,7 +59,10 @@ class Measurements {
   event::PathKind kind() const { return paths_.sending_kind(); }
   /// Where packets go; unspecified while every path is dead.
   PathAddress address() const { return paths_.sending().empty() ? PathAddress{} : paths_.sending().front(); }
-  bool direct() const { return kind() == event::PathKind::direct_v4 || kind() == event::PathKind::direct_v6; }
+  /// A direct path that is alive, the one proved last, whether packets go out on it or not.
+  std::optional<PathAddress> direct() const;
+  /// Of the path in use; QUIC's, as long as that has none.
+  Duration rtt() const;
   /// How long no path has been alive; nothing while one is.
   std::optional<Instant> dead_since() const { return dead_since_; }
   std::optional<Instant> last_proof() const { return paths_.last_proof(); }

@@ -183,7 +183,7 @@ void Session::failed(Instant now, ErrorType error, const std::string& detail, co
 // ---- the session's end
 
 void Session::end_session(Instant now, CloseReason reason, std::string detail, SessionState to) {
-  drop_measurements();
+  drop_measurements(now);
   if (!leaving_) release_channels(nullptr);  // else the goodbye goes through them
   estimate_inbound_.reset();
   estimate_outbound_.reset();
@@ -194,9 +194,10 @@ void Session::end_session(Instant now, CloseReason reason, std::string detail, S
   state_.move(now, to);
 }
 
-void Session::drop_measurements() {
+void Session::drop_measurements(Instant now) {
   if (measurements_) measurements_->abandon();
   measurements_.reset();
+  if (traversal_) traversal_->abandon(now);
   traversal_.reset();
   if (bandwidth_) bandwidth_->abandon();
   bandwidth_.reset();

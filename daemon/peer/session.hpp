@@ -105,7 +105,7 @@ class Session {
   void dial_failed(Instant now, event::ErrorType error, std::string detail, const SocketAddress& remote);
   void failed(Instant now, event::ErrorType error, const std::string& detail, const SocketAddress& remote);
   void end_session(Instant now, event::CloseReason reason, std::string detail, event::SessionState to);
-  void drop_measurements();
+  void drop_measurements(Instant now);
   void left(Instant now);
   void check_dead(Instant now);
   void keep_estimates();

@@ -149,6 +149,10 @@ void Session::handle_control(Instant now, const wire::ControlMessage& message) {
     traversal_->handle(now, *candidates);
     return traverse(now);
   }
+  if (const auto* punch = std::get_if<wire::Punch>(&message)) {
+    traversal_->handle(now, *punch);
+    return traverse(now);
+  }
   if (!bandwidth_) return;
   bandwidth_->handle(now, message, *active_);
   keep_estimates();
@@ -255,7 +259,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   const auto path_before = measurements_ ? measurements_->kind() : event::PathKind::none;
   const PathAddress address_before = measurements_ ? measurements_->address() : PathAddress{};
   if (measurements_) measurements_->forget_paths(now);
-  drop_measurements();
+  drop_measurements(now);
   measurements_.emplace(context_, spec_.id, *active_, now);
   traversal_.emplace(context_, spec_.id);
   if (!state_.is(SessionState::connected)) {

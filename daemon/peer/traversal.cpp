@@ -5,38 +5,47 @@
 
 namespace pw::peer {
 
-// ---- what the ends tell each other
+using event::TraversalTrigger;
 
-void Traversal::whereabouts_changed(Instant now) {
-  if (theirs_) next_attempt_ = now;
+/// Of this node, as it is now.
+wire::Candidates Traversal::message() const {
+  return context_.whereabouts.told ? context_.whereabouts.message : wire::Candidates{};
+}
+
+void Traversal::whereabouts_changed(Instant now) { begin_anew(now, TraversalTrigger::network_change); }
+
+void Traversal::begin_anew(Instant now, TraversalTrigger why) {
+  // Until something was tried it is still the first attempt.
+  if (trigger_ != TraversalTrigger::initial) trigger_ = why;
   backoff_.reset();
+  hopeless_ = false;
+  if (heard_message_ && !direct_) next_attempt_ = now;
 }
 
 void Traversal::say_again(Instant now) {
   told_.reset();
   tell_at_ = now + kTellApart;
+  if (punch_) punch_->cancel();  // its other end waits for what was not said
 }
 
 void Traversal::tell(Instant now) {
-  const Whereabouts& here = context_.whereabouts;
-  const wire::Candidates message = here.told ? here.message : wire::Candidates{};
-  if (now < tell_at_ || told_.value_or(wire::Candidates{}) == message) return;
+  wire::Candidates here = message();
+  if (now < tell_at_ || told_.value_or(wire::Candidates{}) == here) return;
   tell_at_ = now + kTellApart;
-  told_ = message;
-  messages_.emplace_back(message);
+  told_ = here;
+  messages_.emplace_back(std::move(here));
 }
 
 void Traversal::handle(Instant now, const wire::Candidates& message) {
-  if (!heard_.take(now)) {
-    refuse({}, nat::Refusal::too_many);
-  } else {
+  if (heard_.take(now))
     judge(now, message);
-  }
+  else
+    refuse({}, nat::Refusal::too_many);
   report_refused(now);
 }
 
 void Traversal::judge(Instant now, const wire::Candidates& message) {
-  nat::Side side = nat::side_of(message);
+  const nat::Side side = nat::side_of(message);
   for (std::size_t unknown = message.candidates.size() - side.candidates.size(); unknown > 0; --unknown)
     refuse({}, nat::Refusal::unknown_kind);
   nat::CandidateList list;
@@ -50,10 +59,9 @@ void Traversal::judge(Instant now, const wire::Candidates& message) {
     else
       refuse(c.address, why);
   }
-  theirs_ = std::move(side);
+  heard_message_ = message;
   targets_ = list.all();
-  next_attempt_ = now;
-  backoff_.reset();
+  begin_anew(now, TraversalTrigger::network_change);
 }
 
 void Traversal::refuse(const SocketAddress& address, nat::Refusal why) {
@@ -64,31 +72,6 @@ void Traversal::refuse(const SocketAddress& address, nat::Refusal why) {
 void Traversal::report_refused(Instant now) {
   for (const auto& [why, refused] : std::exchange(refused_, {}))
     context_.out.emit(now, event::CandidatesRefused{peer_, why, refused.first, refused.count});
-}
-
-// ---- towards a direct path
-
-void Traversal::settle(Instant now, bool direct) {
-  tell(now);
-  if (std::exchange(direct_, direct) != direct) {
-    backoff_.reset();
-    next_attempt_ = direct ? kNever : now;
-  }
-  if (!direct_ && now >= next_attempt_) attempt(now);
-}
-
-void Traversal::attempt(Instant now) {
-  next_attempt_ = kNever;
-  if (!theirs_ || !context_.whereabouts.told) return;  // until there is something to try
-  next_attempt_ = now + kChecked + backoff_.next(context_.rng);
-  for (const nat::Candidate& c : targets_) {
-    if (!checks_.take(now)) {
-      refuse(c.address, nat::Refusal::too_many);
-      continue;
-    }
-    candidates_.push_back({IpAddress::any(c.address.ip.family()), c.address, Via::own});
-  }
-  report_refused(now);
 }
 
 // ---- output
@@ -108,9 +91,10 @@ std::optional<PathAddress> Traversal::poll_candidate() {
 }
 
 Instant Traversal::next_timeout() const {
-  const Whereabouts& here = context_.whereabouts;
-  const bool untold = told_.value_or(wire::Candidates{}) != (here.told ? here.message : wire::Candidates{});
-  return earlier(untold ? tell_at_ : kNever, direct_ ? kNever : next_attempt_);
+  const bool untold = told_.value_or(wire::Candidates{}) != message();
+  Instant next = earlier(untold ? tell_at_ : kNever, punch_ ? punch_->poll_timeout() : kNever);
+  if (!direct_ && !punch_) next = earlier(next, earlier(next_attempt_, round_at_));
+  return next;
 }
 
 }  // namespace pw::peer

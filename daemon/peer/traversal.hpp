@@ -1,21 +1,31 @@
 // Traversal: how a session that is carried by a relay, or by nothing, comes to a direct path. The ends tell each other their
-// candidates in the control stream, at the start and when they change, and check the other's while no path is direct: at
-// once, and again with back-off.
+// candidates in the control stream, at the start and when they change. While no path is direct each attempt is:
+//
+//   at once       checks of those candidates of the other that need nothing but an answer: addresses of its machine, mapped
+//                 ports
+//   after kGrace  if none of them did, the end with the lower PeerId begins a round of punching (nat/punch.hpp), as both
+//                 ends have planned it (nat/plan.hpp). Earlier checks of the others could spoil it: some NATs take a
+//                 packet that comes before ours has left for their own.
+//
+// and again with back-off; at once when the addresses of either end change, or a direct path is lost. Where the plan is that
+// nothing leads through the two NATs, all candidates are checked, for the plan may be wrong, and that is told once.
 //
 // The other end is authenticated, but its candidates are its word: each is judged (nat::CandidateList), at most
-// kMaxOfOneAddress ports of one address are taken, and checks of a session spend from one budget, so that no third party
+// kMaxOfOneAddress ports of one address are taken, and checks and rounds of a session have budgets, so that no third party
 // that a peer names gets more than a few small packets a second.
 //
 // Order of calls: after the constructor and every handle_* and command call settle() with what the session's paths are;
-// then drain poll_message and poll_candidate, and rearm at next_timeout.
+// then drain poll_message, poll_candidate and poll_check, and rearm at next_timeout. abandon() before it is destroyed.
 #pragma once
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "base/backoff.hpp"
 #include "base/token_bucket.hpp"
+#include "nat/punch.hpp"
 #include "peer/context.hpp"
 #include "wire/control.hpp"
 
@@ -35,44 +45,84 @@ class Traversal {
   static constexpr Duration kChecked = 10s;  // then all that was ordered is given up, or proved
   static constexpr Duration kRetry = 10s;    // full jitter, after that
   static constexpr Duration kRetryMax = 10min;
+  /// A check and its answer, which the other end may begin half a round trip later.
+  static constexpr Duration grace(Duration rtt) { return rtt + rtt / 2 + 20ms; }
+  /// Rounds, whoever begins them.
+  static constexpr double kRoundsPerSecond = 0.1;
+  static constexpr double kRoundsBurst = 5;
 
-  Traversal(Context& context, const PeerId& peer) : context_{context}, peer_{peer} {}
+  /// What the session knows of its paths.
+  struct Paths {
+    std::optional<PathAddress> direct;  // that is alive: the one proved last
+    Duration rtt{};                     // of the session
+  };
+
+  Traversal(Context& context, const PeerId& peer) : context_{context}, peer_{peer}, rng_{context.rng.split()} {}
 
   // ---- commands
   /// What peers are told is another, or nothing any more.
   void whereabouts_changed(Instant now);
-  /// A message could not be sent: it is said again later.
+  /// A message could not be sent: what it said is said again later.
   void say_again(Instant now);
+  /// The session ends, or goes on over another connection.
+  void abandon(Instant now);
 
   // ---- input
   void handle(Instant now, const wire::Candidates& message);
-  /// `direct`: packets go out on a direct path.
-  void settle(Instant now, bool direct);
+  void handle(Instant now, const wire::Punch& message);
+  void settle(Instant now, const Paths& paths);
 
   // ---- output
   std::optional<wire::ControlMessage> poll_message();
   /// One more address that may be the peer's.
   std::optional<PathAddress> poll_candidate();
+  /// One check, to be sent now.
+  std::optional<nat::Order> poll_check(Instant now);
   Instant next_timeout() const;
 
  private:
+  // traversal.cpp: what the ends tell each other
+  wire::Candidates message() const;
   void tell(Instant now);
   void judge(Instant now, const wire::Candidates& message);
-  void attempt(Instant now);
   void refuse(const SocketAddress& address, nat::Refusal why);
   void report_refused(Instant now);
+  void begin_anew(Instant now, event::TraversalTrigger why);
+
+  // traversal_rounds.cpp: what they do
+  bool initiator() const { return context_.self < peer_; }
+  nat::Side ours() const;
+  nat::Side theirs() const;
+  nat::Plan plan(std::uint32_t round) const { return nat::plan(ours(), theirs(), round); }
+  void attempt(Instant now);
+  void check(Instant now, const nat::Candidate& candidate);
+  void begin_round(Instant now);
+  void make_round(Instant now, std::uint32_t round, const nat::Plan& plan);
+  void start(Instant now, const nat::Plan& plan);
+  void end(Instant now, const nat::PunchEnd& end, std::optional<Duration> took);
+  void after_round(Instant now);
 
   Context& context_;
   PeerId peer_;
-  std::optional<wire::Candidates> told_;  // last
-  Instant tell_at_{};                     // not sooner
-  std::optional<nat::Side> theirs_;       // unjudged
-  std::vector<nat::Candidate> targets_;   // judged
-  bool direct_ = false;
+  Rng rng_;
+  std::optional<wire::Candidates> told_;    // last
+  Instant tell_at_{};                       // not sooner
+  std::optional<wire::Candidates> heard_message_;  // last
+  std::vector<nat::Candidate> targets_;     // of it, judged
+  std::optional<PathAddress> direct_;
+  Duration rtt_{};
+  event::TraversalTrigger trigger_ = event::TraversalTrigger::initial;
   Instant next_attempt_ = kNever;
+  Instant round_at_ = kNever;
+  bool hopeless_ = false;                   // and that was told
+  std::uint32_t next_round_ = 0;
+  std::unique_ptr<nat::Punch> punch_;
+  event::TraversalStarted started_{};       // of the round
+  Instant started_at_{};
   Backoff backoff_{kRetry, kRetryMax};
   TokenBucket heard_{kHeardPerSecond, kHeardBurst};
   TokenBucket checks_{kChecksPerSecond, kChecksBurst};
+  TokenBucket rounds_{kRoundsPerSecond, kRoundsBurst};
   std::deque<wire::ControlMessage> messages_;
   std::deque<PathAddress> candidates_;
   struct Refused {

@@ -7,6 +7,7 @@
 #include "sim/check/leases.hpp"
 #include "sim/check/legality.hpp"
 #include "sim/check/storm.hpp"
+#include "sim/check/traversals.hpp"
 #include "sim/check/truth.hpp"
 #include "sim/check/unsolicited.hpp"
 
@@ -25,6 +26,7 @@ std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   rules.push_back(std::make_unique<Storm>(world, ground));
   rules.push_back(std::make_unique<Amplification>(world, ground));
   rules.push_back(std::make_unique<Unsolicited>(world, ground));
+  rules.push_back(std::make_unique<Traversals>(ground));
   rules.push_back(std::make_unique<Truth>(ground));
   return rules;
 }

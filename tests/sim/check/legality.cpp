@@ -213,6 +213,8 @@ struct Legality::Judge {
   std::string operator()(const event::CandidatesRefused& e) {
     return of(e.peer).session_since && e.count > 0 ? "" : "a refusal of nothing, or without a session";
   }
+  std::string operator()(const event::TraversalStarted&) { return {}; }  // these two have a rule of their own
+  std::string operator()(const event::TraversalEnded&) { return {}; }
   std::string operator()(const event::PathChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";
@@ -341,7 +343,7 @@ void Legality::recorded(Instant at, const Host& host, const event::Record& recor
     if (found == daemon.peers.end() || !found->second.known) return wrong("an event of a peer that is not known");
   }
   if (!std::holds_alternative<event::DialEnded>(event) && !std::holds_alternative<event::SessionEnded>(event) &&
-      !std::holds_alternative<event::ConnectionFailed>(event))
+      !std::holds_alternative<event::TraversalEnded>(event) && !std::holds_alternative<event::ConnectionFailed>(event))
     daemon.failed.reset();
   if (auto what = std::visit(Judge{daemon, host, at}, event); !what.empty()) wrong(what);
 }

@@ -55,6 +55,10 @@ void Truth::count(Daemon& daemon, const event::Event& event) {
     ++counts[sample("p2p_connection_attempts_total", {{"result", pw::name(dial->result)}})];
   } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&event)) {
     ++counts[sample("p2p_connection_errors_total", {{"error_type", pw::name(failed->error)}})];
+  } else if (const auto* attempt = std::get_if<event::TraversalStarted>(&event)) {
+    ++counts[sample("nat_attempts_total", {{"trigger", pw::name(attempt->trigger)}})];
+  } else if (const auto* result = std::get_if<event::TraversalEnded>(&event)) {
+    ++counts[sample("nat_results_total", {{"result", pw::name(result->result)}, {"method", pw::name(result->method)}, {"failure", pw::name(result->failure)}})];
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&event)) {
     ++counts[sample("p2p_connection_duration_seconds_count", {{"close_reason", pw::name(ended->reason)}})];
   } else if (std::holds_alternative<event::SessionEstablished>(event)) {

@@ -23,6 +23,7 @@ class TwoHomes {
   TwoHomes(std::uint64_t seed, const Home& first, const Home& second) : w{seed}, server{w.add("server")} {
     net::Machine& machine = w.net.add_machine("stun");
     machine.attach(w.internet, {IpAddress::v4({12, 0, 0, 1}), IpAddress::v4({12, 0, 0, 2})});
+    w.internet.hops = 1;
     w.names.known["stun.example"] = {IpAddress::v4({12, 0, 0, 1}), IpAddress::v4({12, 0, 0, 2})};
     stun = std::make_unique<net::StunServer>(machine, Family::v4);
     server.options.services.server.bootstrap = true;

@@ -29,7 +29,8 @@ const std::set<std::string> kFixedNames = {"p2p_connection_state_transitions_tot
                                            "connection_latency_ms",
                                            "bootstrap_response_time_ms",
                                            "connection_throughput_mbps",
-                                           "p2p_discovered_peers_total"};
+                                           "p2p_discovered_peers_total",
+                                           "nat_duration_ms"};
 
 class Folder {
  public:

@@ -135,7 +135,10 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           PathMoved{p, PathKind::direct_v4, {IpAddress::v4({192, 0, 2, 1}), address()}, {{}, address()}},
           NetworkChanged{"192.0.2.2 (eth0)", "192.0.2.1 (eth0)"},
           NatMeasured{nat_behaviour()},
-          CandidatesRefused{p, CandidateRefusal::loopback, address(), 2}};
+          CandidatesRefused{p, CandidateRefusal::loopback, address(), 2},
+          TraversalStarted{p, TraversalTrigger::initial, TraversalMethod::punch, Family::v4, NatType::port_restricted, NatType::full_cone},
+          TraversalEnded{p, TraversalResult::failure, TraversalMethod::punch, TraversalFailure::timeout, "", 5s, Family::v4,
+                         NatType::port_restricted, NatType::full_cone}};
 }
 
 }  // namespace pw::test

@@ -41,9 +41,20 @@ struct Fixture : ContextFixture {
   }
   void hear(const wire::Candidates& message, bool direct = false) {
     traversal.handle(now, message);
-    traversal.settle(now, direct);
+    settle(now, direct);
   }
-  PeerId peer{};
+  void settle(Instant at, bool direct) {
+    traversal.settle(at, {direct ? std::optional{PathAddress{{}, *SocketAddress::parse("203.0.113.1:9470")}} : std::nullopt, 40ms});
+  }
+  /// Of one kind of event.
+  template <class E>
+  std::vector<E> all() {
+    std::vector<E> found;
+    for (const auto& record : out.events)
+      if (const auto* e = std::get_if<E>(&record.event)) found.push_back(*e);
+    return found;
+  }
+  PeerId peer{};  // the lowest: it begins rounds
   Traversal traversal{context, peer};
 };
 
@@ -51,35 +62,35 @@ struct Fixture : ContextFixture {
 
 TEST_CASE("what is told is told once, and again when it is another, but not in a flood") {
   Fixture f;
-  f.traversal.settle(f.now, false);
+  f.settle(f.now, false);
   CHECK(f.told() == 1);
-  f.traversal.settle(f.now + 10s, false);
+  f.settle(f.now + 10s, false);
   CHECK(f.told() == 0);
   CHECK(f.traversal.next_timeout() == kNever);
   f.now += 10s;
   for (int i = 0; i < 50; ++i) {
     f.context.whereabouts.message.candidates[0].priority += 1;
     f.traversal.whereabouts_changed(f.now);
-    f.traversal.settle(f.now, false);
+    f.settle(f.now, false);
     f.now += 20ms;
   }
   CHECK(f.told() == 1);
   CHECK(f.traversal.next_timeout() == f.now);
-  f.traversal.settle(f.now, false);
+  f.settle(f.now, false);
   CHECK(f.told() == 1);
   SECTION("nothing more when traversal is switched off") {
     f.context.whereabouts.told = false;
     f.traversal.whereabouts_changed(f.now);
-    f.traversal.settle(f.now + 5s, false);
+    f.settle(f.now + 5s, false);
     const auto last = f.traversal.poll_message();
     REQUIRE(last);
     CHECK(std::get<wire::Candidates>(*last) == wire::Candidates{});
   }
   SECTION("and what could not be sent is said again") {
     f.traversal.say_again(f.now);
-    f.traversal.settle(f.now, false);
+    f.settle(f.now, false);
     CHECK(f.told() == 0);
-    f.traversal.settle(f.now + Traversal::kTellApart, false);
+    f.settle(f.now + Traversal::kTellApart, false);
     CHECK(f.told() == 1);
   }
 }
@@ -92,20 +103,20 @@ TEST_CASE("a peer's addresses are checked while no path is direct, and again wit
   CHECK(f.traversal.next_timeout() == kNever);
   f.told();
   f.now += 5s;
-  f.traversal.settle(f.now, false);  // the direct path is lost
+  f.settle(f.now, false);  // the direct path is lost
   CHECK(f.ordered() == std::vector<std::string>{"203.0.113.1:9470", "[2001:db8::7]:9470"});
   unsigned again = 0;
   for (int second = 0; second < 3600; ++second) {
     f.now += 1s;
-    f.traversal.settle(f.now, false);
+    f.settle(f.now, false);
     again += !f.ordered().empty();
   }
   CHECK(again >= 6);
   CHECK(again < 30);
   f.now += 1h;
-  f.traversal.settle(f.now, true);
+  f.settle(f.now, true);
   f.now += 1h;
-  f.traversal.settle(f.now, true);
+  f.settle(f.now, true);
   CHECK((f.traversal.next_timeout() == kNever));
 }
 
@@ -149,4 +160,69 @@ TEST_CASE("however a peer lists others' addresses, few of them are checked") {
   }
   CHECK(checked > 0);
   CHECK(static_cast<double>(checked) <= Traversal::kChecksBurst + Traversal::kChecksPerSecond * 60);
+}
+
+TEST_CASE("however often a peer begins rounds, few packets follow") {
+  Fixture f;
+  std::vector<std::string> addresses;
+  for (int k = 1; k <= 16; ++k) addresses.push_back("203.0.113." + std::to_string(k) + ":5");
+  wire::Candidates list = Fixture::listing(addresses);
+  for (wire::Candidate& c : list.candidates) c.kind = 2;
+  f.hear(list);
+  unsigned packets = 0;
+  unsigned declined = 0;
+  for (std::uint32_t round = 0; round < 600; ++round) {
+    f.traversal.handle(f.now, wire::Punch{.kind = 1, .round = round, .method = 1});
+    for (int i = 0; i < 10; ++i) {
+      f.settle(f.now, false);
+      while (f.traversal.poll_check(f.now)) ++packets;
+      f.now += 10ms;
+    }
+    while (const auto message = f.traversal.poll_message())
+      if (const auto* punch = std::get_if<wire::Punch>(&*message)) declined += punch->kind == 5 && punch->failure == 6;
+  }
+  const auto rounds = f.all<event::TraversalStarted>().size();
+  CHECK(rounds >= static_cast<std::size_t>(Traversal::kRoundsBurst));
+  CHECK(rounds <= static_cast<std::size_t>(Traversal::kRoundsBurst + Traversal::kRoundsPerSecond * 60));
+  CHECK(declined == 600 - rounds);
+  CHECK(packets > 0);
+  CHECK(packets <= rounds * 16 * 8);
+  CHECK(f.all<event::TraversalEnded>().size() + 1 >= rounds);
+}
+
+TEST_CASE("that nothing leads through two NATs is told once, and again when they are others") {
+  Fixture f;
+  const wire::NatVerdict hard{.family = Family::v4, .udp = 2, .mapping = 4, .filtering = 3, .allocation = 3, .mapped = {}};
+  f.context.whereabouts.message.nats = {hard};
+  wire::Candidates theirs = Fixture::listing({"203.0.113.1:9470"});
+  theirs.nats = {hard};
+  f.hear(theirs);
+  for (int i = 0; i < 600; ++i) f.settle(f.now += 1s, false);
+  auto ended = f.all<event::TraversalEnded>();
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].failure == event::TraversalFailure::infeasible);
+  CHECK(ended[0].method == event::TraversalMethod::none);
+  CHECK(ended[0].local_nat == event::NatType::symmetric);
+  CHECK_FALSE(ended[0].took);
+  CHECK(f.all<event::TraversalStarted>().at(0).trigger == event::TraversalTrigger::initial);
+  theirs.nats[0].allocation = 2;
+  theirs.nats[0].step = 1;
+  f.hear(theirs);
+  for (int i = 0; i < 600; ++i) f.settle(f.now += 1s, false);
+  ended = f.all<event::TraversalEnded>();
+  REQUIRE(ended.size() == 2);
+  CHECK(ended[1].remote_nat == event::NatType::symmetric_predictable);
+  CHECK(f.all<event::TraversalStarted>().at(1).trigger == event::TraversalTrigger::network_change);
+}
+
+TEST_CASE("a round that is under way when the session ends is told as cancelled") {
+  Fixture f;
+  wire::Candidates theirs = Fixture::listing({"203.0.113.1:9470"});
+  f.hear(theirs);
+  f.traversal.handle(f.now, wire::Punch{.kind = 1, .round = 0, .method = 1});
+  f.traversal.abandon(f.now + 1s);
+  const auto ended = f.all<event::TraversalEnded>();
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].result == event::TraversalResult::cancelled);
+  CHECK(ended[0].took == 1s);
 }
