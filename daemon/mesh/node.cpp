@@ -97,8 +97,10 @@ struct Node::Impl {
     const std::array known{surroundings.revision(), services.revision(), ports.revision()};
     if (std::exchange(located, known) == known) return;
     const auto before = std::exchange(context.whereabouts, locate(options.listening, surroundings, services, ports));
-    const auto& here = context.whereabouts;
-    if (before.told != here.told || before.message != here.message) table.whereabouts_changed(now);
+    auto& here = context.whereabouts;
+    const bool told = before.told != here.told || before.message != here.message;
+    here.revision = before.revision + (told ? 1 : 0);
+    if (told || before.around != here.around || before.families != here.families) table.whereabouts_changed(now);
   }
 
   /// Once all is sent: channels and servers are left last, since goodbyes and closes go through them. False: there was

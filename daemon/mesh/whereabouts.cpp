@@ -14,8 +14,11 @@ class Offer {
   void add(CandidateKind kind, const SocketAddress& address, unsigned order = 0) {
     // What can't be one (loopback, say, where a server runs on this machine) is left out; a second way to know one is none.
     static_cast<void>(list_.add_own({kind, address, Via::own, nat::candidate_priority(kind, address.ip.family(), order)}, around_));
-    const bool inner = std::ranges::find(around_.own, address.ip) != around_.own.end();
-    if (kind != CandidateKind::host && !inner) around_.mapped.push_back(address);
+  }
+  /// As add(); and it is this node's, whoever offers it: not by one server's word, who could keep us from a peer by it.
+  void add_proved(CandidateKind kind, const SocketAddress& address) {
+    add(kind, address);
+    if (std::ranges::find(around_.own, address.ip) == around_.own.end()) around_.mapped.push_back(address);
   }
   const std::vector<nat::Candidate>& all() const { return list_.all(); }
 
@@ -35,15 +38,18 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
   Offer offer{out.around};
   unsigned hosts = 0;
   for (const SocketAddress& socket : listening)
-    for (const IpAddress& ip : surroundings.usable(socket.ip.family()))
-      if ((socket.ip.is_unspecified() || socket.ip == ip) && hosts < kMaxHostCandidates)
-        offer.add(CandidateKind::host, {ip, socket.port}, hosts++);
+    for (const IpAddress& ip : surroundings.usable(socket.ip.family())) {
+      if (!socket.ip.is_unspecified() && socket.ip != ip) continue;
+      if (nat::refusal_of({ip, socket.port}) == nat::Refusal::none)
+        out.families[static_cast<std::size_t>(ip.family())] = true;
+      if (hosts < kMaxHostCandidates) offer.add(CandidateKind::host, {ip, socket.port}, hosts++);
+    }
   nat::Side side;
   side.predicts = side.searches = false;
   for (const event::NatFamily& family : surroundings.snapshot().families) {
     if (!family.behaviour) continue;
     side.behaviour[static_cast<std::size_t>(family.family)] = *family.behaviour;
-    if (family.behaviour->mapped) offer.add(CandidateKind::server_reflexive, *family.behaviour->mapped);
+    if (family.behaviour->mapped) offer.add_proved(CandidateKind::server_reflexive, *family.behaviour->mapped);
   }
   for (const SocketAddress& seen : services.observed()) offer.add(CandidateKind::server_reflexive, seen);
   if (const auto mapping = ports.snapshot(); mapping && mapping->mapped)

@@ -33,6 +33,7 @@ struct Surroundings {
   std::vector<IpAddress> own;         // of its interfaces
   std::vector<SocketAddress> mapped;  // its own outer addresses: other ports of them may be a peer behind the same NAT
   std::vector<IpAddress> gateways;    // inner addresses
+  bool operator==(const Surroundings&) const = default;
 };
 
 /// By the address alone.

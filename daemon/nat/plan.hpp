@@ -42,7 +42,8 @@ enum class Why : std::uint8_t {
 };
 constexpr auto names(Why) {
   return std::array{"easy"sv,   "open_filter"sv, "port_mapping"sv,  "unknown_behaviour"sv, "predictable"sv,
-                    "search"sv, "same_nat"sv,    "no_candidates"sv, "udp_blocked"sv,       "infeasible"sv};
+                    "search"sv, "same_nat"sv,    "no_candidates"sv, "udp_blocked"sv,       "infeasible"sv,
+                    "unsupported"sv};
 }
 /// For people; without a full stop.
 std::string_view describe(Why why);

@@ -33,7 +33,7 @@ bool Candidates::order(Instant now, const Named& name) {
   if (Candidate* known = find(name.address)) {
     known->ordered = true;
     known->tries = 0;
-    known->next = now;
+    known->next = std::max(now, known->last + kPace);
     return true;
   }
   if (!make_room()) return false;

@@ -29,7 +29,7 @@ struct Candidate {
 
 class Candidates {
  public:
-  static constexpr std::size_t kMax = 16;
+  static constexpr std::size_t kMax = 32;  // a peer names up to nat::kMaxCandidates
   /// RFC 8489 section 6.2.1's Rc. Where each way loses 20 %, all are lost by chance with 0.08 %.
   static constexpr unsigned kTries = 7;
   /// For each check of the peer's that came from there. With the answer to it, which is no larger than it was, an

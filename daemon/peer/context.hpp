@@ -70,6 +70,11 @@ inline constexpr double kDialBurst = 50;
 inline constexpr double kPunchPacketsPerSecond = 500;
 inline constexpr double kPunchPacketBurst = 50;
 
+/// Candidates of all peers together, each checked by a few packets: a node with a thousand relayed sessions does not check
+/// them in one burst when its network changes.
+inline constexpr double kCandidatesPerSecond = 100;
+inline constexpr double kCandidateBurst = 100;
+
 struct Context {
   const Options& options;
   Membership membership;
@@ -88,6 +93,7 @@ struct Context {
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
   Whereabouts whereabouts{};
+  TokenBucket candidates{kCandidatesPerSecond, kCandidateBurst};
   TokenBucket punch_packets{kPunchPacketsPerSecond, kPunchPacketBurst};
   nat::SearchSlot search{};
   bool rendezvous = false;     // there are servers through which peers may be reached

@@ -166,6 +166,7 @@ class Session {
   std::optional<Instant> connected_since_;
   std::optional<Measurements> measurements_;
   std::optional<Traversal> traversal_;  // as long as them
+  Traversal::Budget traversal_budget_;
   std::vector<Via> channels_;  // that this side opened for the session
   bool seeking_ = false;       // a further one, for the session
   Instant next_seek_{};

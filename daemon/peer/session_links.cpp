@@ -261,7 +261,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   if (measurements_) measurements_->forget_paths(now);
   drop_measurements(now);
   measurements_.emplace(context_, spec_.id, *active_, now);
-  traversal_.emplace(context_, spec_.id);
+  traversal_.emplace(context_, spec_.id, traversal_budget_);
   if (!state_.is(SessionState::connected)) {
     connected_since_ = now;
     state_.move(now, SessionState::connected);

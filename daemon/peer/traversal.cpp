@@ -12,7 +12,11 @@ wire::Candidates Traversal::message() const {
   return context_.whereabouts.told ? context_.whereabouts.message : wire::Candidates{};
 }
 
-void Traversal::whereabouts_changed(Instant now) { begin_anew(now, TraversalTrigger::network_change); }
+void Traversal::whereabouts_changed(Instant now) {
+  checked_.clear();  // from another address, or through another NAT
+  begin_anew(now, TraversalTrigger::network_change);
+  if (next_attempt_ != kNever) next_attempt_ = std::max(next_attempt_, now + kSettle);
+}
 
 void Traversal::begin_anew(Instant now, TraversalTrigger why) {
   // Until something was tried it is still the first attempt.
@@ -23,31 +27,43 @@ void Traversal::begin_anew(Instant now, TraversalTrigger why) {
 }
 
 void Traversal::say_again(Instant now) {
-  told_.reset();
+  told_revision_.reset();
   tell_at_ = now + kTellApart;
+  round_at_ = kNever;
   if (punch_) punch_->cancel();  // its other end waits for what was not said
 }
 
 void Traversal::tell(Instant now) {
+  const std::uint64_t revision = context_.whereabouts.revision;
+  if (now < tell_at_ || told_revision_ == revision) return;
   wire::Candidates here = message();
-  if (now < tell_at_ || told_.value_or(wire::Candidates{}) == here) return;
+  const bool owed = told_ && !told_revision_;
+  told_revision_ = revision;
+  if (!owed && told_.value_or(wire::Candidates{}) == here) return;
   tell_at_ = now + kTellApart;
   told_ = here;
   messages_.emplace_back(std::move(here));
 }
 
 void Traversal::handle(Instant now, const wire::Candidates& message) {
-  if (heard_.take(now))
-    judge(now, message);
-  else
-    refuse({}, nat::Refusal::too_many);
-  report_refused(now);
+  if (budget_.heard.take(now)) return judge(now, message);
+  if (!waiting_) waits_until_ = now + from_seconds(1 / kHeardPerSecond);
+  waiting_ = message;
 }
 
 void Traversal::judge(Instant now, const wire::Candidates& message) {
-  const nat::Side side = nat::side_of(message);
-  for (std::size_t unknown = message.candidates.size() - side.candidates.size(); unknown > 0; --unknown)
-    refuse({}, nat::Refusal::unknown_kind);
+  waiting_.reset();
+  waits_until_ = kNever;
+  heard_message_ = message;
+  first_ = 0;
+  select(true);
+  begin_anew(now, TraversalTrigger::network_change);
+  report_refused(now);
+}
+
+/// Whom to check of those that it named, by where this node is now.
+void Traversal::select(bool reported) {
+  const nat::Side side = nat::side_of(*heard_message_);
   nat::CandidateList list;
   std::map<IpAddress, unsigned> ports;
   for (const nat::Candidate& c : side.candidates) {
@@ -56,12 +72,16 @@ void Traversal::judge(Instant now, const wire::Candidates& message) {
         of_one >= kMaxOfOneAddress ? nat::Refusal::too_many : list.add_theirs(c, context_.whereabouts.around);
     if (why == nat::Refusal::none)
       ++of_one;
-    else
+    else if (reported)
       refuse(c.address, why);
   }
-  heard_message_ = message;
+  if (reported)
+    for (std::size_t unknown = heard_message_->candidates.size() - side.candidates.size(); unknown > 0; --unknown)
+      refuse({}, nat::Refusal::unknown_kind);
   targets_ = list.all();
-  begin_anew(now, TraversalTrigger::network_change);
+  std::erase_if(targets_, [&](const nat::Candidate& c) {  // no packet of ours can go there
+    return !context_.whereabouts.families[static_cast<std::size_t>(c.address.ip.family())];
+  });
 }
 
 void Traversal::refuse(const SocketAddress& address, nat::Refusal why) {
@@ -91,8 +111,9 @@ std::optional<PathAddress> Traversal::poll_candidate() {
 }
 
 Instant Traversal::next_timeout() const {
-  const bool untold = told_.value_or(wire::Candidates{}) != message();
+  const bool untold = told_revision_ != context_.whereabouts.revision;
   Instant next = earlier(untold ? tell_at_ : kNever, punch_ ? punch_->poll_timeout() : kNever);
+  next = earlier(next, waits_until_);
   if (!direct_ && !punch_) next = earlier(next, earlier(next_attempt_, round_at_));
   return next;
 }

@@ -10,9 +10,10 @@
 // and again with back-off; at once when the addresses of either end change, or a direct path is lost. Where the plan is that
 // nothing leads through the two NATs, all candidates are checked, for the plan may be wrong, and that is told once.
 //
-// The other end is authenticated, but its candidates are its word: each is judged (nat::CandidateList), at most
-// kMaxOfOneAddress ports of one address are taken, and checks and rounds of a session have budgets, so that no third party
-// that a peer names gets more than a few small packets a second.
+// The other end is authenticated, but its candidates are its word: each is judged (nat::CandidateList) by where this node is
+// when it is checked, at most kMaxOfOneAddress ports of one address are taken, and attempts, checks and rounds have budgets,
+// of the peer (over all its connections) and of the node, so that no third party that a peer names gets more than a few
+// small packets a second.
 //
 // Order of calls: after the constructor and every handle_* and command call settle() with what the session's paths are;
 // then drain poll_message, poll_candidate and poll_check, and rearm at next_timeout. abandon() before it is destroyed.
@@ -34,9 +35,13 @@ namespace pw::peer {
 class Traversal {
  public:
   static constexpr Duration kTellApart = 1s;  // messages of ours, at least
-  /// Messages of theirs; those beyond are not looked at.
+  /// Messages of theirs that are judged; of those that come faster the last one, once it is its turn.
   static constexpr double kHeardPerSecond = 0.5;
   static constexpr double kHeardBurst = 10;
+  static constexpr Duration kSettle = 50ms;  // a network that changes does so in several steps
+  /// Attempts, whatever gives cause for them.
+  static constexpr double kAttemptsPerSecond = 0.1;
+  static constexpr double kAttemptsBurst = 5;
   /// Candidates that are checked, each by 7 small packets within 10 s (path::Candidates), then again with back-off: two
   /// whole lists at once.
   static constexpr double kChecksPerSecond = 0.5;
@@ -51,16 +56,26 @@ class Traversal {
   static constexpr double kRoundsPerSecond = 0.1;
   static constexpr double kRoundsBurst = 5;
 
+  /// What a peer costs at the most, however often its connection is another.
+  struct Budget {
+    TokenBucket heard{kHeardPerSecond, kHeardBurst};
+    TokenBucket attempts{kAttemptsPerSecond, kAttemptsBurst};
+    TokenBucket checks{kChecksPerSecond, kChecksBurst};
+    TokenBucket rounds{kRoundsPerSecond, kRoundsBurst};
+  };
+
   /// What the session knows of its paths.
   struct Paths {
     std::optional<PathAddress> direct;  // that is alive: the one proved last
     Duration rtt{};                     // of the session
   };
 
-  Traversal(Context& context, const PeerId& peer) : context_{context}, peer_{peer}, rng_{context.rng.split()} {}
+  /// `budget` outlives this.
+  Traversal(Context& context, const PeerId& peer, Budget& budget)
+      : context_{context}, peer_{peer}, budget_{budget}, rng_{context.rng.split()} {}
 
   // ---- commands
-  /// What peers are told is another, or nothing any more.
+  /// What peers are told, or what theirs are judged by, is another.
   void whereabouts_changed(Instant now);
   /// A message could not be sent: what it said is said again later.
   void say_again(Instant now);
@@ -85,6 +100,7 @@ class Traversal {
   wire::Candidates message() const;
   void tell(Instant now);
   void judge(Instant now, const wire::Candidates& message);
+  void select(bool reported);
   void refuse(const SocketAddress& address, nat::Refusal why);
   void report_refused(Instant now);
   void begin_anew(Instant now, event::TraversalTrigger why);
@@ -95,7 +111,7 @@ class Traversal {
   nat::Side theirs() const;
   nat::Plan plan(std::uint32_t round) const { return nat::plan(ours(), theirs(), round); }
   void attempt(Instant now);
-  void check(Instant now, const nat::Candidate& candidate);
+  void check(Instant now, bool open);
   void begin_round(Instant now);
   void make_round(Instant now, std::uint32_t round, const nat::Plan& plan);
   void start(Instant now, const nat::Plan& plan);
@@ -104,11 +120,17 @@ class Traversal {
 
   Context& context_;
   PeerId peer_;
+  Budget& budget_;
   Rng rng_;
-  std::optional<wire::Candidates> told_;    // last
-  Instant tell_at_{};                       // not sooner
+  std::optional<wire::Candidates> told_;       // last
+  std::optional<std::uint64_t> told_revision_;  // of the whereabouts that it was made of; none: it is to be said again
+  Instant tell_at_{};                          // not sooner
   std::optional<wire::Candidates> heard_message_;  // last
-  std::vector<nat::Candidate> targets_;     // of it, judged
+  std::optional<wire::Candidates> waiting_;    // the next, which came too soon
+  Instant waits_until_ = kNever;
+  std::vector<nat::Candidate> targets_;        // of the one heard, judged
+  std::map<SocketAddress, Instant> checked_;   // of them, lately: those checks go on
+  std::size_t first_ = 0;                      // of them: the one that the budget did not suffice for
   std::optional<PathAddress> direct_;
   Duration rtt_{};
   event::TraversalTrigger trigger_ = event::TraversalTrigger::initial;
@@ -120,9 +142,6 @@ class Traversal {
   event::TraversalStarted started_{};       // of the round
   Instant started_at_{};
   Backoff backoff_{kRetry, kRetryMax};
-  TokenBucket heard_{kHeardPerSecond, kHeardBurst};
-  TokenBucket checks_{kChecksPerSecond, kChecksBurst};
-  TokenBucket rounds_{kRoundsPerSecond, kRoundsBurst};
   std::deque<wire::ControlMessage> messages_;
   std::deque<PathAddress> candidates_;
   struct Refused {

@@ -37,6 +37,7 @@ nat::Side Traversal::theirs() const {
 
 void Traversal::settle(Instant now, const Paths& paths) {
   tell(now);
+  if (waiting_ && now >= waits_until_) handle(now, *std::exchange(waiting_, {}));
   rtt_ = paths.rtt;
   const bool was_direct = std::exchange(direct_, paths.direct).has_value();
   if (direct_ && !was_direct) {
@@ -59,36 +60,45 @@ void Traversal::attempt(Instant now) {
   next_attempt_ = kNever;
   if (!heard_message_ || !told_ || !context_.whereabouts.told) return;  // until there is something to try
   next_attempt_ = now + kChecked + backoff_.next(context_.rng);
+  if (!budget_.attempts.take(now)) return;
+  select(false);
+  std::erase_if(checked_, [&](const auto& one) { return now - one.second >= kChecked; });
   const bool open = std::ranges::any_of(targets_, is_open);
   round_at_ = open ? now + grace(rtt_) : now;
-  for (const nat::Candidate& c : targets_)
-    if (is_open(c)) check(now, c);
-  report_refused(now);
+  check(now, true);
 }
 
-void Traversal::check(Instant now, const nat::Candidate& c) {
-  if (checks_.take(now))
-    candidates_.push_back({IpAddress::any(c.address.ip.family()), c.address, Via::own});
-  else
-    refuse(c.address, nat::Refusal::too_many);
+/// Those of one kind that are not being checked already. Whom the budget does not suffice for comes first the next time.
+void Traversal::check(Instant now, bool open) {
+  const std::size_t first = first_;
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const std::size_t at = (first + i) % targets_.size();
+    const SocketAddress& address = targets_[at].address;
+    if (is_open(targets_[at]) != open || checked_.contains(address)) continue;
+    if (!budget_.checks.take(now) || !context_.candidates.take(now)) {
+      first_ = at;
+      return;
+    }
+    checked_[address] = now;
+    candidates_.push_back({IpAddress::any(address.ip.family()), address, Via::own});
+  }
 }
 
 // ---- rounds
 
 void Traversal::begin_round(Instant now) {
   round_at_ = kNever;
+  select(false);
   const nat::Plan made = plan(next_round_);
   if (made.method() == nat::Method::none) {
-    for (const nat::Candidate& c : targets_)
-      if (!is_open(c)) check(now, c);
-    report_refused(now);
+    check(now, false);
     if (std::exchange(hopeless_, true)) return;
     start(now, made);
     const bool empty = made.why() == nat::Why::no_candidates;
     return end(now, {TraversalResult::failure, TraversalMethod::none,
                      empty ? TraversalFailure::no_candidates : TraversalFailure::infeasible, nat::describe(made.why())}, {});
   }
-  if (!initiator() || !rounds_.take(now)) return;  // the next attempt will
+  if (!initiator() || !budget_.rounds.take(now)) return;  // the next attempt will
   make_round(now, next_round_++, made);
   punch_->start(now, now + rtt_ / 2);
   after_round(now);
@@ -117,8 +127,8 @@ void Traversal::handle(Instant now, const wire::Punch& wire) {
     const auto decline = [&](TraversalFailure why) {
       messages_.emplace_back(nat::to_wire({.kind = PunchMessage::Kind::cancel, .round = message->round, .failure = why}));
     };
-    if (!told_ || !heard_message_ || !context_.whereabouts.told) return decline(TraversalFailure::coordination);
-    if (!rounds_.take(now)) return decline(TraversalFailure::budget);
+    if (!told_ || !told_revision_ || !heard_message_ || !context_.whereabouts.told) return decline(TraversalFailure::coordination);
+    if (!budget_.rounds.take(now)) return decline(TraversalFailure::budget);
     if (punch_) punch_->cancel();  // the other end has given that one up
     after_round(now);
     next_round_ = message->round + 1;

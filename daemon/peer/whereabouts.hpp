@@ -2,15 +2,20 @@
 // keeps it up to date in the context; Table::whereabouts_changed says that what peers are told is another.
 #pragma once
 
+#include <array>
+#include <cstdint>
+
 #include "nat/exchange.hpp"
 #include "nat/plan.hpp"
 
 namespace pw::peer {
 
 struct Whereabouts {
-  bool told = false;        // to peers at all: nat.enabled
+  bool told = false;               // to peers at all: nat.enabled
   wire::Candidates message;
-  nat::Surroundings around;  // judges what peers tell
+  nat::Surroundings around;        // judges what peers tell
+  std::array<bool, 2> families{};  // by Family: this node has a socket and an address of it
+  std::uint64_t revision = 0;      // of what peers are told
 };
 
 }  // namespace pw::peer

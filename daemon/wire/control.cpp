@@ -148,8 +148,10 @@ Result<ControlMessage> from(const control::Candidates& p) {
   if (p.nats_size() > 2) return fail("more than one NAT of a family");
   for (const auto& c : p.candidates()) {
     const auto address = address_of(c.address());
-    if (!address) return tl::unexpected(address.error());
-    m.candidates.push_back({static_cast<std::uint32_t>(c.kind()), *address, c.priority()});
+    const bool known = control::Candidates::Candidate::Kind_IsValid(c.kind());
+    if (!address && known) return tl::unexpected(address.error());
+    // A kind that a later version has may be no address at all: it is left out, and counted.
+    m.candidates.push_back({static_cast<std::uint32_t>(c.kind()), address.value_or(SocketAddress{}), c.priority()});
   }
   for (const auto& n : p.nats()) {
     NatVerdict verdict{.family = n.v6() ? Family::v6 : Family::v4,

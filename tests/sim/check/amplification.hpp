@@ -23,6 +23,7 @@ class Amplification : public Checker {
   /// allowed to be exactly is judged as unsolicited.
   static constexpr std::uint64_t kCandidate = 32;
   static constexpr std::uint64_t kCheckSize = 120;
+  static bool is_check(const net::Packet& packet);
   static constexpr std::size_t kIds = 16;  // bent packets go to bent IDs; of more than that nobody can have answered
   static constexpr std::size_t kMaxConnections = 1 << 16;  // remembered; then they are forgotten all together
 
@@ -55,7 +56,6 @@ class Amplification : public Checker {
   void forget_connections();
   void credit(std::size_t flow, const net::Packet& packet);
   bool dials(const Host& host, const SocketAddress& address) const;
-  static bool is_check(const net::Packet& packet);
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;
   static void add_id(Account& connection, std::uint64_t id);

@@ -1,6 +1,7 @@
 #include "sim/check/unsolicited.hpp"
 
 #include "peer/context.hpp"
+#include "sim/check/amplification.hpp"
 #include "sim/world.hpp"
 
 namespace pw::sim {
@@ -50,33 +51,36 @@ void Unsolicited::sent(Instant at, const net::Machine& from, const net::Packet& 
   if (t.answered) return;
   if (!t.attributed) attribute(*host, packet.destination, t);
   Node& node = nodes_[from.index()];
+  const std::size_t kind = Amplification::is_check(packet) ? 1 : 0;
+  const Cap& cap = *kCaps[kind];
   const auto times = static_cast<double>(t.peers);
-  if (t.packets.add(at, 1)) {
-    judge(at, *host, t.packets, node.earned, times, packet.destination.to_string());
+  if (t.packets[kind].add(at, 1)) {
+    judge(at, *host, t.packets[kind], cap, node.earned, times, packet.destination.to_string());
     attribute(*host, packet.destination, t);  // configurations change
   }
-  Rate& peer = node.peers[t.peer];
+  Rate& peer = node.peers[t.peer][kind];
   const auto candidates = static_cast<double>(host->options.quic.max_dial_candidates);
-  if (peer.add(at, 1)) judge(at, *host, peer, node.earned, times * candidates, "one peer");
-  if (node.packets.add(at, 1)) {
+  if (peer.add(at, 1)) judge(at, *host, peer, cap, node.earned, times * candidates, "one peer");
+  Rate& all = node.packets[kind];
+  if (all.add(at, 1)) {
     const auto peers = static_cast<double>(std::max(node.known, host->membership.peers.size()) + host->membership.servers.size());
-    judge(at, *host, node.packets, node.earned, (1 + peers) * candidates, "all");
+    judge(at, *host, all, cap, node.earned, (1 + peers) * candidates, "all");
     const double dials = peer::kDialBurst + peer::kDialsPerSecond;
-    if (static_cast<double>(node.packets.closed()[0]) > dials * candidates * kFlightOfDial + peers * candidates * 2)
-      complain(host->name() + ": " + std::to_string(node.packets.closed()[0]) +
-               " packets in a second to addresses that never answered");
+    if (static_cast<double>(all.closed()[0]) > dials * candidates * kFlightOfDial + peers * candidates * 2)
+      complain(host->name() + ": " + std::to_string(all.closed()[0]) + " packets in a second to addresses that never answered");
   }
 }
 
-void Unsolicited::judge(Instant at, const Host& host, Rate& rate, Rate& earned, double times, const std::string& to) {
+void Unsolicited::judge(Instant at, const Host& host, Rate& rate, const Cap& of, Rate& earned, double times,
+                        const std::string& to) {
   earned.advance(at);
   for (std::size_t w = 0; w < kWindows.size(); ++w) {
     const auto extra = static_cast<double>(earned.last(kWindows[w] + rate.since_closed() + 1));
-    const double cap = times * static_cast<double>(kHandshake.packets[w] + kChecks.packets[w]) + extra;
+    const double cap = times * static_cast<double>(of.packets[w]) + extra;
     if (static_cast<double>(rate.closed()[w]) > cap)
       complain(host.name() + at_text(at) +
                std::to_string(rate.closed()[w]) + " packets within " + std::to_string(kWindows[w]) + " s to " + to +
-               ", which never answered; " + kHandshake.what + " and " + kChecks.what + " explain " + std::to_string(cap));
+               ", which never answered; " + of.what + " explain " + std::to_string(cap));
   }
 }
 

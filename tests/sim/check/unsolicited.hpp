@@ -40,22 +40,25 @@ class Unsolicited : public Checker {
   void commanded(Instant at, const Host& host, event::Ticket ticket, const event::Command& command) override;
 
  private:
+  /// Each judged by itself: handshakes may not use up what checks leave.
+  using Rates = std::array<Rate, 2>;  // handshakes and all that has no row of its own; checks
+  static constexpr std::array<const Cap*, 2> kCaps{&kHandshake, &kChecks};
   struct Target {
     bool answered = false;
     std::size_t peers = 1;   // that have this address
     std::size_t peer = 0;    // one of them, by Ground::index_of
     bool attributed = false;
-    Rate packets;
+    Rates packets;
   };
   struct Node {
-    Rate packets;
-    Rate earned;                       // by new starts of any peer
-    std::map<std::size_t, Rate> peers;  // by Ground::index_of
+    Rates packets;
+    Rate earned;                         // by new starts of any peer
+    std::map<std::size_t, Rates> peers;  // by Ground::index_of
     std::size_t known = 0;
   };
   Target& target(std::size_t flow);
   void attribute(const Host& host, const SocketAddress& address, Target& target) const;
-  void judge(Instant at, const Host& host, Rate& rate, Rate& earned, double times, const std::string& to);
+  void judge(Instant at, const Host& host, Rate& rate, const Cap& cap, Rate& earned, double times, const std::string& to);
 
   const World& world_;
   const Ground& ground_;

@@ -1,6 +1,8 @@
 // What one end tells of its addresses, and what it makes of the other's.
 #include <catch2/catch_test_macros.hpp>
 
+#include <set>
+
 #include "context.hpp"
 #include "peer/traversal.hpp"
 
@@ -14,6 +16,8 @@ using Refusal = event::CandidateRefusal;
 struct Fixture : ContextFixture {
   Fixture() {
     context.whereabouts.told = true;
+    context.whereabouts.families = {true, true};
+    context.whereabouts.revision = 1;
     context.whereabouts.message = listing({"198.51.100.1:9470"});
     context.whereabouts.around.own = {*IpAddress::parse("198.51.100.1")};
     context.whereabouts.around.gateways = {*IpAddress::parse("192.168.1.1")};
@@ -55,7 +59,8 @@ struct Fixture : ContextFixture {
     return found;
   }
   PeerId peer{};  // the lowest: it begins rounds
-  Traversal traversal{context, peer};
+  Traversal::Budget budget;
+  Traversal traversal{context, peer, budget};
 };
 
 }  // namespace
@@ -70,6 +75,7 @@ TEST_CASE("what is told is told once, and again when it is another, but not in a
   f.now += 10s;
   for (int i = 0; i < 50; ++i) {
     f.context.whereabouts.message.candidates[0].priority += 1;
+    ++f.context.whereabouts.revision;
     f.traversal.whereabouts_changed(f.now);
     f.settle(f.now, false);
     f.now += 20ms;
@@ -80,6 +86,7 @@ TEST_CASE("what is told is told once, and again when it is another, but not in a
   CHECK(f.told() == 1);
   SECTION("nothing more when traversal is switched off") {
     f.context.whereabouts.told = false;
+    ++f.context.whereabouts.revision;
     f.traversal.whereabouts_changed(f.now);
     f.settle(f.now + 5s, false);
     const auto last = f.traversal.poll_message();
@@ -160,6 +167,69 @@ TEST_CASE("however a peer lists others' addresses, few of them are checked") {
   }
   CHECK(checked > 0);
   CHECK(static_cast<double>(checked) <= Traversal::kChecksBurst + Traversal::kChecksPerSecond * 60);
+}
+
+TEST_CASE("addresses are judged by the network that this node is in when it checks them") {
+  Fixture f;
+  f.hear(Fixture::listing({"192.168.7.1:53", "203.0.113.2:7"}), true);
+  CHECK(f.refused(Refusal::gateway) == 0);
+  f.context.whereabouts.around.own = {*IpAddress::parse("203.0.113.2")};
+  f.context.whereabouts.around.gateways = {*IpAddress::parse("192.168.7.1")};
+  f.traversal.whereabouts_changed(f.now);
+  f.settle(f.now, false);
+  f.settle(f.now + Traversal::kSettle, false);
+  CHECK(f.ordered().empty());
+  f.context.whereabouts.around = {};  // where these are strangers again
+  f.traversal.whereabouts_changed(f.now + 1s);
+  f.settle(f.now + 2s, false);
+  CHECK(f.ordered() == std::vector<std::string>{"192.168.7.1:53", "203.0.113.2:7"});
+}
+
+TEST_CASE("nothing goes where this node has no address of the family") {
+  Fixture f;
+  f.context.whereabouts.families = {true, false};
+  f.hear(Fixture::listing({"[2001:db8::7]:9470", "203.0.113.2:7"}));
+  CHECK(f.ordered() == std::vector<std::string>{"203.0.113.2:7"});
+}
+
+TEST_CASE("a new connection is no new budget, and the network that flaps no more attempts") {
+  Fixture f;
+  std::size_t checked = 0;
+  for (int i = 0; i < 600; ++i) {
+    Traversal one{f.context, f.peer, f.budget};
+    one.settle(f.now, {{}, 40ms});
+    one.handle(f.now, Fixture::listing({"203.0.113.9:1", "203.0.113.9:2", "203.0.113.9:3"}));
+    one.whereabouts_changed(f.now);
+    one.settle(f.now, {{}, 40ms});
+    one.settle(f.now + 90ms, {{}, 40ms});
+    while (one.poll_candidate()) ++checked;
+    f.now += 100ms;
+  }
+  CHECK(checked > 0);
+  CHECK(static_cast<double>(checked) <= 3 * (Traversal::kAttemptsBurst + Traversal::kAttemptsPerSecond * 60));
+}
+
+TEST_CASE("of messages that come too fast the last is not lost") {
+  Fixture f;
+  for (int i = 1; i <= 50; ++i) f.hear(Fixture::listing({"203.0.113." + std::to_string(i) + ":9470"}), true);
+  for (int i = 0; i < 10; ++i, f.now += 1s) f.settle(f.now, true);
+  CHECK(f.traversal.next_timeout() == kNever);
+  f.settle(f.now, false);
+  CHECK(f.ordered() == std::vector<std::string>{"203.0.113.50:9470"});
+}
+
+TEST_CASE("whom the budget does not suffice for is checked the next time") {
+  Fixture f;
+  std::vector<std::string> all;
+  for (int i = 1; i <= 16; ++i) all.push_back("203.0.113." + std::to_string(i) + ":9470");
+  f.budget.checks = TokenBucket{0.25, 4};
+  f.hear(Fixture::listing(all));
+  std::set<std::string> checked;
+  for (int i = 0; i < 600; ++i, f.now += 1s) {
+    f.settle(f.now, false);
+    for (const std::string& one : f.ordered()) checked.insert(one);
+  }
+  CHECK(checked.size() == 16);
 }
 
 TEST_CASE("however often a peer begins rounds, few packets follow") {

@@ -84,6 +84,8 @@ TEST_CASE("candidates that can be none are refused by what is wrong with them") 
   CHECK(error_of(body(m)) == "more than one NAT of a family");
   // A candidate without an address.
   CHECK(error_of(Buffer{0x3a, 2, 0x0a, 0}) == "an IP address has 4 or 16 bytes");
+  // Of a kind that is not known here, and may need none.
+  CHECK(error_of(Buffer{0x3a, 4, 0x0a, 2, 0x08, 99}).empty());
   // Of port 65536.
   CHECK(error_of(Buffer{0x3a, 14, 0x0a, 12, 0x12, 10, 0x0a, 4, 1, 2, 3, 4, 0x10, 0x80, 0x80, 0x04}) == "a port has 16 bits");
   // A sample that begins at port 65536; a start of attempt 256.
