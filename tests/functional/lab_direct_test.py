@@ -64,10 +64,6 @@ class Direct(unittest.TestCase):
         self.assertTrue(self.direct())
         self.assertEqual(self.a.post(f"/api/v1/peers/{self.b.id}/ping", {"size": 1000}).status, 200)
 
-    def test_routers_that_take_early_packets_for_their_own_are_punched_through(self):
-        self.meet(PORT_RESTRICTED | {"input_accepts": True}, PORT_RESTRICTED | {"input_accepts": True})
-        self.punched()
-
 
 if __name__ == "__main__":
     lab.main()
