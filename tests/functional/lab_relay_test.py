@@ -1,4 +1,4 @@
-"""Real daemons behind kernel NATs, that know a server and each other's ids, meet at it and talk through it."""
+"""Real daemons behind kernel NATs that nothing else leads through, who know a server and each other's ids, meet at it and talk through it."""
 import lab
 lab.enter("nft", "conntrack")
 
@@ -18,7 +18,7 @@ class ThroughRelay(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="peerwatch-test-")
         self.addCleanup(folder.cleanup)
-        nat = {"nat": {"mapping": "endpoint-independent", "filtering": "address-and-port-dependent"}}
+        nat = {"nat": {"mapping": "address-and-port-dependent", "filtering": "address-and-port-dependent", "ports": "random"}}
         self.net = Internet(sketch.behind([nat, nat]), "kernel")
         self.addCleanup(self.net.close)
         self.server, self.a, self.b = self.daemons = [

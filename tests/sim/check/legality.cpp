@@ -210,10 +210,8 @@ struct Legality::Judge {
   std::string operator()(const event::CheckRefused& e) {
     return of(e.peer).session_since ? "" : "a check was refused without a session";
   }
-  std::string operator()(const event::CandidatesRefused& e) {
-    return of(e.peer).session_since && e.count > 0 ? "" : "a refusal of nothing, or without a session";
-  }
-  std::string operator()(const event::TraversalStarted&) { return {}; }  // these two have a rule of their own
+  std::string operator()(const event::CandidatesRefused& e) { return e.count > 0 ? "" : "a refusal of nothing"; }
+  std::string operator()(const event::TraversalStarted&) { return {}; }
   std::string operator()(const event::TraversalEnded&) { return {}; }
   std::string operator()(const event::PathChanged& e) {
     Ledger& peer = of(e.peer);

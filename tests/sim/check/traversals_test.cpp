@@ -13,10 +13,6 @@ using event::TraversalResult;
 namespace {
 
 struct Rule {
-  Rule() {
-    t.w.start_all();
-    t.w.run_for(5s);
-  }
   void start() {
     tell(event::TraversalStarted{t.b.id(), {}, TraversalMethod::punch, Family::v4, {}, {}});
   }

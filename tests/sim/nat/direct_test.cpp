@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "homes.hpp"
+#include "sim/inflict.hpp"
 
 using namespace pw;
 using namespace pw::sim;
@@ -63,6 +64,45 @@ TEST_CASE("where one end admits whom it sent to from any port, the other's NAT m
   const std::vector<Place> hard{Place::adm, Place::sequential, Place::random};
   for_every_seed([&](std::uint64_t seed) {
     return goes_direct(seed, {easy[seed % easy.size()]}, {hard[seed / easy.size() % hard.size()]}, 5s);
+  });
+}
+
+TEST_CASE("a NAT that forgets everything and gives other ports costs the direct path, not the session, and it comes back") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {.place = Place::apdf, .ports = net::PortAllocation::random}, {Place::apdf}};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.direct(); }, 15s)) return "not direct";
+    h.w.run_for(10s);
+    Faults faults{h.w};
+    faults.inflict({.kind = FaultKind::nat_reboot, .host = 1, .other = {}, .router = h.routers[0], .amount = 0, .lasts = 1s});
+    if (!h.w.run_until([&] { return !h.direct(); }, 20s)) return "nobody notices";
+    if (!h.w.run_until([&] { return h.direct(); }, 60s)) return "it does not come back";
+    for (const Host* host : {h.a, h.b})
+      if (host->count<event::SessionEnded>() != 0) return host->name() + " has lost the session";
+    const auto attempts = h.b->all<event::TraversalStarted>();
+    if (attempts.size() < 2 || attempts[1].trigger == event::TraversalTrigger::initial) return "no second attempt is told";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a machine that moves to another network comes to a direct path from there") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {Place::apdf}, {Place::apdf}};
+    Host& c = h.settle("c", 3, {Place::adf});
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.direct(); }, 15s)) return "not direct";
+    h.w.run_for(10s);
+    net::Machine& machine = h.a->machine();
+    machine.detach(*machine.interfaces().front());
+    machine.attach(c.machine().interfaces().front()->segment, {IpAddress::v4({192, 168, 3, 9})});
+    const auto from_there = [&] {
+      if (!h.direct()) return false;
+      for (const auto& path : h.b->peer(*h.a).paths)
+        if (path.in_use && path.address.remote.ip == IpAddress::v4({11, 9, 3, 1})) return true;
+      return false;
+    };
+    if (!h.w.run_until(from_there, 60s)) return "it does not come to a direct path";
+    return broken_rule(h.w);
   });
 }
 

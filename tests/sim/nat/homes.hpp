@@ -14,6 +14,7 @@ namespace pw::sim {
 struct Home {
   net::Place place = net::Place::open;
   bool input_accepts = false;
+  std::optional<net::PortAllocation> ports = {};  // others than the place has
 };
 
 class TwoHomes {
@@ -62,14 +63,17 @@ class TwoHomes {
   std::unique_ptr<net::StunServer> stun;
   Host* a = nullptr;
   Host* b = nullptr;
+  std::vector<net::Router*> routers;  // that face the internet
 
- private:
+  /// One more home.
   Host& settle(const std::string& name, std::uint8_t n, const Home& home) {
     if (home.place == net::Place::open) return w.add(name);
     net::RouterOptions options{.nat = net::nat_at(home.place), .firewall = {}, .port_mapper = {}};
     options.nat->input_accepts = home.input_accepts;
+    options.nat->ports = home.ports.value_or(options.nat->ports);
     options.firewall.udp_blocked = home.place == net::Place::no_udp;
     net::Router& router = w.net.add_router("router " + name, options);
+    routers.push_back(&router);
     router.attach_outer(w.internet, {IpAddress::v4({11, 9, n, 1})});
     net::Segment* lan = &w.net.add_segment("lan " + name);
     if (home.place == net::Place::carrier) {
