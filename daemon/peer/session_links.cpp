@@ -75,6 +75,7 @@ void Session::handle_established(Instant now, const quic::Established& e) {
                   held_ ? AdmissionRefusal::held : AdmissionRefusal::not_allowlisted);
   contact(now);
   const bool tie = (dial_ && context_.self < spec_.id) || (active_ && loses_tie(now, false));
+  if (tie && active_) measurements_->probe_now(now);  // a peer that was started anew resets it, and is not kept waiting
   if (std::ranges::count_if(pending_, [](const Pending& p) { return !p.link->dialled(); }) >=
       static_cast<std::ptrdiff_t>(kMaxPendingLinks)) {
     const auto oldest = std::ranges::find_if(pending_, [](const Pending& p) { return !p.link->dialled(); });

@@ -113,6 +113,30 @@ TEST_CASE("the later of two dials that cross never wins one end only, whatever i
   });
 }
 
+TEST_CASE("a peer that is started anew right after it connected is not kept waiting for a tie that is none") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    w.introduce_all();
+    for (Host* h : {&a, &b}) {
+      h->membership.admission = peer::AdmissionMode::secret;
+      h->membership.secrets = {Buffer(32, 7)};
+    }
+    w.start_all();
+    if (!w.run_until([&] { return all_connected(w); }, kSoon)) return "not connected";
+    w.run_for(std::chrono::milliseconds{seed % 4000});
+    Host& again = a.id() < b.id() ? b : a;
+    again.kill();
+    w.run_for(100ms);
+    again.start();
+    if (!w.run_until([&] { return all_connected(w); }, 20 * w.default_link.delay)) return "it is kept waiting";
+    w.run_for(5s);
+    if (!all_connected(w)) return "the session did not last";
+    return broken_rule(w);
+  });
+}
+
 TEST_CASE("who wakes up hears within a few round trips that his peer gave the session up") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     World w{seed};
