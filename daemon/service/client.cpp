@@ -49,7 +49,7 @@ void Client::lost(Instant now, ErrorType error, std::string detail) {
   early_.clear();
   give_up_ = register_at_ = ask_at_ = kNever;
   while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);
-  while (!channels_.empty()) end_channel(channels_.begin(), ChannelLoss::connection_lost, {});
+  while (!channels_.empty()) end_channel(now, channels_.begin(), ChannelLoss::connection_lost, {});
   retry_at_ = addresses_.empty() ? kNever : now + backoff_.next(rng_);
   emit(ServiceDown{server_.id, was_up, error, std::move(detail)});
 }
@@ -157,9 +157,8 @@ void Client::handle_timeout(Instant now) {
   for (auto i = channels_.begin(); i != channels_.end();) {
     const auto here = i++;
     if (here->second.up || here->second.asked > asked_before) continue;
-    emit(RequestDone{server_.id, RequestKind::coordinate, RequestResult::timeout, {}, now - here->second.asked});
     send(wire::service::ChannelClosed{here->first, wire::service::ChannelEnd::closed});
-    end_channel(here, ChannelLoss::timeout, {});
+    end_channel(now, here, ChannelLoss::timeout, {});
   }
   if (register_at_ <= now && record_) publish(now, wire::PeerRecord{*record_});
   if (ask_at_ <= now) ask(now);

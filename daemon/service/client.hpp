@@ -105,6 +105,7 @@ class Client {
     PeerId peer;
     bool up = false;
     Instant asked{};
+    bool abandoned = false;  // before the answer, which is awaited for the count
   };
   struct Early {
     wire::service::Channel channel;
@@ -124,13 +125,13 @@ class Client {
   void read(Instant now, const wire::service::Registered& m);
   void read(Instant now, const wire::service::Found& m);
   void read(Instant now, const wire::service::ChannelOpened& m);
-  void read(const wire::service::ChannelClosed& m);
+  void read(Instant now, const wire::service::ChannelClosed& m);
   void read(Instant now, const wire::service::Refused& m);
   void ask(Instant now);
   void observed(const SocketAddress& address);
   std::optional<Pending> answered(Instant now, std::uint32_t request, RequestKind kind, RequestResult result);
   void fail_request(Instant now, std::uint32_t request, RequestResult result);
-  void end_channel(std::map<Number, Channel>::iterator at, ChannelLoss why, wire::service::Refusal refusal);
+  void end_channel(Instant now, std::map<Number, Channel>::iterator at, ChannelLoss why, wire::service::Refusal refusal);
   std::map<Number, Channel>::iterator by_via(Via via);
   bool send(const wire::service::Message& message);
   Instant next_deadline() const;
