@@ -227,11 +227,13 @@ void Services::on(Instant now, const service::RequestDone& e) {
 }
 
 void Services::on(Instant now, const service::ChannelUp& e) {
+  context_.endpoint.name_channel(now, e.via, e.server, e.peer);
   if (Site* site = find(e.server)) ++site->channels;
   rendezvous_.handle(now, e);
 }
 
 void Services::on(Instant now, const service::ChannelDown& e) {
+  context_.endpoint.forget_channel(e.via);
   if (Site* site = find(e.server); site != nullptr && rendezvous_.up(e.via)) --site->channels;
   rendezvous_.handle(now, e);
 }

@@ -1,0 +1,73 @@
+// Members of a mesh, and servers, that want to harm a node through what relays and bootstraps do for it.
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/checks.hpp"
+#include "sim/service/service_host.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+using event::ServiceRequest;
+using wire::service::Services;
+
+namespace {
+
+constexpr std::uint8_t kRudeKey = 200;
+
+/// A node with a relay, and somebody at the same relay who only knows how to open channels.
+struct Scene {
+  explicit Scene(std::uint64_t seed, peer::AdmissionMode mode = peer::AdmissionMode::secret)
+      : w{seed}, relay{w.add("relay")}, victim{w.add("victim")}, machine{w.net.add_machine("rude")}, rude{machine, kRudeKey} {
+    machine.attach(w.internet, {IpAddress::v4({198, 51, 100, 200})});
+    relay.options.services.server.bootstrap = relay.options.services.server.relay = true;
+    relay.membership.serve_anybody = true;
+    victim.membership.admission = mode;
+    if (mode == peer::AdmissionMode::secret) victim.membership.secrets = {secret()};
+    victim.membership.servers = {relay.server_spec(true, true)};
+    w.start_all();
+    rude.start();
+    rude.keep_packets = true;  // and answers nothing
+    rude.add_client(relay.id(), {{}, relay.address()}, Services::relay, credentials(mode));
+    w.run_until([&] { return client().ready() && server().state == event::ServerState::ready; }, 10s);
+  }
+  static Buffer secret() { return Buffer(32, 7); }
+  static service::Credentials credentials(peer::AdmissionMode mode) {
+    service::Credentials c;
+    if (mode == peer::AdmissionMode::secret) c.secrets = {secret()};
+    return c;
+  }
+  service::Client& client() { return *rude.clients[0]; }
+  event::ServerSnapshot server() const { return victim.snapshot().servers.at(0); }
+  std::optional<Via> open() {
+    const auto via = rude.act([&](Instant now) { return client().open_channel(now, victim.id()); });
+    return via ? std::optional{*via} : std::nullopt;
+  }
+  World w;
+  Host& relay;
+  Host& victim;
+  net::Machine& machine;
+  ServiceHost rude;
+};
+
+}  // namespace
+
+TEST_CASE("another channel is no other source of new connections") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed};
+    std::size_t most = 0;
+    for (int round = 0; round < 5; ++round) {
+      const auto via = s.open();
+      s.w.run_for(100ms);
+      if (!via || s.server().channels != 1) return "no channel";
+      const PathAddress path{{}, {}, *via};
+      for (int i = 0; i < 30; ++i)
+        static_cast<void>(s.rude.act([&](Instant now) { return s.rude.endpoint->dial(now, {&path, 1}, s.victim.id()); }));
+      s.w.run_for(100ms);
+      most = std::max(most, s.victim.snapshot().half_open);
+      s.rude.act([&](Instant) { s.client().close_channel(*via); });
+      s.w.run_for(50ms);
+    }
+    if (most < 30) return "no handshake got through";
+    if (most > 60) return std::to_string(most) + " half-open connections of one peer";  // 40, and 20 a second
+    return {};
+  });
+}
