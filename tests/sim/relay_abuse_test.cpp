@@ -71,3 +71,33 @@ TEST_CASE("another channel is no other source of new connections") {
     return {};
   });
 }
+
+TEST_CASE("a channel that nothing comes through is closed, and so many stand open at a time") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    for (const auto mode : {peer::AdmissionMode::secret, peer::AdmissionMode::allowlist}) {
+      Scene s{seed, mode};
+      if (!s.open()) return "no channel";
+      s.w.run_for(1s);
+      if (s.server().channels != 1) return "the channel is not there";
+      s.w.run_for(15s);
+      if (s.server().channels != 0) return "the channel is there still";
+      if (s.rude.told<service::ChannelDown>().size() != 1) return "whoever opened it was not told";
+    }
+    return {};
+  });
+}
+
+TEST_CASE("who is not listed is told so through a relay too") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, peer::AdmissionMode::allowlist};
+    Host& stranger = s.w.add("stranger");
+    stranger.membership.servers = s.victim.membership.servers;
+    stranger.membership.peers = {{s.victim.id(), "victim", false, {}}};
+    stranger.start();
+    s.w.run_for(3s);
+    const auto refused = stranger.all<event::AdmissionRefused>();
+    if (refused.empty() || refused[0].reason != event::AdmissionRefusal::not_allowlisted) return "it was not told why";
+    if (!s.w.run_until([&] { return s.server().channels == 0; }, 5s)) return "its channel is there still";
+    return {};
+  });
+}
