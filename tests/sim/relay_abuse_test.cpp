@@ -101,3 +101,77 @@ TEST_CASE("who is not listed is told so through a relay too") {
     return {};
   });
 }
+
+TEST_CASE("a bootstrap that goes on saying that a peer has come costs the others nothing") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    Host& honest = w.add("honest");
+    Host& victim = w.add("victim");
+    net::Machine& machine = w.net.add_machine("liar");
+    machine.attach(w.internet, {IpAddress::v4({198, 51, 100, 200})});
+    ServiceHost liar{machine, kRudeKey};
+    service::ServerOptions options;
+    options.bootstrap = true;
+    liar.start(options);
+    honest.options.services.server.bootstrap = true;
+    honest.membership.serve_anybody = true;
+    victim.membership.servers = {
+        {liar.id(), "liar", true, false, {{liar.address().ip.to_string(), ServiceHost::kPort}}},
+        honest.server_spec(true, false)};
+    const PeerId absent = w.add("absent").id();
+    victim.membership.peers = {{absent, "absent", false, {}}};
+    honest.start();
+    victim.start();
+    w.run_for(2s);
+    for (const auto& server : victim.snapshot().servers)
+      if (server.state != event::ServerState::ready) return "a server is not there";
+    const auto asked = [&] { return honest.snapshot().serving->stats.of(ServiceRequest::lookup).success; };
+    const auto before = asked();
+    for (int i = 0; i < 600; ++i) {
+      liar.act([&](Instant) {
+        for (const auto& [connection, stream] : liar.streams)
+          static_cast<void>(liar.endpoint->write_stream(
+              connection, stream, wire::service::encode(wire::service::PeerPresent{absent})));
+      });
+      w.run_for(100ms);
+    }
+    // A search lasts ten seconds.
+    if (asked() == before) return "no other was asked";
+    if (asked() - before > 12) return std::to_string(asked() - before) + " look-ups at another bootstrap";
+    return {};
+  });
+}
+
+TEST_CASE("a bootstrap that did not answer is asked after the others") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    Host& silent = w.add("silent");
+    Host& honest = w.add("honest");
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    for (Host* server : {&silent, &honest}) {
+      server->options.services.server.bootstrap = server->options.services.server.relay = true;
+      server->membership.serve_anybody = true;
+    }
+    net::Link near;
+    near.delay = 1ms;
+    w.both_ways(a, silent, near);
+    a.membership.servers = {silent.server_spec(true, true), honest.server_spec(true, true)};
+    b.membership.servers = {honest.server_spec(true, true)};
+    for (Host* h : {&a, &b}) {  // so that b knows nobody, and waits to be found
+      h->membership.admission = peer::AdmissionMode::secret;
+      h->membership.secrets = {Scene::secret()};
+    }
+    w.start_all();
+    w.run_for(3s);
+    w.freeze(silent, 12s);
+    a.membership.peers = {{b.id(), "b", false, {}}};
+    a.configure();
+    if (!w.run_until([&] { return a.connected(b); }, 8s)) return "not connected";
+    a.command(event::Disconnect{b.id()});
+    w.run_for(500ms);
+    a.command(event::Connect{b.id(), {}});
+    if (!w.run_until([&] { return a.connected(b); }, 1500ms)) return "it waits for who did not answer";
+    return {};
+  });
+}

@@ -102,6 +102,7 @@ bool ServiceHost::take_events() {
   bool any = false;
   while (auto event = endpoint->poll_event()) {
     any = true;
+    if (const auto* data = std::get_if<quic::StreamData>(&*event)) streams[data->connection] = data->stream;
     if (server->handle(now, *event)) continue;
     if (std::ranges::any_of(clients, [&](const auto& c) { return c->handle(now, *event); })) continue;
     if (set && set->handle(now, *event)) continue;

@@ -83,6 +83,7 @@ class ServiceHost : public net::Program {
   std::vector<quic::DatagramReceived> datagrams;
   std::vector<quic::Closed> closed;
   std::vector<std::size_t> sent_through_channels;  // sizes
+  std::map<quic::Handle, quic::StreamId> streams;  // that somebody spoke on last
 
  private:
   void drain();
