@@ -173,6 +173,11 @@ struct Node::Impl {
     out.emit(now, event::PacketRejected{reason, from});
   }
 
+  void network_changed(Instant now) {
+    table.network_changed(now, surroundings.addresses());
+    services.network_changed(now);
+  }
+
   /// A packet that waited, or a timer that is overdue while packets are read first: what else came waits unread.
   void judge_lateness(Instant now, Instant received_at) {
     late(now, now - received_at);
@@ -251,8 +256,7 @@ void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vect
 
 void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
   Impl& n = *impl_;
-  if (n.surroundings.handle_interfaces(now, std::move(interfaces)))
-    n.table.network_changed(now, n.surroundings.addresses());
+  if (n.surroundings.handle_interfaces(now, std::move(interfaces))) n.network_changed(now);
   n.pump(now);
 }
 
@@ -260,7 +264,7 @@ void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gate
   Impl& n = *impl_;
   if (n.ports.handle_gateway(now, gateway)) {  // another way out, by other NATs
     n.surroundings.measure_anew(now);
-    n.table.network_changed(now, n.surroundings.addresses());
+    n.network_changed(now);
   }
   n.pump(now);
 }

@@ -40,6 +40,7 @@ class Services {
   // ---- commands
   void configure(Instant now, const peer::Membership& membership);
   void shutdown(Instant now);
+  void network_changed(Instant now) { clients_.network_changed(now); }
   /// A packet for a peer. False: no channel, or it is not up; the packet is lost.
   bool send(Via via, ByteView packet) { return clients_.send(via, packet); }
   /// What sessions want of channels.

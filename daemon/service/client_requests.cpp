@@ -66,11 +66,11 @@ void Client::fail_request(Instant now, std::uint32_t request, RequestResult resu
   if (p->kind == RequestKind::enrol && ready()) register_at_ = now + options_.register_retry;
 }
 
-void Client::ask(Instant now) {
+bool Client::ask(Instant now) {
   ask_at_ = now + options_.keepalive;
-  if (pending_.size() >= options_.max_requests) return;
+  if (pending_.size() >= options_.max_requests) return false;
   pending_[++last_request_] = {RequestKind::observe, now, {}, 0};
-  send(wire::service::Observe{last_request_});
+  return send(wire::service::Observe{last_request_});
 }
 
 void Client::publish(Instant now, const wire::PeerRecord& record) {
@@ -123,6 +123,7 @@ void Client::read(Instant now, const wire::service::Welcome& m) {
 
 void Client::read(Instant now, const wire::service::Observed& m) {
   if (m.request != 0 && !answered(now, m.request, RequestKind::observe, RequestResult::success)) return;
+  if (m.request != 0 && m.request == probe_) gone_at_ = kNever;
   if (std::exchange(observed_, m.address) != m.address) emit(AddressObserved{server_.id, m.address});
 }
 

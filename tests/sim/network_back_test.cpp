@@ -1,0 +1,57 @@
+// A machine's network changes, or is back after it was gone: whoever waits does not wait on.
+#include <catch2/catch_test_macros.hpp>
+
+#include "sim/checks.hpp"
+#include "sim/inflict.hpp"
+
+using namespace pw;
+using namespace pw::sim;
+
+namespace {
+
+/// One who dials, one who is dialled only, and a server.
+struct Scene {
+  explicit Scene(std::uint64_t seed, bool serves)
+      : w{seed}, dialler{w.add("dialler")}, other{w.add("other")}, faults{w} {
+    dialler.membership.peers = {other.spec()};
+    other.membership.peers = {{dialler.id(), "dialler", false, {}}};
+    other.options.services.server.bootstrap = other.options.services.server.relay = serves;
+    if (serves) dialler.membership.servers = {other.server_spec(true, true)};
+    w.start_all();
+  }
+  bool served() const {
+    return dialler.snapshot().servers.at(0).state == event::ServerState::ready;
+  }
+  World w;
+  Host& dialler;
+  Host& other;
+  Faults faults;
+};
+
+}  // namespace
+
+TEST_CASE("a client with another address is back at its server within seconds, and needs no keep-alive for it") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, true};
+    if (!s.w.run_until([&] { return s.served(); }, 10s)) return "no server";
+    s.w.run_for(3s);
+    s.faults.inflict(
+        {.kind = FaultKind::address_change, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
+    s.w.run_for(3s);
+    if (!s.served()) return "the client is not back";
+    if (s.dialler.snapshot().servers.at(0).observed != s.dialler.address()) return "the server sees the old address";
+    return broken_rule(s.w);
+  });
+}
+
+TEST_CASE("a client whose server still reaches it stays connected when something else of the network changes") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, true};
+    if (!s.w.run_until([&] { return s.served(); }, 10s)) return "no server";
+    s.w.run_for(3s);
+    s.dialler.machine().attach(s.w.net.add_segment("spare"), {IpAddress::v4({10, 9, 8, 7})});
+    s.w.run_for(10s);
+    if (s.dialler.count<event::ServiceDown>() != 0) return "the client gave its server up";
+    return broken_rule(s.w);
+  });
+}
