@@ -73,6 +73,8 @@ class Session {
   void node_was_late(Instant now);
   void probe_now(Instant now);
   void network_changed(Instant now, std::span<const IpAddress> own);
+  /// What a dial waits for may be over: it begins soon after `from` instead.
+  void hasten(Instant from);
 
   // ---- getters
   const PeerId& id() const { return spec_.id; }

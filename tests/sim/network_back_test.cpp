@@ -30,6 +30,43 @@ struct Scene {
 
 }  // namespace
 
+TEST_CASE("dials that wait are begun when the network is back, and not all the time while it comes and goes") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, false};
+    if (!s.w.run_until([&] { return s.dialler.connected(s.other); }, 20s)) return "not connected";
+    const auto out = s.faults.inflict(
+        {.kind = FaultKind::interface_down, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
+    // Until it has failed often enough that it waits for long.
+    const auto waits = [&] {
+      const auto peer = s.dialler.peer(s.other);
+      return peer.next_dial && *peer.next_dial > s.dialler.machine().now() + 15s;
+    };
+    if (!s.w.run_until(waits, std::chrono::minutes{10})) return "it never waits for long";
+    s.faults.end(out);
+    if (!s.w.run_until([&] { return s.dialler.connected(s.other); }, 2s)) return "it waits though the network is back";
+    return broken_rule(s.w);
+  });
+}
+
+TEST_CASE("however often the network comes and goes, a dial is hastened once in five seconds") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, false};
+    s.other.membership.peers.clear();  // and refuses at once
+    s.other.configure();
+    s.w.run_for(60s);
+    s.dialler.events.clear();
+    for (int i = 0; i < 60; ++i) {
+      const auto out = s.faults.inflict(
+          {.kind = FaultKind::interface_down, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
+      s.w.run_for(250ms);
+      s.faults.end(out);
+      s.w.run_for(250ms);
+    }
+    if (const auto dials = s.dialler.count<event::DialStarted>(); dials > 9) return std::to_string(dials) + " dials in 30 s";
+    return broken_rule(s.w);
+  });
+}
+
 TEST_CASE("a client with another address is back at its server within seconds, and needs no keep-alive for it") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     Scene s{seed, true};
