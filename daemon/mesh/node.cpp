@@ -178,6 +178,12 @@ struct Node::Impl {
     services.network_changed(now);
   }
 
+  /// It is by other NATs now.
+  void way_out_changed(Instant now) {
+    surroundings.measure_anew(now);
+    network_changed(now);
+  }
+
   /// A packet that waited, or a timer that is overdue while packets are read first: what else came waits unread.
   void judge_lateness(Instant now, Instant received_at) {
     late(now, now - received_at);
@@ -210,6 +216,7 @@ struct Node::Impl {
   std::deque<Transmit> answers;  // to strangers' STUN
   std::vector<peer::ChannelWish> releases;
   bool left = false;  // the servers
+  std::optional<std::optional<event::Gateway>> gateway_v6;  // once it was told
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -261,12 +268,14 @@ void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
 }
 
 void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
-  Impl& n = *impl_;
-  if (n.ports.handle_gateway(now, gateway)) {  // another way out, by other NATs
-    n.surroundings.measure_anew(now);
-    n.network_changed(now);
-  }
-  n.pump(now);
+  if (impl_->ports.handle_gateway(now, gateway)) impl_->way_out_changed(now);
+  impl_->pump(now);
+}
+
+void Node::handle_gateway_v6(Instant now, const std::optional<event::Gateway>& gateway) {
+  const auto before = std::exchange(impl_->gateway_v6, gateway);
+  if (before && *before != gateway) impl_->way_out_changed(now);
+  impl_->pump(now);
 }
 
 void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {

@@ -92,3 +92,32 @@ TEST_CASE("a client whose server still reaches it stays connected when something
     return broken_rule(s.w);
   });
 }
+
+TEST_CASE("another way out by IPv6 is a change of the network, though no address changed") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, true};
+    const auto v6 = [](std::uint8_t last) {
+      return IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last});
+    };
+    net::Segment& spare = s.w.net.add_segment("spare");
+    s.w.net.add_machine("router").attach(spare, {v6(1)});
+    net::Interface& plug = s.dialler.machine().attach(spare, {v6(7)});
+    if (!s.w.run_until([&] { return s.served(); }, 10s)) return "no server";
+    s.w.run_for(3s);
+    const auto asked = [&] {
+      std::size_t n = 0;
+      for (const auto& e : s.dialler.all<event::ServiceRequested>()) n += e.request == event::ServiceRequest::observe;
+      return n;
+    };
+    const auto told = [&] { s.dialler.machine().set_addresses(plug, {v6(7)}); };
+    const auto before = asked();
+    told();
+    s.w.run_for(200ms);
+    if (asked() != before) return "nothing had changed";
+    s.dialler.gateway_v6 = v6(1);
+    told();
+    s.w.run_for(200ms);
+    if (asked() != before + 1) return "nobody asked whether the server is still reached";
+    return broken_rule(s.w);
+  });
+}
