@@ -47,7 +47,7 @@ void Client::lost(Instant now, ErrorType error, std::string detail) {
   granted_ = {};
   observed_.reset();
   early_.clear();
-  give_up_ = register_at_ = ask_at_ = gone_at_ = kNever;
+  give_up_ = register_at_ = ask_at_ = probe_at_ = gone_at_ = kNever;
   while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);
   while (!channels_.empty()) end_channel(now, channels_.begin(), ChannelLoss::connection_lost, {});
   retry_at_ = addresses_.empty() ? kNever : now + backoff_.next(rng_);
@@ -65,8 +65,15 @@ void Client::shutdown(Instant now) {
 }
 
 void Client::network_changed(Instant now) {
-  if (retry_at_ != kNever) retry_at_ = earlier(retry_at_, now + rng_.up_to(options_.retry_initial));
-  if (!ready() || !ask(now)) return;
+  if (hasten_at_ <= now) hasten_at_ = std::max(now, hasten_at_ + kHastenPause);
+  if (retry_at_ != kNever) retry_at_ = earlier(retry_at_, hasten_at_ + rng_.up_to(options_.retry_initial));
+  if (ready()) probe_at_ = std::max(now, probed_at_ + kProbePause);
+}
+
+void Client::probe(Instant now) {
+  probe_at_ = kNever;
+  probed_at_ = now;
+  if (!ask(now)) return;
   probe_ = last_request_;
   gone_at_ = now + options_.probe_timeout + 4 * *rtt();
 }
@@ -168,11 +175,13 @@ void Client::handle_timeout(Instant now) {
     end_channel(now, here, ChannelLoss::timeout, {});
   }
   if (register_at_ <= now && record_) publish(now, wire::PeerRecord{*record_});
+  if (probe_at_ <= now) probe(now);
   if (ask_at_ <= now) ask(now);
 }
 
 Instant Client::poll_timeout() const {
-  Instant next = earlier(earlier(earlier(retry_at_, give_up_), gone_at_), earlier(register_at_, ask_at_));
+  Instant next = earlier(earlier(retry_at_, give_up_), earlier(register_at_, ask_at_));
+  next = earlier(next, earlier(probe_at_, gone_at_));
   for (const auto& [request, p] : pending_) next = earlier(next, p.asked + options_.request_timeout);
   for (const auto& [number, c] : channels_)
     if (!c.up) next = earlier(next, c.asked + options_.request_timeout);

@@ -54,6 +54,9 @@ struct ServerSpec {
 class Client {
  public:
   using State = event::ServerState;
+  /// However often this machine's network comes and goes: dials that wait are hastened, and the server is asked, no oftener.
+  static constexpr Duration kHastenPause = 5s;
+  static constexpr Duration kProbePause = 1s;
 
   /// All references outlive the client.
   Client(const ClientOptions& options, quic::Endpoint& endpoint, const PeerId& self, ServerSpec server,
@@ -133,6 +136,7 @@ class Client {
   void read(Instant now, const wire::service::ChannelClosed& m);
   void read(Instant now, const wire::service::Refused& m);
   bool ask(Instant now);
+  void probe(Instant now);
   void observed(const SocketAddress& address);
   std::optional<Pending> answered(Instant now, std::uint32_t request, RequestKind kind, RequestResult result);
   void fail_request(Instant now, std::uint32_t request, RequestResult result);
@@ -156,6 +160,9 @@ class Client {
   Instant give_up_ = kNever;  // a greeting
   Instant register_at_ = kNever;
   Instant ask_at_ = kNever;   // keep-alive
+  Instant hasten_at_{};       // the last time, or the next
+  Instant probed_at_{};
+  Instant probe_at_ = kNever;
   std::uint32_t probe_ = 0;   // the request that tells whether the server still reaches us
   Instant gone_at_ = kNever;  // unless that is answered
   std::size_t secret_ = 0;    // the one to prove next: the other after a refusal
