@@ -124,10 +124,12 @@ mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed&
   constexpr double kBitsAByte = 8;
   out.services.server.bytes_per_second = static_cast<double>(config.relay_server.rate_per_client) / kBitsAByte;
   out.services.first_sequence = static_cast<std::uint64_t>(wall.time_since_epoch() / std::chrono::seconds{1});
+  const bool serves = out.services.server.bootstrap || out.services.server.relay;
+  const std::size_t clients = out.services.server.max_clients + out.services.server.max_greeting;
   const std::size_t sessions = std::max<std::size_t>(config.mesh.max_sessions, config.peers.size());
   out.quic.max_connections =
-      std::max(out.quic.max_connections, kConnectionsASession * sessions + out.quic.max_half_open +
-                   (out.services.server.bootstrap || out.services.server.relay ? out.services.server.max_clients : 0));
+      std::max(out.quic.max_connections,
+               kConnectionsASession * sessions + out.quic.max_half_open + (serves ? clients : 0));
   out.quic.static_secret = derive(seed, "peerwatch stateless resets and tokens");
   out.peer.software = version();
   out.peer.retry_initial = config.recovery.retry_initial;

@@ -16,7 +16,8 @@ struct InterfaceAddress {
   auto operator<=>(const InterfaceAddress&) const = default;
 };
 
-/// The way out by IPv4: the router of the default route, and this machine's address towards it.
+/// The way out of a family: the router that packets to the internet go by, and the address that they leave from.
+/// The router's may be link-local, without its zone.
 struct Gateway {
   IpAddress address;
   IpAddress own;

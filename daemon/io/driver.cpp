@@ -243,10 +243,11 @@ struct Driver::Impl {
     link.pause.async_wait(room);
   }
 
-  void interfaces(Instant now, Result<event::Interfaces> found) {
-    if (found) node.handle_interfaces(now, std::move(*found));
-    if (found) return node.handle_gateway(now, read_gateway());
-    trouble(now, "interfaces", found.error().detail);
+  void network_is(Instant now, Result<Network> found) {
+    if (!found) return trouble(now, "interfaces", found.error().detail);
+    node.handle_interfaces(now, std::move(found->interfaces));
+    node.handle_gateway(now, found->gateway_v4);
+    node.handle_gateway_v6(now, found->gateway_v6);
   }
 
   void trouble(Instant now, const std::string& kind, std::string detail) {
@@ -348,11 +349,10 @@ void Driver::configure(const peer::Membership& membership, const mesh::NatTerms&
 void Driver::watch_network(const std::vector<std::string>& exclude) {
   Impl& d = *impl_;
   const Instant now = Clock::now();
-  d.network.emplace(d.context, exclude, [&d](Result<event::Interfaces> found) {
-    d.turn([&](Instant at) { d.interfaces(at, std::move(found)); });
-  });
-  if (const auto watched = d.network->start(); !watched) d.interfaces(now, tl::unexpected{watched.error()});
-  d.interfaces(now, read_interfaces(exclude));
+  const auto tell = [&d](Result<Network> found) { d.turn([&](Instant at) { d.network_is(at, std::move(found)); }); };
+  d.network.emplace(d.context, [exclude] { return read_network(exclude); }, tell);
+  if (const auto watched = d.network->start(); !watched) d.network_is(now, tl::unexpected{watched.error()});
+  d.network_is(now, d.network->read());
   d.drain(now);
 }
 

@@ -1,23 +1,20 @@
 #include "io/network_watch.hpp"
 
-#include <fnmatch.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <net/route.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "io/fd.hpp"
+#include "io/routes.hpp"
 #include "io/sockaddr.hpp"
 
 namespace pw::io {
@@ -35,22 +32,8 @@ std::optional<IpAddress> address_of(const ifaddrs& i) {
   return from_sockaddr(storage).ip;
 }
 
-/// What the kernel would send from; nothing is sent.
-std::optional<IpAddress> source_towards(const IpAddress& to) {
-  const Fd fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  sockaddr_storage address{};
-  socklen_t length = to_sockaddr({to, 9}, address);
-  // NOLINTBEGIN(cppcoreguidelines-pro-type-reinterpret-cast): as connect(2) and getsockname(2) want it
-  if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return std::nullopt;
-  length = sizeof address;
-  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return std::nullopt;
-  // NOLINTEND(cppcoreguidelines-pro-type-reinterpret-cast)
-  return from_sockaddr(address).ip;
-}
-
 bool is_excluded(const ifaddrs& i, const std::vector<std::string>& patterns) {
-  return (i.ifa_flags & IFF_LOOPBACK) != 0 ||
-         std::ranges::any_of(patterns, [&](const auto& p) { return fnmatch(p.c_str(), i.ifa_name, 0) == 0; });
+  return (i.ifa_flags & IFF_LOOPBACK) != 0 || fits(i.ifa_name, patterns);
 }
 
 }  // namespace
@@ -73,37 +56,24 @@ Result<event::Interfaces> read_interfaces(const std::vector<std::string>& exclud
   return out;
 }
 
-std::optional<event::Gateway> read_gateway() {
-  // proc_net(5): interface, destination, gateway, flags, counts, metric, mask …; addresses as the machine stores them.
-  std::ifstream table{"/proc/net/route"};
-  std::string line;
-  std::optional<std::pair<unsigned, in_addr>> best;
-  std::getline(table, line);
-  while (std::getline(table, line)) {
-    std::istringstream words{line};
-    std::string interface;
-    std::uint32_t destination = 0, gateway = 0, mask = 0;
-    unsigned flags = 0, references = 0, uses = 0, metric = 0;
-    words >> interface >> std::hex >> destination >> gateway >> flags >> std::dec >> references >> uses >> metric >>
-        std::hex >> mask;
-    constexpr unsigned kRouter = RTF_UP | RTF_GATEWAY;
-    if (!words || destination != 0 || mask != 0 || (flags & kRouter) != kRouter) continue;
-    if (!best || metric < best->first) best = std::pair{metric, in_addr{gateway}};
-  }
-  if (!best) return std::nullopt;
-  const IpAddress address = from_in_addr(best->second);
-  const auto own = source_towards(address);
-  return own ? std::optional{event::Gateway{address, *own}} : std::nullopt;
+Result<Network> read_network(const std::vector<std::string>& exclude) {
+  auto interfaces = read_interfaces(exclude);
+  if (!interfaces) return tl::unexpected(std::move(interfaces.error()));
+  auto v4 = read_gateway(Family::v4, exclude);
+  if (!v4) return tl::unexpected(std::move(v4.error()));
+  auto v6 = read_gateway(Family::v6, exclude);
+  if (!v6) return tl::unexpected(std::move(v6.error()));
+  return Network{std::move(*interfaces), std::move(*v4), std::move(*v6)};
 }
 
-NetworkWatch::NetworkWatch(boost::asio::io_context& context, std::vector<std::string> exclude, Tell tell)
-    : exclude_{std::move(exclude)}, tell_{std::move(tell)}, descriptor_{context}, settle_{context} {}
+NetworkWatch::NetworkWatch(boost::asio::io_context& context, Read read, Tell tell)
+    : read_{std::move(read)}, tell_{std::move(tell)}, descriptor_{context}, settle_{context} {}
 
 Status NetworkWatch::start() {
   Fd fd{socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
   sockaddr_nl groups{};
   groups.nl_family = AF_NETLINK;
-  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE;
+  groups.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): as bind(2) wants it
   if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0)
     return tl::unexpected(system_error("changes of this machine's addresses can't be watched"));
@@ -118,25 +88,35 @@ void NetworkWatch::stop() {
   settle_.cancel();
 }
 
-/// What a message says is of no interest, and that some were lost (ENOBUFS) says the same: something has changed.
+/// That some messages were lost (ENOBUFS) says what most do: something has changed.
 void NetworkWatch::await_change() {
-  descriptor_.async_read_some(boost::asio::buffer(messages_), [this](boost::system::error_code error, std::size_t) {
+  descriptor_.async_read_some(boost::asio::buffer(messages_), [this](boost::system::error_code error, std::size_t size) {
     if (error == boost::asio::error::operation_aborted) return;
     if (error && error != boost::asio::error::no_buffer_space)
       return tell_(fail("changes of this machine's addresses are no longer noticed: " + error.message()));
-    changed();
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes
+    if (error || concerns_the_way_out({reinterpret_cast<const std::uint8_t*>(messages_.data()), size})) changed();
     await_change();
   });
 }
 
 void NetworkWatch::changed() {
-  if (std::exchange(settling_, true)) return;
-  settle_.expires_after(kSettle);
+  if (!std::exchange(settling_, true)) read_after(kSettle);
+}
+
+void NetworkWatch::read_after(Duration time) {
+  settle_.expires_after(time);
   settle_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     settling_ = false;
-    tell_(read_interfaces(exclude_));
+    tell_(read());
   });
+}
+
+Result<Network> NetworkWatch::read() {
+  auto found = read_();
+  if (!found && !std::exchange(settling_, true)) read_after(kAgain);
+  return found;
 }
 
 }  // namespace pw::io

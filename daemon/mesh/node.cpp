@@ -186,6 +186,17 @@ struct Node::Impl {
     out.emit(now, event::PacketRejected{reason, from});
   }
 
+  void network_changed(Instant now) {
+    table.network_changed(now, surroundings.addresses());
+    services.network_changed(now);
+  }
+
+  /// It is by other NATs now.
+  void way_out_changed(Instant now) {
+    surroundings.measure_anew(now);
+    network_changed(now);
+  }
+
   /// A packet that waited, or a timer that is overdue while packets are read first: what else came waits unread.
   void judge_lateness(Instant now, Instant received_at) {
     late(now, now - received_at);
@@ -219,6 +230,7 @@ struct Node::Impl {
   std::vector<peer::ChannelWish> releases;
   bool left = false;  // the servers
   std::array<std::uint64_t, 3> located{};  // revisions of what context.whereabouts was made from
+  std::optional<std::optional<event::Gateway>> gateway_v6;  // once it was told
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -265,18 +277,19 @@ void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vect
 
 void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
   Impl& n = *impl_;
-  if (n.surroundings.handle_interfaces(now, std::move(interfaces)))
-    n.table.network_changed(now, n.surroundings.addresses());
+  if (n.surroundings.handle_interfaces(now, std::move(interfaces))) n.network_changed(now);
   n.pump(now);
 }
 
 void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
-  Impl& n = *impl_;
-  if (n.ports.handle_gateway(now, gateway)) {  // another way out, by other NATs
-    n.surroundings.measure_anew(now);
-    n.table.network_changed(now, n.surroundings.addresses());
-  }
-  n.pump(now);
+  if (impl_->ports.handle_gateway(now, gateway)) impl_->way_out_changed(now);
+  impl_->pump(now);
+}
+
+void Node::handle_gateway_v6(Instant now, const std::optional<event::Gateway>& gateway) {
+  const auto before = std::exchange(impl_->gateway_v6, gateway);
+  if (before && *before != gateway) impl_->way_out_changed(now);
+  impl_->pump(now);
 }
 
 void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {

@@ -51,6 +51,8 @@ class Node {
   void handle_interfaces(Instant now, event::Interfaces interfaces);
   /// The way out by IPv4, if there is one: at the start, and whenever it may have changed.
   void handle_gateway(Instant now, const std::optional<event::Gateway>& gateway);
+  /// The same of IPv6, which has no ports to map.
+  void handle_gateway_v6(Instant now, const std::optional<event::Gateway>& gateway);
   /// Answers MapPort.
   void handle_port_mapped(Instant now, const event::PortMapped& result);
   /// The machine slept, or this process was stopped, for `by`.

@@ -73,15 +73,26 @@ bool Rendezvous::leads_to(const PeerId& server, const PeerId& peer) const {
   });
 }
 
+Rendezvous::Standing& Rendezvous::standing(const PeerId& server) {
+  if (standings_.size() >= 2 * service::Clients::kMaxServers)
+    std::erase_if(standings_, [this](const auto& s) { return clients_.find(s.first) == nullptr; });
+  return standings_[server];
+}
+
+void Rendezvous::led_nowhere(Search& search) {
+  if (const auto server = std::exchange(search.led_by, std::nullopt)) ++standing(*server).in_vain;
+}
+
 void Rendezvous::step(Instant now, const PeerId& peer, Search& search) {
   search.next = kNever;
-  if (search.question || search.via) return;
-  if (!open(now, peer, search)) ask(now, peer, search);
+  if (search.question || search.via || open(now, peer, search)) return;
+  led_nowhere(search);
+  ask(now, peer, search);
 }
 
 bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
   while (!search.through.empty()) {
-    if (!budget_.take(now)) {
+    if (!standing(search.through.front()).steps.take(now)) {
       search.next = now + kRetry;
       search.why = "too many searches at once";
       return true;
@@ -100,11 +111,13 @@ bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
 
 bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
   bool busy = false;
-  for (Client* bootstrap : clients_.ranked(Services::bootstrap)) {
+  std::vector<Client*> bootstraps = clients_.ranked(Services::bootstrap);
+  std::ranges::stable_sort(bootstraps, {}, [this](const Client* c) { return standing(c->server().id).in_vain; });
+  for (Client* bootstrap : bootstraps) {
     const PeerId& id = bootstrap->server().id;
     if (std::ranges::find(search.asked, id) != search.asked.end()) continue;
     Result<std::uint32_t> request = fail("too many searches at once");
-    if (budget_.take(now)) request = bootstrap->look_up(now, peer);
+    if (standing(id).steps.take(now)) request = bootstrap->look_up(now, peer);
     if (request) {
       search.asked.push_back(id);
       search.question = Question{id, *request};
@@ -117,12 +130,6 @@ bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
   return busy;
 }
 
-/// From the beginning: there is news.
-void Rendezvous::again(Instant now, const PeerId& peer, Search& search) {
-  search.asked.clear();
-  step(now, peer, search);
-}
-
 // ---- input
 
 void Rendezvous::handle(Instant now, const service::ServiceUp& e) {
@@ -133,12 +140,11 @@ void Rendezvous::handle(Instant now, const service::ServiceUp& e) {
 }
 
 void Rendezvous::handle(Instant now, const service::PeerSeen& e) {
-  if (!e.present) return;
+  if (!e.present || !standing(e.server).news.take(now)) return;
   const auto search = searches_.find(e.peer);
-  if (search != searches_.end())
-    again(now, e.peer, search->second);
-  else
-    outcomes_.push_back(Present{e.peer});
+  if (search == searches_.end()) return outcomes_.push_back(Present{e.peer});
+  std::erase(search->second.asked, e.server);  // by whom it may be found now
+  step(now, e.peer, search->second);
 }
 
 void Rendezvous::handle(Instant now, const service::LookupDone& e) {
@@ -148,10 +154,12 @@ void Rendezvous::handle(Instant now, const service::LookupDone& e) {
   Search& search = found->second;
   if (!search.question || search.question->server != e.server || search.question->request != e.request) return;
   search.question.reset();
+  if (e.result != RequestResult::success) ++standing(e.server).in_vain;
   search.why = e.result != RequestResult::success ? "a bootstrap did not answer" : "no bootstrap knows the peer";
   if (!e.found.empty()) {
     const service::Located& located = e.found.front();
     search.why = "no relay or bootstrap is common with the peer";
+    if (located.present) search.led_by = e.server;
     // Those that its record names, then others that we know: it may have come there since. What leads there already and
     // is not good enough comes last.
     std::vector<PeerId> named, others;
@@ -176,6 +184,8 @@ void Rendezvous::handle(Instant, const service::ChannelUp& e) {
   channels_.insert_or_assign(e.via, Channel{e.server, e.peer, !e.inbound});
   opening_.erase(e.via);
   if (e.inbound) return;
+  const auto search = searches_.find(e.peer);
+  if (search != searches_.end() && search->second.led_by) standing(*search->second.led_by).in_vain = 0;
   searches_.erase(e.peer);
   outcomes_.push_back(Reached{e.peer, e.via});
 }
@@ -199,6 +209,7 @@ void Rendezvous::handle_timeout(Instant now) {
     Search& search = here->second;
     if (search.until <= now) {
       const auto via = search.via;
+      led_nowhere(search);
       outcomes_.push_back(Missed{here->first, std::move(search.why)});
       searches_.erase(here);
       if (via) close(opening_.at(*via), *via);

@@ -1,6 +1,9 @@
 // Rendezvous: ways to peers through servers. Looks a peer up at the bootstraps, the quickest first, and opens a channel
 // through a relay that both know, or through a bootstrap that carries a little. Keeps the channels that are up.
 //
+// A server may lie. What it says of peers costs requests to itself only, and is heeded so often; one whose answers led
+// nowhere is asked after the others.
+//
 // A search that finds nothing goes on waiting until its deadline: a server that comes up, or says that the peer has come,
 // wakes it. So nobody polls, and two that start at the same moment find one another as soon as both are there.
 //
@@ -24,10 +27,13 @@ namespace pw::mesh {
 class Rendezvous {
  public:
   static constexpr Duration kPatience = 10s;  // as a handshake has
-  /// Steps of all searches together, each a request. A server takes ten a second of us, of which as many again open
-  /// channels, and keep-alives have to be left some.
+  /// Steps of all searches together that ask one server. It takes ten requests a second of us, and keep-alives have to be
+  /// left some.
   static constexpr double kStepsPerSecond = 5;
   static constexpr double kStepsBurst = 40;
+  /// News of peers from one server. As many at once as a server says; more than that every second is no news.
+  static constexpr double kNewsPerSecond = 1;
+  static constexpr double kNewsBurst = 100;
   static constexpr Duration kRetry = 100ms;      // of a step that was one too many
   static constexpr std::size_t kMaxThrough = 4;  // servers that a channel is tried through, in one search
 
@@ -77,6 +83,7 @@ class Rendezvous {
     std::optional<Via> via;              // a channel on its way
     std::vector<PeerId> asked;           // bootstraps, of this round
     std::deque<PeerId> through;          // servers that are left to try
+    std::optional<PeerId> led_by;        // the bootstrap that said so
     std::string why = "no bootstrap is connected";
   };
   struct Channel {
@@ -91,12 +98,20 @@ class Rendezvous {
   void step(Instant now, const PeerId& peer, Search& search);
   bool open(Instant now, const PeerId& peer, Search& search);
   bool ask(Instant now, const PeerId& peer, Search& search);
-  void again(Instant now, const PeerId& peer, Search& search);
+  void led_nowhere(Search& search);
   void close(const PeerId& server, Via via);
   bool leads_to(const PeerId& server, const PeerId& peer) const;
 
+  /// How a server is dealt with.
+  struct Standing {
+    TokenBucket steps{kStepsPerSecond, kStepsBurst};
+    TokenBucket news{kNewsPerSecond, kNewsBurst};
+    unsigned in_vain = 0;  // look-ups in a row that were not answered, or led nowhere
+  };
+  Standing& standing(const PeerId& server);
+
   service::Clients& clients_;
-  TokenBucket budget_{kStepsPerSecond, kStepsBurst};
+  std::map<PeerId, Standing> standings_;
   std::map<PeerId, Search> searches_;
   std::map<Via, Channel> channels_;     // up
   std::map<Via, PeerId> opening_;       // asked for: the server

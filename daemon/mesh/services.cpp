@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "peer/admission.hpp"
+
 namespace pw::mesh {
 
 using Offered = wire::service::Services;
@@ -145,10 +147,11 @@ void Services::handle_timeout(Instant now) {
   for (Site& site : sites_)
     if (site.resolve_at <= now) resolve(now, site);
   rendezvous_.handle_timeout(now);
+  close_unused(now);
 }
 
 Instant Services::poll_timeout() const {
-  Instant next = earlier(clients_.poll_timeout(), rendezvous_.poll_timeout());
+  Instant next = earlier(earlier(clients_.poll_timeout(), rendezvous_.poll_timeout()), inbound_.poll_timeout());
   if (server_) next = earlier(next, server_->poll_timeout());
   for (const Site& site : sites_) next = earlier(next, site.resolve_at);
   return next;
@@ -231,13 +234,35 @@ void Services::on(Instant now, const service::RequestDone& e) {
 }
 
 void Services::on(Instant now, const service::ChannelUp& e) {
+  context_.endpoint.name_channel(now, e.via, e.server, e.peer);
   if (Site* site = find(e.server)) ++site->channels;
   rendezvous_.handle(now, e);
+  if (!e.inbound || inbound_.opened(now, e.via, e.server, e.peer, is_stranger(e.peer))) return;
+  if (service::Client* client = clients_.find(e.server)) client->close_channel(e.via);
 }
 
 void Services::on(Instant now, const service::ChannelDown& e) {
+  context_.endpoint.forget_channel(e.via);
+  inbound_.closed(e.via);
   if (Site* site = find(e.server); site != nullptr && rendezvous_.up(e.via)) --site->channels;
   rendezvous_.handle(now, e);
+}
+
+// ---- what comes of channels to this node
+
+bool Services::is_stranger(const PeerId& peer) const {
+  const bool listed = std::ranges::find(context_.membership.peers, peer, &event::PeerSpec::id) !=
+                      context_.membership.peers.end();
+  return peer::judge_key(peer, context_.self, context_.membership, listed).has_value();
+}
+
+void Services::close_unused(Instant now) {
+  if (inbound_.poll_timeout() > now) return;
+  const auto connected = [this](const PeerId& peer) {
+    return std::ranges::any_of(context_.owners, [&](const auto& owner) { return owner.second == peer; });
+  };
+  for (const auto& [via, channel] : inbound_.expired(now, connected))
+    if (service::Client* client = clients_.find(channel.server)) client->close_channel(via);
 }
 
 // ---- getters

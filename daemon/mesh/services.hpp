@@ -15,6 +15,7 @@
 
 #include "base/backoff.hpp"
 #include "event/service.hpp"
+#include "mesh/inbound_channels.hpp"
 #include "mesh/rendezvous.hpp"
 #include "mesh/service_options.hpp"
 #include "peer/context.hpp"
@@ -39,6 +40,7 @@ class Services {
   // ---- commands
   void configure(Instant now, const peer::Membership& membership);
   void shutdown(Instant now);
+  void network_changed(Instant now) { clients_.network_changed(now); }
   /// A packet for a peer. False: no channel, or it is not up; the packet is lost.
   bool send(Via via, ByteView packet) { return clients_.send(via, packet); }
   /// What sessions want of channels.
@@ -105,6 +107,8 @@ class Services {
   void on(Instant now, const service::PeerSeen& e) { rendezvous_.handle(now, e); }
   void on(Instant now, const service::ChannelUp& e);
   void on(Instant now, const service::ChannelDown& e);
+  bool is_stranger(const PeerId& peer) const;
+  void close_unused(Instant now);
   void count(event::StunResult result) { ++stun_counts_[static_cast<std::size_t>(result)]; }
   Site* find(const PeerId& server);
 
@@ -116,6 +120,7 @@ class Services {
   std::array<std::uint64_t, 5> stun_counts_{};
   service::Clients clients_;
   Rendezvous rendezvous_{clients_};
+  InboundChannels inbound_;
   std::vector<Site> sites_;
   std::deque<service::Arrived> arrived_;
   bool reached_once_ = false;

@@ -292,6 +292,10 @@ void Session::network_changed(Instant now, std::span<const IpAddress> own) {
   traverse(now);
 }
 
+void Session::hasten(Instant from) {
+  if (next_dial_) next_dial_ = earlier(*next_dial_, from + context_.rng.up_to(context_.options.retry_initial));
+}
+
 event::PeerSnapshot Session::snapshot(Instant now) const {
   event::PeerSnapshot s;
   s.id = spec_.id;

@@ -77,6 +77,8 @@ class Session {
   void network_changed(Instant now, std::span<const IpAddress> own);
   /// What peers are told of this node's addresses is another.
   void whereabouts_changed(Instant now);
+  /// What a dial waits for may be over: it begins soon after `from` instead.
+  void hasten(Instant from);
 
   // ---- getters
   const PeerId& id() const { return spec_.id; }

@@ -37,9 +37,7 @@ void Session::handle_channel_lost(Instant now, Via via) {
 }
 
 /// A bootstrap says that the peer is there: it may have waited for a long time.
-void Session::handle_present(Instant now) {
-  if (next_dial_) next_dial_ = earlier(*next_dial_, now + context_.rng.up_to(context_.options.retry_initial));
-}
+void Session::handle_present(Instant now) { hasten(now); }
 
 /// While no path is alive.
 void Session::seek(Instant now) {

@@ -306,8 +306,10 @@ void Table::node_was_late(Instant now, bool probe_all) {
 }
 
 void Table::network_changed(Instant now, std::span<const IpAddress> own) {
+  if (hasten_at_ <= now) hasten_at_ = std::max(now, hasten_at_ + kHastenPause);
   for (const auto& [id, session] : sessions_) {
     session->network_changed(now, own);
+    session->hasten(hasten_at_);
     deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
   }
 }

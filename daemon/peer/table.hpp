@@ -15,6 +15,8 @@ class Table {
   /// Peers that only their visits made known (admission by secret), connected or remembered. Beyond it the one idle for
   /// longest is forgotten; if none is idle the visitor is refused.
   static constexpr std::size_t kMaxVisitors = 4096;
+  /// Dials that wait are hastened once within it, however often the network comes and goes.
+  static constexpr Duration kHastenPause = 5s;
 
   explicit Table(Context& context) : context_{context} {}
 
@@ -68,6 +70,7 @@ class Table {
   Context& context_;
   std::unordered_map<PeerId, std::unique_ptr<Session>> sessions_;
   Deadlines<PeerId> deadlines_;
+  Instant hasten_at_{};  // the last time, or the next
   bool reached_once_ = false;
 };
 

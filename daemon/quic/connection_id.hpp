@@ -7,13 +7,14 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
+#include <variant>
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/digest.hpp"
+#include "base/peer_id.hpp"
 
 namespace pw::quic {
 
@@ -48,15 +49,8 @@ struct ResetToken {
   bool operator==(const ResetToken& other) const { return equal_secret(bytes, other.bytes); }
 };
 
-/// Who new connections are counted against: an address or, through a relay, a channel.
-struct Source {
-  IpAddress prefix;
-  Via via = Via::own;
-  bool operator==(const Source&) const = default;
-  std::array<std::uint8_t, sizeof(Via)> channel() const {
-    return std::bit_cast<std::array<std::uint8_t, sizeof(Via)>>(via);
-  }
-};
+/// Who new connections are counted against: an address or, through a relay, a peer.
+using Source = std::variant<IpAddress, PeerId>;
 
 struct KeyedHash {
   std::uint64_t key = 0;
@@ -64,7 +58,8 @@ struct KeyedHash {
   std::size_t operator()(const ConnectionId& id) const { return mix(id.view()); }
   std::size_t operator()(const ResetToken& token) const { return mix(token.bytes); }
   std::size_t operator()(const IpAddress& ip) const { return mix(ip.bytes()); }
-  std::size_t operator()(const Source& s) const { return s.via == Via::own ? mix(s.prefix.bytes()) : mix(s.channel()); }
+  std::size_t operator()(const PeerId& id) const { return mix(id.key()); }
+  std::size_t operator()(const Source& s) const { return std::visit(*this, s); }
 
  private:
   std::size_t mix(ByteView v) const {

@@ -58,7 +58,8 @@ struct Options {
   std::size_t max_connections = 2048;   // half-open ones included; more are refused
   std::size_t max_half_open = 512;      // accepted, handshake not finished; each costs about 58 kB and 164 µs
   std::size_t retry_threshold = 64;     // half-open connections from which on an Initial without a token gets a Retry
-  /// New connections from one source (IPv4 /32, IPv6 /64, channel through a relay), burst 2 s; before any cryptography.
+  /// New connections from one source (IPv4 /32, IPv6 /64, peer through a relay), burst 2 s; before any cryptography.
+  /// Twice as many through one relay.
   /// One that was asked for a token counts twice.
   double initials_per_second = 20;
   std::size_t max_sources = 4096;       // sources tracked for that; beyond, unknown sources share one bucket
@@ -146,6 +147,9 @@ class Endpoint {
   /// Where packets go from now on: each to all of `paths` (one normally, two while the first is suspect). No-op before
   /// Established, when the handshake itself has the path, and without paths.
   void set_paths(Handle connection, std::span<const PathAddress> paths);
+  /// A channel through a relay, before anything that came through it, and who is at its other end by the relay's word.
+  void name_channel(Instant now, Via via, const PeerId& relay, const PeerId& peer);
+  void forget_channel(Via via);
   /// Makes commands given since the last handle_* take effect: writes packets. Call once after a batch of commands.
   void flush(Instant now);
 

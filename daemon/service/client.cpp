@@ -47,9 +47,9 @@ void Client::lost(Instant now, ErrorType error, std::string detail) {
   granted_ = {};
   observed_.reset();
   early_.clear();
-  give_up_ = register_at_ = ask_at_ = kNever;
+  give_up_ = register_at_ = ask_at_ = probe_at_ = gone_at_ = kNever;
   while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);
-  while (!channels_.empty()) end_channel(channels_.begin(), ChannelLoss::connection_lost, {});
+  while (!channels_.empty()) end_channel(now, channels_.begin(), ChannelLoss::connection_lost, {});
   retry_at_ = addresses_.empty() ? kNever : now + backoff_.next(rng_);
   emit(ServiceDown{server_.id, was_up, error, std::move(detail)});
 }
@@ -62,6 +62,20 @@ void Client::shutdown(Instant now) {
   }
   endpoint_.close(now, *connection_, static_cast<std::uint64_t>(CloseCode::done), "shutdown");
   lost(now, ErrorType::unknown, "shut down here");
+}
+
+void Client::network_changed(Instant now) {
+  if (hasten_at_ <= now) hasten_at_ = std::max(now, hasten_at_ + kHastenPause);
+  if (retry_at_ != kNever) retry_at_ = earlier(retry_at_, hasten_at_ + rng_.up_to(options_.retry_initial));
+  if (ready()) probe_at_ = std::max(now, probed_at_ + kProbePause);
+}
+
+void Client::probe(Instant now) {
+  probe_at_ = kNever;
+  probed_at_ = now;
+  if (!ask(now)) return;
+  probe_ = last_request_;
+  gone_at_ = now + options_.probe_timeout + 4 * *rtt();
 }
 
 void Client::greet(Instant now, const quic::Established& e) {
@@ -143,7 +157,7 @@ void Client::handle_timeout(Instant now) {
     lost(now, ErrorType::timeout, "no Welcome in time");
   }
   const Instant asked_before = now - options_.request_timeout;
-  const bool gone = std::ranges::any_of(pending_, [&](const auto& p) {
+  const bool gone = gone_at_ <= now || std::ranges::any_of(pending_, [&](const auto& p) {
     return p.second.kind == RequestKind::observe && p.second.asked <= asked_before;
   });
   for (auto i = pending_.begin(); i != pending_.end();) {
@@ -157,16 +171,17 @@ void Client::handle_timeout(Instant now) {
   for (auto i = channels_.begin(); i != channels_.end();) {
     const auto here = i++;
     if (here->second.up || here->second.asked > asked_before) continue;
-    emit(RequestDone{server_.id, RequestKind::coordinate, RequestResult::timeout, {}, now - here->second.asked});
     send(wire::service::ChannelClosed{here->first, wire::service::ChannelEnd::closed});
-    end_channel(here, ChannelLoss::timeout, {});
+    end_channel(now, here, ChannelLoss::timeout, {});
   }
   if (register_at_ <= now && record_) publish(now, wire::PeerRecord{*record_});
+  if (probe_at_ <= now) probe(now);
   if (ask_at_ <= now) ask(now);
 }
 
 Instant Client::poll_timeout() const {
   Instant next = earlier(earlier(retry_at_, give_up_), earlier(register_at_, ask_at_));
+  next = earlier(next, earlier(probe_at_, gone_at_));
   for (const auto& [request, p] : pending_) next = earlier(next, p.asked + options_.request_timeout);
   for (const auto& [number, c] : channels_)
     if (!c.up) next = earlier(next, c.asked + options_.request_timeout);

@@ -32,6 +32,8 @@ struct ClientOptions {
   /// two minutes, few obey).
   Duration keepalive = 15s;
   Duration register_retry = 30s;   // after a refusal
+  /// After a change of this machine's network, and four round trips: QUIC has sent it several times by then.
+  Duration probe_timeout = 1s;
   std::size_t max_requests = 32;   // unanswered at once
   std::size_t max_channels = 128;  // also those that the server says are opened to us; more are closed
   std::size_t max_early = 8;       // packets that overtook their ChannelOpened
@@ -52,6 +54,9 @@ struct ServerSpec {
 class Client {
  public:
   using State = event::ServerState;
+  /// However often this machine's network comes and goes: dials that wait are hastened, and the server is asked, no oftener.
+  static constexpr Duration kHastenPause = 5s;
+  static constexpr Duration kProbePause = 1s;
 
   /// All references outlive the client.
   Client(const ClientOptions& options, quic::Endpoint& endpoint, const PeerId& self, ServerSpec server,
@@ -67,6 +72,9 @@ class Client {
   /// Answered by ChannelUp or ChannelDown. Fails unless ready.
   Result<Via> open_channel(Instant now, const PeerId& peer);
   void close_channel(Via via);
+  /// This machine's addresses or its way out changed. The server goes on sending to where the handshake came from: whether
+  /// that still reaches us is asked at once. One that was lost is dialled soon.
+  void network_changed(Instant now);
   /// At most quic::kUdpPayload bytes. False before ChannelUp, after ChannelDown, and when it is too large.
   bool send(Via via, ByteView packet);
   void shutdown(Instant now);
@@ -105,6 +113,7 @@ class Client {
     PeerId peer;
     bool up = false;
     Instant asked{};
+    bool abandoned = false;  // before the answer, which is awaited for the count
   };
   struct Early {
     wire::service::Channel channel;
@@ -124,13 +133,14 @@ class Client {
   void read(Instant now, const wire::service::Registered& m);
   void read(Instant now, const wire::service::Found& m);
   void read(Instant now, const wire::service::ChannelOpened& m);
-  void read(const wire::service::ChannelClosed& m);
+  void read(Instant now, const wire::service::ChannelClosed& m);
   void read(Instant now, const wire::service::Refused& m);
-  void ask(Instant now);
+  bool ask(Instant now);
+  void probe(Instant now);
   void observed(const SocketAddress& address);
   std::optional<Pending> answered(Instant now, std::uint32_t request, RequestKind kind, RequestResult result);
   void fail_request(Instant now, std::uint32_t request, RequestResult result);
-  void end_channel(std::map<Number, Channel>::iterator at, ChannelLoss why, wire::service::Refusal refusal);
+  void end_channel(Instant now, std::map<Number, Channel>::iterator at, ChannelLoss why, wire::service::Refusal refusal);
   std::map<Number, Channel>::iterator by_via(Via via);
   bool send(const wire::service::Message& message);
   Instant next_deadline() const;
@@ -150,6 +160,11 @@ class Client {
   Instant give_up_ = kNever;  // a greeting
   Instant register_at_ = kNever;
   Instant ask_at_ = kNever;   // keep-alive
+  Instant hasten_at_{};       // the last time, or the next
+  Instant probed_at_{};
+  Instant probe_at_ = kNever;
+  std::uint32_t probe_ = 0;   // the request that tells whether the server still reaches us
+  Instant gone_at_ = kNever;  // unless that is answered
   std::size_t secret_ = 0;    // the one to prove next: the other after a refusal
   std::vector<PathAddress> addresses_;
   std::optional<quic::Handle> connection_;

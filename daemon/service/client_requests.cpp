@@ -28,6 +28,23 @@ ChannelLoss loss_of(ChannelEnd end) {
   return ChannelLoss::closed;
 }
 
+/// Of a channel that never came up.
+RequestResult result_of(ChannelLoss why) {
+  switch (why) {
+    case ChannelLoss::timeout:
+      return RequestResult::timeout;
+    case ChannelLoss::connection_lost:
+    case ChannelLoss::local:
+      return RequestResult::lost;
+    case ChannelLoss::refused:
+    case ChannelLoss::closed:
+    case ChannelLoss::peer_gone:
+    case ChannelLoss::pair_limit:
+      return RequestResult::refused;
+  }
+  return RequestResult::lost;
+}
+
 }  // namespace
 
 // ---- requests
@@ -49,11 +66,11 @@ void Client::fail_request(Instant now, std::uint32_t request, RequestResult resu
   if (p->kind == RequestKind::enrol && ready()) register_at_ = now + options_.register_retry;
 }
 
-void Client::ask(Instant now) {
+bool Client::ask(Instant now) {
   ask_at_ = now + options_.keepalive;
-  if (pending_.size() >= options_.max_requests) return;
+  if (pending_.size() >= options_.max_requests) return false;
   pending_[++last_request_] = {RequestKind::observe, now, {}, 0};
-  send(wire::service::Observe{last_request_});
+  return send(wire::service::Observe{last_request_});
 }
 
 void Client::publish(Instant now, const wire::PeerRecord& record) {
@@ -87,7 +104,7 @@ void Client::read(Instant now, const wire::service::Message& message) {
   if (const auto* m = std::get_if<wire::service::Registered>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::Found>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::ChannelOpened>(&message)) return read(now, *m);
-  if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message)) return read(*m);
+  if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::PeerPresent>(&message)) emit(PeerSeen{server_.id, m->peer, true});
   if (const auto* m = std::get_if<wire::service::PeerGone>(&message)) emit(PeerSeen{server_.id, m->peer, false});
 }
@@ -106,6 +123,7 @@ void Client::read(Instant now, const wire::service::Welcome& m) {
 
 void Client::read(Instant now, const wire::service::Observed& m) {
   if (m.request != 0 && !answered(now, m.request, RequestKind::observe, RequestResult::success)) return;
+  if (m.request != 0 && m.request == probe_) gone_at_ = kNever;
   if (std::exchange(observed_, m.address) != m.address) emit(AddressObserved{server_.id, m.address});
 }
 
@@ -156,8 +174,7 @@ void Client::read(Instant now, const wire::service::Refused& m) {
     case Request::open_channel: {
       const auto found = channels_.find(static_cast<Number>(m.number));
       if (m.number > 0xffff || found == channels_.end() || found->second.up) return;
-      emit(RequestDone{server_.id, RequestKind::coordinate, RequestResult::refused, m.reason, now - found->second.asked});
-      end_channel(found, ChannelLoss::refused, m.reason);
+      end_channel(now, found, ChannelLoss::refused, m.reason);
       return;
     }
   }
@@ -185,14 +202,21 @@ std::map<Client::Number, Client::Channel>::iterator Client::by_via(Via via) {
 
 void Client::close_channel(Via via) {
   const auto found = by_via(via);
-  if (found == channels_.end()) return;
+  if (found == channels_.end() || found->second.abandoned) return;
   send(wire::service::ChannelClosed{found->first, ChannelEnd::closed});
-  end_channel(found, ChannelLoss::local, {});
+  emit(ChannelDown{server_.id, via, found->second.peer, ChannelLoss::local, {}});
+  if (found->second.up)
+    channels_.erase(found);
+  else
+    found->second.abandoned = true;
 }
 
-void Client::end_channel(std::map<Number, Channel>::iterator at, ChannelLoss why, Refusal refusal) {
-  emit(ChannelDown{server_.id, at->second.via, at->second.peer, why, refusal});
+void Client::end_channel(Instant now, std::map<Number, Channel>::iterator at, ChannelLoss why, Refusal refusal) {
+  const Channel channel = at->second;
   channels_.erase(at);
+  if (!channel.up)
+    emit(RequestDone{server_.id, RequestKind::coordinate, result_of(why), refusal, now - channel.asked});
+  if (!channel.abandoned) emit(ChannelDown{server_.id, channel.via, channel.peer, why, refusal});
 }
 
 bool Client::send(Via via, ByteView packet) {
@@ -215,6 +239,10 @@ void Client::read(Instant now, const wire::service::ChannelOpened& m) {
   else
     emit(RequestDone{server_.id, RequestKind::coordinate, RequestResult::success, {}, now - found->second.asked});
   Channel& channel = found->second;
+  if (channel.abandoned) {  // its end was told to both
+    channels_.erase(found);
+    return;
+  }
   channel.up = true;
   emit(ChannelUp{server_.id, channel.via, channel.peer, inbound});
   std::erase_if(early_, [&](Early& e) {
@@ -224,9 +252,9 @@ void Client::read(Instant now, const wire::service::ChannelOpened& m) {
   });
 }
 
-void Client::read(const wire::service::ChannelClosed& m) {
+void Client::read(Instant now, const wire::service::ChannelClosed& m) {
   if (const auto found = channels_.find(m.channel); found != channels_.end())
-    end_channel(found, loss_of(m.reason), {});
+    end_channel(now, found, loss_of(m.reason), {});
 }
 
 }  // namespace pw::service

@@ -39,6 +39,10 @@ void Clients::set_addresses(Instant now, const PeerId& server, std::vector<PathA
   if (Client* c = find(server)) c->set_addresses(now, std::move(addresses));
 }
 
+void Clients::network_changed(Instant now) {
+  for (const auto& c : clients_) c->network_changed(now);
+}
+
 void Clients::shutdown(Instant now) {
   for (const auto& c : clients_) c->shutdown(now);
 }

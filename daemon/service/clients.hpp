@@ -41,6 +41,8 @@ class Clients {
   /// At the start and at every reload. A client stays as long as its server and the credentials do.
   void configure(Instant now, const std::vector<ServerSpec>& servers, const Credentials& credentials);
   void set_addresses(Instant now, const PeerId& server, std::vector<PathAddress> addresses);
+  /// As Client's.
+  void network_changed(Instant now);
   void shutdown(Instant now);
   /// Asks the healthiest bootstrap; the number is that server's.
   Result<std::uint32_t> look_up(Instant now, const std::optional<PeerId>& peer);

@@ -76,14 +76,24 @@ void Server::on(Instant now, const quic::Established& e) {
   // TLS proved that it is the same node, which has lost its older connection, or will leave it.
   if (const auto older = present_.find(e.peer); known && older != present_.end())
     dismiss(now, older->second, CloseCode::replaced, "replaced by a newer connection");
-  if (!known || clients_.size() >= options_.max_clients) {
+  if (!known) {
     ++stats_.clients_refused;
-    endpoint_.close(now, e.connection, static_cast<std::uint64_t>(known ? CloseCode::full : CloseCode::not_admitted),
-                    known ? "too many clients" : "not admitted");
+    endpoint_.close(now, e.connection, static_cast<std::uint64_t>(CloseCode::not_admitted), "not admitted");
     return;
   }
-  clients_.emplace(e.connection, std::make_unique<Client>(e, options_));
+  make_room(now);
+  clients_.emplace(e.connection, std::make_unique<Client>(e, now, options_));
   deadlines_.set(e.connection, now + options_.admission_timeout);
+}
+
+/// Among those who have not said Hello.
+void Server::make_room(Instant now) {
+  if (clients_.size() - present_.size() < options_.max_greeting) return;
+  const Client* oldest = nullptr;
+  for (const auto& [handle, c] : clients_)
+    if (!c->admitted && (oldest == nullptr || c->since < oldest->since)) oldest = c.get();
+  ++stats_.clients_refused;
+  dismiss(now, oldest->handle, CloseCode::full, "too many connections without a Hello");
 }
 
 void Server::dismiss(Instant now, quic::Handle handle, CloseCode code, std::string_view reason) {
@@ -177,6 +187,7 @@ void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
   if (!any(m.services & offered)) return turn_away(Refusal::not_offered, CloseCode::not_offered);
   if (const auto other = present_.find(c.peer); other != present_.end())
     dismiss(now, other->second, CloseCode::replaced, "replaced by another connection");
+  if (present_.size() >= options_.max_clients) return turn_away(Refusal::full, CloseCode::full);
   c.admitted = true;
   deadlines_.clear(c.handle);
   c.services = m.services & offered;

@@ -34,7 +34,10 @@ enum class CloseCode : std::uint64_t { done, not_admitted, full, replaced, proto
 struct ServerOptions {
   bool bootstrap = false;
   bool relay = false;
-  std::size_t max_clients = 256;
+  std::size_t max_clients = 256;      // admitted ones
+  /// Connections without a Hello yet, which anybody can have who has a key: the oldest goes first. A client says it a
+  /// round trip after its handshake; who wants to crowd it out needs as many whole handshakes within that time.
+  std::size_t max_greeting = 64;
   std::size_t max_entries = 4096;
   std::size_t max_channels = 64;      // of one client, opened by either side
   double requests_per_second = 10;    // of one client, of all kinds; saved up to request_burst
@@ -85,14 +88,16 @@ class Server {
     bool opened = false;     // by this client
   };
   struct Client {
-    Client(const quic::Established& e, const ServerOptions& o)
+    Client(const quic::Established& e, Instant now, const ServerOptions& o)
         : handle{e.connection},
+          since{now},
           peer{e.peer},
           observed{e.path.remote},
           requests{o.requests_per_second, o.request_burst},
           notices{o.requests_per_second, o.request_burst},
           bytes{o.bytes_per_second, o.burst_bytes} {}
     quic::Handle handle;
+    Instant since;
     PeerId peer;
     SocketAddress observed;
     bool admitted = false;
@@ -137,6 +142,7 @@ class Server {
   Pair* pair_of(Instant now, const PeerId& a, const PeerId& b);
   Client* find(quic::Handle handle);
   Client* find(const PeerId& peer);
+  void make_room(Instant now);
   bool caps_pairs() const { return !options_.relay; }
 
   ServerOptions options_;

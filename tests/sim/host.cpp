@@ -147,8 +147,12 @@ void Host::tell_network(Instant now) {
     if (i->enabled)
       for (const IpAddress& ip : i->addresses) all.push_back({i->label, ip});
   node_->handle_interfaces(now, std::move(all));
-  const auto own = gateway ? machine_.source_for(*gateway) : std::nullopt;
-  node_->handle_gateway(now, own ? std::optional{event::Gateway{*gateway, *own}} : std::nullopt);
+  const auto way_out = [this](const std::optional<IpAddress>& to) {
+    const auto own = to ? machine_.source_for(*to) : std::nullopt;
+    return own ? std::optional{event::Gateway{*to, *own}} : std::nullopt;
+  };
+  node_->handle_gateway(now, way_out(gateway));
+  node_->handle_gateway_v6(now, way_out(gateway_v6));
 }
 
 Instant Host::next_lookup() const {

@@ -57,6 +57,7 @@ class Host : public net::Program {
   peer::Membership membership;
   mesh::NatTerms nat;
   std::optional<IpAddress> gateway;  // that the machine's default route leads to
+  std::optional<IpAddress> gateway_v6;
   mesh::Options options;
   /// Whether `events` grows; checkers and states are told in any case.
   bool keep_events = true;

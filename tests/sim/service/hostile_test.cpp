@@ -183,6 +183,29 @@ TEST_CASE("clients are so many, and a second connection of one replaces the firs
   CHECK(second.host.closed[0].application_code == static_cast<std::uint64_t>(service::CloseCode::replaced));
 }
 
+TEST_CASE("strangers who say nothing shut nobody out, and are gone when their time is over") {
+  auto options = Scene::defaults();
+  options.max_clients = 3;
+  options.max_greeting = 4;
+  Scene s{options};
+  std::vector<std::unique_ptr<Rude>> strangers;
+  for (std::uint8_t key = 10; key < 18; ++key)
+    strangers.push_back(std::make_unique<Rude>(s, s.add(key), s.server, false));
+  std::size_t closed = 0;
+  for (const auto& stranger : strangers) closed += stranger->host.closed.size();
+  CHECK(closed == 4);  // the oldest
+  CHECK(strangers.front()->host.closed.at(0).application_code == static_cast<std::uint64_t>(service::CloseCode::full));
+  ServiceHost& member = s.add(3);
+  member.start();
+  member.add_client(s.server, Services::bootstrap);
+  s.run(200ms);
+  CHECK(member.clients[0]->ready());
+  CHECK(s.stats().clients == 2);
+  s.run(6s);
+  for (const auto& stranger : strangers) CHECK(stranger->host.closed.size() == 1);
+  CHECK(s.stats().clients_refused == strangers.size());
+}
+
 TEST_CASE("a mesh's server admits those who prove its secret, and a reload ends who proved an older one") {
   const Buffer secret(32, 1), older(32, 2), wrong(32, 3);
   service::Admission admission;

@@ -241,6 +241,33 @@ TEST_CASE("a registration is renewed before it expires, and gone after its peer 
   CHECK(t.server.server->stats().entries == 0);
 }
 
+TEST_CASE("every channel that was asked for is told of as a request, once, whatever became of it") {
+  Trio t{relay()};
+  const auto asked = [&] {
+    std::vector<RequestResult> out;
+    for (const RequestDone& r : t.a.told<RequestDone>())
+      if (r.kind == service::RequestKind::coordinate) out.push_back(r.result);
+    return out;
+  };
+  const auto open = [&] {
+    return *t.a.act([&](Instant now) { return Trio::client(t.a).open_channel(now, t.b.id()); });
+  };
+  // Given up before the answer, which is that it is open.
+  const Via via = open();
+  t.a.act([&](Instant) { Trio::client(t.a).close_channel(via); });
+  CHECK(t.a.told<ChannelDown>().at(0).why == ChannelLoss::local);
+  t.run(1s);
+  CHECK(asked() == std::vector{RequestResult::success});
+  CHECK(t.a.told<ChannelUp>().empty());
+  CHECK(t.a.told<ChannelDown>().size() == 1);
+  CHECK(t.server.server->stats().channels == 0);
+  // The connection is lost before the answer.
+  open();
+  t.a.act([&](Instant now) { Trio::client(t.a).shutdown(now); });
+  CHECK(asked() == std::vector{RequestResult::success, RequestResult::lost});
+  CHECK(t.a.told<ChannelDown>().size() == 2);
+}
+
 TEST_CASE("a lost answer is a time-out, and what was asked is told to have failed") {
   Trio t{bootstrap()};
   t.server.machine.freeze(std::chrono::seconds{8});

@@ -43,10 +43,15 @@ void ServiceHost::kill() {
 
 service::Client& ServiceHost::add_client(const ServiceHost& to, wire::service::Services services,
                                          service::Credentials credentials) {
+  return add_client(to.id(), path_to(to), services, std::move(credentials));
+}
+
+service::Client& ServiceHost::add_client(const PeerId& server_id, const PathAddress& at, wire::service::Services services,
+                                         service::Credentials credentials) {
   auto& client = *clients.emplace_back(std::make_unique<service::Client>(
-      client_options, *endpoint, id(), service::ServerSpec{to.id(), services}, std::move(credentials),
+      client_options, *endpoint, id(), service::ServerSpec{server_id, services}, std::move(credentials),
       Rng{seed_ + 1000 * generation_ + 500 + clients.size()}, next_via_));
-  act([&](Instant now) { client.set_addresses(now, {path_to(to)}); });
+  act([&](Instant now) { client.set_addresses(now, {at}); });
   return client;
 }
 
@@ -97,6 +102,7 @@ bool ServiceHost::take_events() {
   bool any = false;
   while (auto event = endpoint->poll_event()) {
     any = true;
+    if (const auto* data = std::get_if<quic::StreamData>(&*event)) streams[data->connection] = data->stream;
     if (server->handle(now, *event)) continue;
     if (std::ranges::any_of(clients, [&](const auto& c) { return c->handle(now, *event); })) continue;
     if (set && set->handle(now, *event)) continue;

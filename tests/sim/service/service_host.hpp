@@ -35,6 +35,8 @@ class ServiceHost : public net::Program {
   PathAddress path_to(const ServiceHost& other) const { return {{}, other.address()}; }
   service::Client& add_client(const ServiceHost& server, wire::service::Services services,
                               service::Credentials credentials = {});
+  service::Client& add_client(const PeerId& server, const PathAddress& at, wire::service::Services services,
+                              service::Credentials credentials = {});
   void start_set(const std::vector<const ServiceHost*>& servers, wire::service::Services services);
   /// Signed; its number goes up.
   wire::PeerRecord record(std::uint32_t lifetime_s = 600);
@@ -81,6 +83,7 @@ class ServiceHost : public net::Program {
   std::vector<quic::DatagramReceived> datagrams;
   std::vector<quic::Closed> closed;
   std::vector<std::size_t> sent_through_channels;  // sizes
+  std::map<quic::Handle, quic::StreamId> streams;  // that somebody spoke on last
 
  private:
   void drain();

@@ -134,6 +134,12 @@ void Endpoint::set_paths(Handle connection, std::span<const PathAddress> paths) 
   if (standin::Connection* c = impl_->find(connection)) c->set_paths(paths);
 }
 
+void Endpoint::name_channel(Instant now, Via via, const PeerId& relay, const PeerId& peer) {
+  impl_->sources.name(now, via, relay, peer);
+}
+
+void Endpoint::forget_channel(Via via) { impl_->sources.forget(via); }
+
 void Endpoint::flush(Instant now) {
   impl_->advance(now);
   impl_->write_dirty();

@@ -114,15 +114,30 @@ TEST_CASE("a Retry token of one channel is worth nothing on another, nor at an a
   CHECK(c.b->connections() == 1);
 }
 
-TEST_CASE("a channel is a source of its own") {
+TEST_CASE("through a relay a peer is one source, however many channels it opens, and all of them together are bounded") {
   SourceLimits limits{1, 8, KeyedHash{1}};
   const Instant now{1s};
-  for (std::uint32_t via = 1; via <= 2; ++via) {
-    CHECK(limits.take(now, channel(via)));
-    CHECK(limits.take(now, channel(via)));
-    CHECK_FALSE(limits.take(now, channel(via)));
-  }
-  // A further socket of ours is none.
+  const PeerId relay = identity(9).id(), other_relay = identity(8).id();
+  std::uint32_t via = 1;
+  const auto begun = [&](std::uint8_t peer, const PeerId& through) {
+    std::size_t n = 0;
+    for (int channels = 0; channels < 10; ++channels, ++via) {
+      limits.name(now, Via{via}, through, identity(peer).id());
+      while (limits.take(now, channel(via))) ++n;
+      limits.forget(Via{via});
+    }
+    return n;
+  };
+  CHECK(begun(1, relay) == 2);  // two seconds' worth
+  CHECK(begun(2, relay) == 2);
+  CHECK(begun(3, relay) == 0);  // the relay's share is used up
+  CHECK(begun(4, other_relay) == 2);
+  CHECK(begun(1, other_relay) == 0);  // it is the same peer
+}
+
+TEST_CASE("a further socket of ours hears the same sources as the first") {
+  SourceLimits limits{1, 8, KeyedHash{1}};
+  const Instant now{1s};
   const SocketAddress remote = address("192.0.2.1:1");
   CHECK(limits.take(now, {{}, remote, Via::own}));
   CHECK(limits.take(now, {{}, remote, Via{9}}));
