@@ -116,12 +116,20 @@ struct PortMappingSnapshot {
   std::optional<MappedPort> mapped;
 };
 
+/// An address that peers are told of as this node's.
+struct OwnCandidate {
+  CandidateKind kind = CandidateKind::host;
+  SocketAddress address;
+  std::uint32_t priority = 0;  // RFC 8445 section 5.1.2
+};
+
 struct NatSnapshot {
   bool enabled = false;
   std::vector<HostPort> servers;        // that are asked
   std::vector<std::string> unresolved;  // for people: of them, and why
   std::vector<NatFamily> families;      // that this node has a socket of
   std::optional<PortMappingSnapshot> mapping{};  // nothing: none is wanted
+  std::vector<OwnCandidate> candidates{};        // the highest priority first; none while peers are told nothing
 };
 
 struct NodeSnapshot {

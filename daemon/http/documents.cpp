@@ -234,11 +234,15 @@ std::string nat_document(const View& view) {
   const event::NatSnapshot& nat = view.node->nat;
   Json families = Json::array();
   for (const event::NatFamily& family : nat.families) families.push_back(nat_json(clock, family));
+  Json candidates = Json::array();
+  for (const event::OwnCandidate& c : nat.candidates)
+    candidates.push_back({{"kind", name(c.kind)}, {"address", c.address.to_string()}, {"priority", c.priority}});
   return dump({{"at", clock.time(view.node->at)},
                {"enabled", nat.enabled},
                {"servers", addresses_of(nat.servers)},
                {"unresolved", nat.unresolved},
                {"families", std::move(families)},
+               {"candidates", std::move(candidates)},
                {"port_mapping", nat.mapping ? mapping_json(clock, *nat.mapping) : Json{}}});
 }
 

@@ -401,6 +401,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
                    (n.context.membership.peers.empty() && !n.services.any_configured());
   s.nat = n.surroundings.snapshot();
   s.nat.mapping = n.ports.snapshot();
+  s.nat.candidates = candidates_of(n.context.whereabouts);
   s.peers = n.table.snapshot(now);
   for (event::PeerSnapshot& peer : s.peers)
     for (event::PathSnapshot& path : peer.paths) path.relay = n.services.server_of(path.address.via);

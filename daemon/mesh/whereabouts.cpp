@@ -61,4 +61,11 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
   return out;
 }
 
+std::vector<event::OwnCandidate> candidates_of(const peer::Whereabouts& here) {
+  std::vector<event::OwnCandidate> out;
+  if (!here.told) return out;
+  for (const nat::Candidate& c : nat::side_of(here.message).candidates) out.push_back({c.kind, c.address, c.priority});
+  return out;
+}
+
 }  // namespace pw::mesh

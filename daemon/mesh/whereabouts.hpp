@@ -17,4 +17,7 @@ inline constexpr std::size_t kMaxHostCandidates = 8;
 peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surroundings& surroundings,
                          const Services& services, const PortKeeper& ports);
 
+/// As people are told.
+std::vector<event::OwnCandidate> candidates_of(const peer::Whereabouts& here);
+
 }  // namespace pw::mesh

@@ -54,6 +54,9 @@ class Direct(unittest.TestCase):
             metrics = here.metrics()
             self.assertEqual(metrics.value("nat_results_total", result="success", method="punch", failure="none"), 1)
             self.assertEqual(metrics.value("nat_attempts_total", trigger="initial"), 1)
+        told = {c["kind"]: c["address"] for c in self.a.get("/api/v1/nat").json()["candidates"]}
+        self.assertEqual(told["host"], f"{sketch.inner(0)}:9470")
+        self.assertEqual(told["server_reflexive"].split(":")[0], sketch.outer(0))
         self.assertEqual(self.a.post(f"/api/v1/peers/{self.b.id}/ping", {"size": 1000}).status, 200)
 
     def test_two_port_restricted_nats_are_punched_through(self):

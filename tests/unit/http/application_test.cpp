@@ -199,6 +199,7 @@ TEST_CASE_METHOD(Fixture, "what NATs do is told by family, and what was not meas
   CHECK(nat["port_mapping"]["mapped"]["expires_seconds"] == 3600);
   CHECK(nat["port_mapping"]["protocols"][1]["detail"] == "the gateway does not answer");
   CHECK(nat["families"][1]["state"] == "no_address");
+  CHECK(nat["candidates"] == json::array({{{"kind", "server_reflexive"}, {"address", "192.0.2.77:40000"}, {"priority", 7}}}));
   CHECK(nat["families"][1]["behaviour"].is_null());
 }
 

@@ -118,6 +118,7 @@ class FakeBackend : public Backend {
                  {"b.example: no such host"},
                  {{Family::v4, event::NatState::measured, nat}, {Family::v6, event::NatState::no_address, {}}},
                  event::PortMappingSnapshot{}};
+    node->nat.candidates = {{event::CandidateKind::server_reflexive, *nat.mapped, 7}};
     node->nat.mapping->gateway = IpAddress::v4({192, 0, 2, 254});
     node->nat.mapping->protocols[0] = {event::MappingState::unverified, {}};
     node->nat.mapping->protocols[1].detail = "the gateway does not answer";
