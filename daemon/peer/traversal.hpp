@@ -53,8 +53,8 @@ class Traversal {
   /// A check and its answer, which the other end may begin half a round trip later.
   static constexpr Duration grace(Duration rtt) { return rtt + rtt / 2 + 20ms; }
   /// Rounds, whoever begins them.
-  static constexpr double kRoundsPerSecond = 0.1;
-  static constexpr double kRoundsBurst = 5;
+  static constexpr double kRoundsPerSecond = 0.05;
+  static constexpr double kRoundsBurst = 3;
 
   /// What a peer costs at the most, however often its connection is another.
   struct Budget {

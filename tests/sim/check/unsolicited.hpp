@@ -24,9 +24,9 @@ class Unsolicited : public Checker {
   /// 3, 7 s, two in each PTO, and one close. Dials follow each other by quic::Options::handshake_timeout and back-off. Where
   /// another address of the peer answered an Initial, but not the rest, the PTO begins anew at a few milliseconds: ten more.
   static constexpr Cap kHandshake{"handshakes", {16, 30, 80}};
-  /// Seven checks of a candidate, and an opener, within ten seconds; then again with back-off from ten seconds. Some more
-  /// where the peer's own checks come from there.
-  static constexpr Cap kChecks{"checks", {12, 32, 80}};
+  /// Seven checks of a candidate within ten seconds, and not again sooner; and in rounds, of which there are three at once
+  /// and one in twenty seconds, up to eight packets.
+  static constexpr Cap kChecks{"checks", {12, 42, 98}};
   /// An operator's command, a new configuration, or a peer that is added dials anew at once.
   static constexpr std::uint32_t kOfNewStart = 10;
   /// dials of all peers together (peer/context.hpp), each to so many addresses.
