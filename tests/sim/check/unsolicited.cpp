@@ -51,8 +51,10 @@ void Unsolicited::sent(Instant at, const net::Machine& from, const net::Packet& 
   if (t.answered) return;
   if (!t.attributed) attribute(*host, packet.destination, t);
   Node& node = nodes_[from.index()];
-  const std::size_t kind = Amplification::is_check(packet) ? 1 : 0;
-  const Cap& cap = *kCaps[kind];
+  const bool check = Amplification::is_check(packet);
+  const std::size_t kind = check ? 1 : 0;
+  const Cap& cap = check ? kChecks : kHandshake;
+  const Cap& of_peer = check ? kChecksOfPeer : kHandshake;
   const auto times = static_cast<double>(t.peers);
   if (t.packets[kind].add(at, 1)) {
     judge(at, *host, t.packets[kind], cap, node.earned, times, packet.destination.to_string());
@@ -60,11 +62,12 @@ void Unsolicited::sent(Instant at, const net::Machine& from, const net::Packet& 
   }
   Rate& peer = node.peers[t.peer][kind];
   const auto candidates = static_cast<double>(host->options.quic.max_dial_candidates);
-  if (peer.add(at, 1)) judge(at, *host, peer, cap, node.earned, times * candidates, "one peer");
+  const double addresses = check ? 1 : candidates;
+  if (peer.add(at, 1)) judge(at, *host, peer, of_peer, node.earned, times * addresses, "one peer");
   Rate& all = node.packets[kind];
   if (all.add(at, 1)) {
     const auto peers = static_cast<double>(std::max(node.known, host->membership.peers.size()) + host->membership.servers.size());
-    judge(at, *host, all, cap, node.earned, (1 + peers) * candidates, "all");
+    judge(at, *host, all, of_peer, node.earned, (1 + peers) * addresses, "all");
     const double dials = peer::kDialBurst + peer::kDialsPerSecond;
     if (static_cast<double>(all.closed()[0]) > dials * candidates * kFlightOfDial + peers * candidates * 2)
       complain(host->name() + ": " + std::to_string(all.closed()[0]) + " packets in a second to addresses that never answered");

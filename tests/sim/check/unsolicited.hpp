@@ -27,6 +27,8 @@ class Unsolicited : public Checker {
   /// Seven checks of a candidate within ten seconds, and not again sooner; and in rounds, of which there are three at once
   /// and one in twenty seconds, up to eight packets.
   static constexpr Cap kChecks{"checks", {12, 42, 98}};
+  /// To all addresses that a peer names: 32 candidates at once and one in two seconds, and rounds with 16 of them.
+  static constexpr Cap kChecksOfPeer{"checks", {240, 700, 1200}};
   /// An operator's command, a new configuration, or a peer that is added dials anew at once.
   static constexpr std::uint32_t kOfNewStart = 10;
   /// dials of all peers together (peer/context.hpp), each to so many addresses.
@@ -42,7 +44,6 @@ class Unsolicited : public Checker {
  private:
   /// Each judged by itself: handshakes may not use up what checks leave.
   using Rates = std::array<Rate, 2>;  // handshakes and all that has no row of its own; checks
-  static constexpr std::array<const Cap*, 2> kCaps{&kHandshake, &kChecks};
   struct Target {
     bool answered = false;
     std::size_t peers = 1;   // that have this address
