@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/backoff.hpp"
+#include "base/token_bucket.hpp"
 #include "event/vocabulary.hpp"
 #include "quic/endpoint.hpp"
 #include "service/admission.hpp"
@@ -57,6 +58,9 @@ class Client {
   /// However often this machine's network comes and goes: dials that wait are hastened, and the server is asked, no oftener.
   static constexpr Duration kHastenPause = 5s;
   static constexpr Duration kProbePause = 1s;
+  /// Changes of our address that a server tells unasked.
+  static constexpr double kMovedPerSecond = 0.2;
+  static constexpr double kMovedBurst = 5;
 
   /// All references outlive the client.
   Client(const ClientOptions& options, quic::Endpoint& endpoint, const PeerId& self, ServerSpec server,
@@ -172,6 +176,7 @@ class Client {
   wire::service::Reader reader_;
   wire::service::Services granted_ = wire::service::Services::none;
   std::optional<SocketAddress> observed_;
+  TokenBucket moved_{kMovedPerSecond, kMovedBurst};
   std::optional<wire::PeerRecord> record_;
   std::uint32_t last_request_ = 0;
   std::map<std::uint32_t, Pending> pending_;

@@ -259,6 +259,23 @@ TEST_CASE("an allowlist decides by key, and a denied key is nowhere welcome") {
   CHECK(stranger.clients[0]->ready());
 }
 
+TEST_CASE("a server that tells of a new address again and again is not heard each time") {
+  Scene s;
+  ServiceHost& other = s.add(3);
+  other.start();
+  other.add_client(s.server, Services::bootstrap);
+  s.run(500ms);
+  for (std::uint16_t port = 1; port <= 600; ++port) {
+    const SocketAddress made_up{IpAddress::v4({198, 51, 100, 9}), port};
+    for (std::uint64_t handle = 1; handle < 10; ++handle)
+      s.server.act([&](Instant now) { s.server.server->handle_address(now, quic::Handle{handle}, made_up); });
+    s.run(10ms);
+  }
+  const auto told = other.told<service::AddressObserved>().size();
+  CHECK(told >= 1);
+  CHECK(static_cast<double>(told) <= service::Client::kMovedBurst + 6 * service::Client::kMovedPerSecond + 1);
+}
+
 TEST_CASE("a changed address is told to its client, and to those who look for it") {
   Scene s;
   ServiceHost& other = s.add(3);
