@@ -217,6 +217,7 @@ void Link::handle_hello(const wire::Hello& hello, std::vector<LinkEvent>& events
 }
 
 void Link::conclude(std::vector<LinkEvent>& events) {
+  if (held_ && peer_hello_) events.emplace_back(LinkIntroduced{*peer_hello_});
   if (admitted_ || held_ || !hello_said_ || !peer_hello_) return;
   admitted_ = true;
   if (dialled_) echo_ = open(StreamKind::echo);

@@ -30,6 +30,9 @@ namespace pw::peer {
 struct LinkAdmitted {
   wire::Hello hello;
 };
+struct LinkIntroduced {
+  wire::Hello hello;
+};  // it is held, and would be admitted once it is released
 struct LinkRefused {
   event::AdmissionRefusal reason;
 };
@@ -47,7 +50,7 @@ struct LinkBulk {
   Buffer bytes;
   bool fin;
 };  // of a bandwidth measurement
-using LinkEvent = std::variant<LinkAdmitted, LinkRefused, LinkBroken, LinkControl, LinkEcho, LinkBulk>;
+using LinkEvent = std::variant<LinkAdmitted, LinkIntroduced, LinkRefused, LinkBroken, LinkControl, LinkEcho, LinkBulk>;
 
 class Link {
  public:

@@ -159,6 +159,7 @@ void Measurements::traffic_sent(Instant now) { paths_.traffic_sent(now); }
 
 void Measurements::probe_now(Instant now) {
   paths_.probe_now(now);
+  echo_.hasten(now, true);  // who forgot us meanwhile answers QUIC with a reset, and checks with nothing
   drain(now);
 }
 

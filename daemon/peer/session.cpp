@@ -184,6 +184,7 @@ void Session::failed(Instant now, ErrorType error, const std::string& detail, co
 
 void Session::end_session(Instant now, CloseReason reason, std::string detail, SessionState to) {
   drop_measurements(now);
+  release_held(now);
   if (!leaving_) release_channels(nullptr);  // else the goodbye goes through them
   estimate_inbound_.reset();
   estimate_outbound_.reset();

@@ -1,8 +1,9 @@
 // Session: everything between this node and one peer: its state, its dial under way, its links, what is measured.
 //
 // The tie of two simultaneous dials: the connection dialled by the lower PeerId is kept. While the lower one's own dial
-// is under way it holds the other's connection unanswered (at most kTieHold), so that the loser is never admitted first
-// and its dial ends as cancelled, exactly once. Whoever's link is admitted first is the session; all others are closed.
+// is under way (at most kTieHold), and while its session is as young as dials that cross (kTie), it holds the other's
+// connection unanswered, so that the loser is never admitted first and its dial ends as cancelled, exactly once. Whoever's
+// link is admitted first is the session; all others are closed.
 //
 // A restarted peer is known by its instance id: a new instance replaces the old link at once. An instance that was
 // replaced before and comes back shows two daemons with one identity: loudly, and refused while the newer is connected.
@@ -129,7 +130,8 @@ class Session {
   void handle_goodbye(Instant now, wire::GoodbyeReason reason);
   void handle_bulk(Instant now, const LinkBulk& bulk);
   void handle_bandwidth_request(Instant now, const wire::BandwidthRequest& request);
-  bool loses_tie(Instant now, const Link& link) const;
+  bool loses_tie(Instant now, bool dialled) const;
+  void handle_introduced(Instant now, Instant received_at, Link& link, const wire::Hello& hello);
   void activate(Instant now, std::unique_ptr<Link> link);
   void remember(const wire::Hello& hello, bool& restarted);
   void refuse(Instant now, std::unique_ptr<Link> link, event::AdmissionRefusal reason);

@@ -74,7 +74,8 @@ void Session::handle_established(Instant now, const quic::Established& e) {
     return refuse(now, std::make_unique<Link>(context_, e, now, true),
                   held_ ? AdmissionRefusal::held : AdmissionRefusal::not_allowlisted);
   contact(now);
-  const bool tie = dial_ && context_.self < spec_.id;
+  const bool tie = (dial_ && context_.self < spec_.id) || (active_ && loses_tie(now, false));
+  if (tie && active_) measurements_->probe_now(now);  // a peer that was started anew resets it, and is not kept waiting
   if (std::ranges::count_if(pending_, [](const Pending& p) { return !p.link->dialled(); }) >=
       static_cast<std::ptrdiff_t>(kMaxPendingLinks)) {
     const auto oldest = std::ranges::find_if(pending_, [](const Pending& p) { return !p.link->dialled(); });
@@ -125,6 +126,8 @@ void Session::handle_link(Instant now, Instant received_at, quic::Handle handle,
     const bool active = link == active_.get();
     if (const auto* admitted = std::get_if<LinkAdmitted>(&event)) {
       handle_admitted(now, *link, admitted->hello);
+    } else if (const auto* introduced = std::get_if<LinkIntroduced>(&event)) {
+      handle_introduced(now, received_at, *link, introduced->hello);
     } else if (const auto* refused = std::get_if<LinkRefused>(&event)) {
       refuse(now, take(handle), refused->reason);
     } else if (const auto* broken = std::get_if<LinkBroken>(&event)) {
@@ -190,11 +193,20 @@ void Session::handle_goodbye(Instant now, wire::GoodbyeReason reason) {
 // ---- admission
 
 /// Who dials has no session: if ours is older than dials that crossed, or has no live path, the peer lost it.
-bool Session::loses_tie(Instant now, const Link& link) const {
+bool Session::loses_tie(Instant now, bool dialled) const {
   if (now - active_->since() > kTie || measurements_->dead_since()) return false;
-  if (active_->dialled() == link.dialled()) return false;  // the same side dialled anew: it lost the older one
+  if (active_->dialled() == dialled) return false;  // the same side dialled anew: it lost the older one
   const bool ours_wins = context_.self < spec_.id;
-  return link.dialled() != ours_wins;
+  return dialled != ours_wins;
+}
+
+/// Unanswered, its dial is one that was not needed; an answer would make it a session over there, which then ends ours.
+void Session::handle_introduced(Instant now, Instant received_at, Link& link, const wire::Hello& hello) {
+  if (!active_) return;  // our own dial is under way
+  if (instance_ != hello.instance || !loses_tie(now, link.dialled()))
+    return handle_link(now, received_at, link.handle(), link.release());
+  const auto loser = take(link.handle());
+  close(now, *loser, CloseCode::duplicate, "the other connection is kept");
 }
 
 void Session::handle_admitted(Instant now, Link& link, const wire::Hello& hello) {
@@ -205,7 +217,7 @@ void Session::handle_admitted(Instant now, Link& link, const wire::Hello& hello)
     // The newer one keeps the session; where it is gone, the older is not locked out for good.
     if (active_) return refuse(now, take(link.handle()), AdmissionRefusal::duplicate_identity);
   }
-  if (active_ && known && loses_tie(now, link)) {
+  if (active_ && known && loses_tie(now, link.dialled())) {
     if (link.dialled()) return cancel_dial(now);
     const auto loser = take(link.handle());
     return close(now, *loser, CloseCode::duplicate, "the other connection is kept");

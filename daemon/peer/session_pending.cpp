@@ -28,6 +28,11 @@ void Session::check_pending(Instant now) {
       continue;
     }
     if (p.release_at <= now) {
+      if (active_ && loses_tie(now, p.link->dialled())) {  // the peer may be about to hear that ours is admitted
+        p.release_at = now + kTieHold;
+        ++i;
+        continue;
+      }
       p.release_at = kNever;
       // Our own dial had its time. Unless its link is up already, the peer's connection is the better one.
       if (const Link* dialled = dial_ && !dial_->handles().empty() ? find(dial_->handles().front()) : nullptr) {

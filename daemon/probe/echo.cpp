@@ -1,6 +1,7 @@
 #include "probe/echo.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pw::probe {
 
@@ -15,9 +16,12 @@ std::optional<wire::EchoFrame> EchoProber::poll(Instant now) {
   next_ = phase_ ? now + *phase_ : std::max(next_ + interval_, now + interval_ / 2);
   phase_.reset();
   last_ = now;
-  if (std::ranges::count_if(open_, [](const Open& o) { return !o.ticket; }) >=
-      static_cast<std::ptrdiff_t>(kMaxPeriodic))
-    return std::nullopt;
+  const bool urgent = std::exchange(urgent_, false);
+  const auto periodic = [](const Open& o) { return !o.ticket; };
+  if (std::ranges::count_if(open_, periodic) >= static_cast<std::ptrdiff_t>(kMaxPeriodic)) {
+    if (!urgent) return std::nullopt;
+    open_.erase(std::ranges::find_if(open_, periodic));
+  }
   return open(now, std::nullopt, 0);
 }
 

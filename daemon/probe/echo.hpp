@@ -31,7 +31,11 @@ class EchoProber {
   void postpone(Instant at) { next_ = std::max(next_, at); }
   /// A periodic request now, instead of the next; unless it matters not half an interval after the one before, so that what
   /// makes one wish for it, loss above all, does not outweigh quiet times in what is measured.
-  void hasten(Instant now, bool at_once) { next_ = earlier(next_, at_once ? now : std::max(now, last_ + interval_ / 2)); }
+  /// At once is also for those that a dead path swallowed: the oldest of too many makes room.
+  void hasten(Instant now, bool at_once) {
+    next_ = earlier(next_, at_once ? now : std::max(now, last_ + interval_ / 2));
+    urgent_ = urgent_ || at_once;
+  }
   /// The periodic request, if one is due.
   std::optional<wire::EchoFrame> poll(Instant now);
   /// The same, if it is due within half an interval: it may go now, together with something else.
@@ -65,6 +69,7 @@ class EchoProber {
   std::optional<Duration> phase_;
   Instant next_;
   Instant last_{};  // a periodic one
+  bool urgent_ = false;
   std::uint32_t next_sequence_ = 0;
   std::vector<Open> open_;  // by time
 };

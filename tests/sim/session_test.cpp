@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "sim/checks.hpp"
+#include "sim/inflict.hpp"
 
 using namespace pw;
 using namespace pw::sim;
@@ -24,6 +25,14 @@ std::size_t dials(const Host& host, DialResult result) {
   std::size_t n = 0;
   for (const auto& e : host.all<event::DialEnded>()) n += e.result == result;
   return n;
+}
+
+/// Whose session was refused by an end that went on with another.
+std::string not_kept(World& w) {
+  for (std::size_t i = 0; i < w.size(); ++i)
+    for (const auto& e : w.host(i).all<event::SessionEnded>())
+      if (e.reason == event::CloseReason::error) return w.host(i).name() + "'s session was not kept by the other end";
+  return {};
 }
 
 }  // namespace
@@ -72,6 +81,80 @@ TEST_CASE("of two simultaneous dials the lower id's is kept and the other is can
       return "a tie counted as failure";
     if (a.node().snapshot(w.now()).connections != 1 || b.node().snapshot(w.now()).connections != 1)
       return "the loser's connection was not freed";
+    return broken_rule(w);
+  });
+}
+
+TEST_CASE("the later of two dials that cross never wins one end only, whatever is lost") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    Rng rng{seed};
+    w.default_link.delay = 1ms + rng.up_to(80ms);
+    w.default_link.loss = 0.25;
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    for (Host* h : {&a, &b}) {  // by a secret the acceptor admits a round trip later than the dialler
+      h->membership.admission = peer::AdmissionMode::secret;
+      h->membership.secrets = {Buffer(32, 7)};
+    }
+    Host& lower = a.id() < b.id() ? a : b;
+    Host& upper = a.id() < b.id() ? b : a;
+    lower.membership.peers = {upper.spec()};
+    upper.membership.peers = {{lower.id(), "lower", false, {}}};
+    upper.start();
+    lower.start();
+    w.run_for(w.default_link.delay + rng.up_to(2 * w.default_link.delay));
+    upper.membership.peers = {lower.spec()};
+    upper.configure();
+    if (!w.run_until([&] { return all_connected(w); }, 60s)) return "not connected";
+    w.run_for(5s);
+    if (const auto wrong = not_kept(w); !wrong.empty()) return wrong;
+    return broken_rule(w);
+  });
+}
+
+TEST_CASE("a peer that is started anew right after it connected is not kept waiting for a tie that is none") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    Host& a = w.add("a");
+    Host& b = w.add("b");
+    w.introduce_all();
+    for (Host* h : {&a, &b}) {
+      h->membership.admission = peer::AdmissionMode::secret;
+      h->membership.secrets = {Buffer(32, 7)};
+    }
+    w.start_all();
+    if (!w.run_until([&] { return all_connected(w); }, kSoon)) return "not connected";
+    w.run_for(std::chrono::milliseconds{seed % 4000});
+    Host& again = a.id() < b.id() ? b : a;
+    again.kill();
+    w.run_for(100ms);
+    again.start();
+    if (!w.run_until([&] { return all_connected(w); }, 20 * w.default_link.delay)) return "it is kept waiting";
+    w.run_for(5s);
+    if (!all_connected(w)) return "the session did not last";
+    return broken_rule(w);
+  });
+}
+
+TEST_CASE("who wakes up hears within a few round trips that his peer gave the session up") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    World w{seed};
+    Host& sleeper = w.add("sleeper");
+    Host& host = w.add("host");
+    sleeper.membership.peers = {host.spec()};
+    host.membership.peers = {{sleeper.id(), "sleeper", false, {}}};
+    w.start_all();
+    if (!w.run_until([&] { return all_connected(w); }, kSoon)) return "not connected";
+    w.run_for(std::chrono::milliseconds{seed % 5000});
+    Faults faults{w};
+    faults.inflict({.kind = FaultKind::suspended, .host = sleeper.index(), .other = {}, .router = nullptr, .amount = 0,
+                    .lasts = 45s});
+    w.run_for(45s);
+    if (host.connected(sleeper)) return "the peer did not give it up";
+    if (!w.run_until([&] { return sleeper.count<event::SessionEnded>() > 0; }, 8 * w.default_link.delay))
+      return "the sleeper still believes in it";
+    if (!w.run_until([&] { return all_connected(w); }, 5s)) return "not connected again";
     return broken_rule(w);
   });
 }

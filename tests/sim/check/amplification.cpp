@@ -23,7 +23,9 @@ void Amplification::started(Instant, const Host& host) {
 
 void Amplification::prove(Account& account) const {
   const Now& packet = ground_.packet();
-  if (!packet.forged && account.answered && packet.sent_at >= *account.answered) account.proved = true;
+  if (packet.forged || !account.answered) return;
+  const bool copy = !packet.travelled;  // of a packet whose way has ended: when it was sent is not known any more
+  if (copy || packet.sent_at >= *account.answered) account.proved = true;
 }
 
 void Amplification::forget_connections() {

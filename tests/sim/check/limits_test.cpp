@@ -206,6 +206,33 @@ TEST_CASE("a handshake begun in another's name is no licence to flood him, thoug
   CHECK(p.complains_of("of a connection"));
 }
 
+TEST_CASE("an answer whose original is lost proves its address by its copy") {
+  for (const bool copied : {true, false}) {
+    TamperedPair p{make<Amplification>};
+    p.run(5s);
+    const SocketAddress mapped{kVictim.ip, Host::kPort};
+    std::uint64_t id = 10000;  // above all of the world's own
+    const auto sent = [&](const Host& from, const SocketAddress& to, std::size_t size) {
+      auto one = packet(from.address(), to, Buffer(size, 0x40));
+      one.id = ++id;
+      one.origin = from.machine().index();
+      p.tales.tell_sent(p.w.now(), from.machine(), one);
+      return one;
+    };
+    const auto arrives = [&](const Host& at, net::Packet one, const SocketAddress& source) {
+      one.source = source;
+      p.tales.tell_arrived(p.w.now(), at.machine(), one);
+    };
+    arrives(p.a, sent(p.b, p.a.address(), 100), mapped);
+    arrives(p.b, sent(p.a, mapped, 120), p.a.address());
+    const auto answer = sent(p.b, p.a.address(), 76);
+    p.tales.dropped(p.w.now(), answer, net::Drop::lost, "internet");
+    if (copied) arrives(p.a, answer, mapped);
+    sent(p.a, mapped, 1200);
+    CHECK(p.tales.complaint().empty() == copied);
+  }
+}
+
 TEST_CASE("packets to an address that never answers are capped") {
   for (const unsigned times : {1U, 12U}) {
     TamperedPair p{make<Unsolicited>};

@@ -36,10 +36,10 @@ BUGS = [
         '    if (!take(handle))\n'),
     # ---- two ends, two connections
     Bug("both sides of a tie hold the other's connection", "peer/session_links.cpp",
-        "const bool tie = dial_ && context_.self < spec_.id;",
-        "const bool tie = dial_.has_value();"),
+        "const bool tie = (dial_ && context_.self < spec_.id) ||",
+        "const bool tie = dial_.has_value() ||"),
     Bug("a restarted peer is taken for a duplicate connection", "peer/session_links.cpp",
-        "if (active_ && known && loses_tie(now, link)) {",
+        "if (active_ && known && loses_tie(now, link.dialled())) {",
         "if (active_ && !link.dialled()) {"),
     Bug("a peer's restart is not noticed", "peer/session_links.cpp",
         "restarted = instance_ && *instance_ != hello.instance;",

@@ -73,6 +73,11 @@ TEST_CASE("echo requests go out at their interval, after a late turn too, and ne
   unsigned sent = 0;
   for (int i = 0; i < 60; ++i) sent += echo.poll(kStart + 10s + std::chrono::seconds{i}).has_value();
   CHECK(sent == EchoProber::kMaxPeriodic - 3);  // nobody answers: four are open, no more are sent
+  echo.hasten(kStart + 70s, false);
+  CHECK_FALSE(echo.poll(kStart + 75s));
+  echo.hasten(kStart + 75s, true);  // the path is back: what it swallowed is not waited for
+  CHECK(echo.poll(kStart + 75s));
+  CHECK_FALSE(echo.poll(kStart + 90s));
 }
 
 TEST_CASE("an echo's answer is taken once; pings that nobody answers expire with their tickets") {
