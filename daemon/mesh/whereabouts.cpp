@@ -1,6 +1,7 @@
 #include "mesh/whereabouts.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pw::mesh {
 namespace {
@@ -23,8 +24,6 @@ class Offer {
   nat::Surroundings& around_;
   nat::CandidateList list_;
 };
-
-}  // namespace
 
 peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surroundings& surroundings,
                          const Services& services, const PortKeeper& ports) {
@@ -53,6 +52,16 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
   side.candidates = offer.all();
   out.message = nat::to_wire(side);
   return out;
+}
+
+}  // namespace
+
+bool Locator::update(peer::Whereabouts& here, const Surroundings& surroundings, const Services& services,
+                     const PortKeeper& ports) {
+  const std::array now{surroundings.revision(), services.revision(), ports.revision()};
+  if (std::exchange(known_, now) == now) return false;
+  const auto before = std::exchange(here, locate(listening_, surroundings, services, ports));
+  return before.told != here.told || before.message != here.message;
 }
 
 std::vector<event::OwnCandidate> candidates_of(const peer::Whereabouts& here) {
