@@ -58,7 +58,7 @@ struct Node::Impl {
   }
 
   void pump(Instant now) {
-    locate_if_changed(now);
+    locate(now);
     do {
       while (turn(now)) continue;
       services.forward(now);
@@ -77,7 +77,7 @@ struct Node::Impl {
     for (; auto e = endpoint.poll_event(); any = true)
       if (!services.handle(now, *e)) table.handle(now, *e);
     services.settle(now);
-    locate_if_changed(now);
+    locate(now);
     for (; auto packet = services.poll_arrived(); any = true)
       datagram(now, packet->received_at, packet->from, packet->bytes);
     for (; auto outcome = services.poll_outcome(); any = true)
@@ -93,14 +93,8 @@ struct Node::Impl {
     return any;
   }
 
-  void locate_if_changed(Instant now) {
-    const std::array known{surroundings.revision(), services.revision(), ports.revision()};
-    if (std::exchange(located, known) == known) return;
-    const auto before = std::exchange(context.whereabouts, locate(options.listening, surroundings, services, ports));
-    auto& here = context.whereabouts;
-    const bool told = before.told != here.told || before.message != here.message;
-    here.revision = before.revision + (told ? 1 : 0);
-    if (told || before.around != here.around || before.families != here.families) table.whereabouts_changed(now);
+  void locate(Instant now) {
+    if (locator.update(context.whereabouts, surroundings, services, ports)) table.whereabouts_changed(now);
   }
 
   /// Once all is sent: channels and servers are left last, since goodbyes and closes go through them. False: there was
@@ -226,10 +220,10 @@ struct Node::Impl {
   Services services;
   Surroundings surroundings;
   PortKeeper ports;
+  Locator locator{options.listening};
   std::deque<Transmit> answers;  // to strangers' STUN
   std::vector<peer::ChannelWish> releases;
   bool left = false;  // the servers
-  std::array<std::uint64_t, 3> located{};  // revisions of what context.whereabouts was made from
   std::optional<std::optional<event::Gateway>> gateway_v6;  // once it was told
   Instant started;
   Instant last{};

@@ -1,6 +1,7 @@
 #include "mesh/whereabouts.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pw::mesh {
 namespace {
@@ -26,8 +27,6 @@ class Offer {
   nat::Surroundings& around_;
   nat::CandidateList list_;
 };
-
-}  // namespace
 
 peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surroundings& surroundings,
                          const Services& services, const PortKeeper& ports) {
@@ -59,6 +58,18 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
   side.candidates = offer.all();
   out.message = nat::to_wire(side);
   return out;
+}
+
+}  // namespace
+
+bool Locator::update(peer::Whereabouts& here, const Surroundings& surroundings, const Services& services,
+                     const PortKeeper& ports) {
+  const std::array now{surroundings.revision(), services.revision(), ports.revision()};
+  if (std::exchange(known_, now) == now) return false;
+  const auto before = std::exchange(here, locate(listening_, surroundings, services, ports));
+  const bool told = before.told != here.told || before.message != here.message;
+  here.revision = before.revision + (told ? 1 : 0);
+  return told || before.around != here.around || before.families != here.families;
 }
 
 std::vector<event::OwnCandidate> candidates_of(const peer::Whereabouts& here) {
