@@ -25,8 +25,8 @@ const IpAddress kSomewhere6 = IpAddress::v6({0x3f, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0,
 
 /// Interfaces that are asked for a route of their own, where the usual one is excluded.
 constexpr std::size_t kMaxInterfaces = 64;
-/// 0.0.0.0/1 and 128.0.0.0/1 are how some VPNs say default.
-constexpr unsigned kWide = 1;
+/// 0.0.0.0/1 and 128.0.0.0/1 are how some VPNs say default, and 2000::/3 or 3000::/4 in IPv6.
+constexpr unsigned kWide = 4;
 
 struct Route {
   std::optional<IpAddress> gateway;

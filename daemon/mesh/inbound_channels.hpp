@@ -18,7 +18,8 @@ class InboundChannels {
  public:
   /// A handshake (quic::Options::handshake_timeout) and what admits it; also between two looks at one that is in use.
   static constexpr Duration kPatience = 15s;
-  /// Each side may open one at a server, and a restarted peer does not wait for its old ones to be gone.
+  /// At one server: each side may open one there, and a restarted peer does not wait for its old ones to be gone. What one
+  /// server says of a peer takes nothing from it at another.
   static constexpr std::size_t kMaxOfPeer = 4;
   /// Of all whose key will be refused. They get a channel at all so that they are told why.
   static constexpr std::size_t kMaxStrangers = 16;

@@ -36,6 +36,7 @@ class Session {
   static constexpr std::size_t kMaxPendingLinks = 3;     // accepted, not yet admitted; the oldest goes first
   static constexpr std::size_t kMaxFormerInstances = 8;  // remembered, to tell a duplicated identity
   static constexpr Duration kSeekPause = 5s;             // between searches for a channel, while no path is alive
+  static constexpr Duration kPresentPause = 10s;         // between dials that begin since a server says that the peer is there
   static constexpr Duration kStable = 10s;               // a session that lasted this long forgets the back-off
 
   Session(Context& context, event::PeerSpec spec, event::DiscoveryMethod method, Instant now);
@@ -174,6 +175,7 @@ class Session {
   std::vector<Via> channels_;  // that this side opened for the session
   bool seeking_ = false;       // a further one, for the session
   Instant next_seek_{};
+  Instant next_present_{};
   std::optional<BandwidthTest> bandwidth_;
   std::optional<event::InstanceId> instance_;
   std::vector<event::InstanceId> former_instances_;

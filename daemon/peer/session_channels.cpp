@@ -37,7 +37,11 @@ void Session::handle_channel_lost(Instant now, Via via) {
 }
 
 /// A bootstrap says that the peer is there: it may have waited for a long time.
-void Session::handle_present(Instant now) { hasten(now); }
+void Session::handle_present(Instant now) {
+  if (now < next_present_) return;  // who says so may be lying, and each dial goes to others too
+  next_present_ = now + kPresentPause;
+  hasten(now);
+}
 
 /// While no path is alive.
 void Session::seek(Instant now) {

@@ -132,6 +132,7 @@ void Traversal::handle(Instant now, const wire::Punch& wire) {
     if (punch_) punch_->cancel();  // the other end has given that one up
     after_round(now);
     next_round_ = message->round + 1;
+    select(false);
     make_round(now, message->round, plan(message->round));
   }
   // Of a round that is over here it says nothing new.

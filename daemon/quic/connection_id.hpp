@@ -49,8 +49,13 @@ struct ResetToken {
   bool operator==(const ResetToken& other) const { return equal_secret(bytes, other.bytes); }
 };
 
-/// Who new connections are counted against: an address or, through a relay, a peer.
-using Source = std::variant<IpAddress, PeerId>;
+/// Who new connections are counted against: an address or, through a relay, a peer by that relay's word.
+struct RelayedPeer {
+  PeerId relay;
+  PeerId peer;
+  bool operator==(const RelayedPeer&) const = default;
+};
+using Source = std::variant<IpAddress, RelayedPeer>;
 
 struct KeyedHash {
   std::uint64_t key = 0;
@@ -59,6 +64,7 @@ struct KeyedHash {
   std::size_t operator()(const ResetToken& token) const { return mix(token.bytes); }
   std::size_t operator()(const IpAddress& ip) const { return mix(ip.bytes()); }
   std::size_t operator()(const PeerId& id) const { return mix(id.key()); }
+  std::size_t operator()(const RelayedPeer& p) const { return mix(p.peer.key()) * 31 + mix(p.relay.key()); }
   std::size_t operator()(const Source& s) const { return std::visit(*this, s); }
 
  private:

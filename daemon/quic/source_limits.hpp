@@ -1,6 +1,6 @@
 // How many new connections one source may ask for: a token bucket per IPv4 address, IPv6 /64 or, through a relay, per
-// peer at a channel's other end; asked before any cryptography. Whoever the relay names costs it nothing to make up, and
-// opening another channel costs the peer nothing: so all that comes through one relay has a bucket too. The tables are
+// peer at a channel's other end and relay; asked before any cryptography. Whoever the relay names costs it nothing to make
+// up, and opening another channel costs the peer nothing: so all that comes through one relay has a bucket too. The tables are
 // bounded: a bucket that is full again says nothing and is forgotten; sources beyond the bound share one bucket.
 #pragma once
 
@@ -29,13 +29,14 @@ class SourceLimits {
     if (!from.remote.ip.is_unspecified()) return take(now, Source{prefix_of(from.remote.ip)});
     const auto channel = channels_.find(from.via);
     if (channel == channels_.end()) return others_.take(now);
-    return take(now, Source{channel->second.peer}) && relays_.at(channel->second.relay).take(now);
+    // The relay first: what it has no room for costs the peer nothing that it names.
+    return relays_.at(channel->second.relay).take(now) && take(now, Source{channel->second});
   }
   /// Who is at the other end of a channel, as its relay says.
   void name(Instant now, Via via, const PeerId& relay, const PeerId& peer) {
     if (relays_.size() >= kMaxRelays) forget_relays(now);
     relays_.try_emplace(relay, kRelayShare * per_second_, 2 * kRelayShare * per_second_);
-    channels_.insert_or_assign(via, Channel{relay, peer});
+    channels_.insert_or_assign(via, RelayedPeer{relay, peer});
   }
   void forget(Via via) { channels_.erase(via); }
   std::size_t sources() const { return buckets_.size(); }
@@ -48,11 +49,6 @@ class SourceLimits {
   static constexpr double kRelayShare = 2;
   /// Twice as many as a node has: those of before a reload are forgotten once their buckets are full.
   static constexpr std::size_t kMaxRelays = 64;
-
-  struct Channel {
-    PeerId relay;
-    PeerId peer;
-  };
 
   bool take(Instant now, const Source& key) {
     if (const auto found = buckets_.find(key); found != buckets_.end()) return found->second.take(now);
@@ -87,7 +83,7 @@ class SourceLimits {
   TokenBucket others_;
   Instant swept_ = kNever;
   std::unordered_map<Source, TokenBucket, KeyedHash> buckets_;
-  std::unordered_map<Via, Channel> channels_;
+  std::unordered_map<Via, RelayedPeer> channels_;
   std::unordered_map<PeerId, TokenBucket> relays_;
 };
 

@@ -34,7 +34,7 @@ struct ClientOptions {
   Duration keepalive = 15s;
   Duration register_retry = 30s;   // after a refusal
   /// After a change of this machine's network, and four round trips: QUIC has sent it several times by then.
-  Duration probe_timeout = 1s;
+  Duration probe_timeout = 3s;  // a cable that is out for a moment costs no channels
   std::size_t max_requests = 32;   // unanswered at once
   std::size_t max_channels = 128;  // also those that the server says are opened to us; more are closed
   std::size_t max_early = 8;       // packets that overtook their ChannelOpened

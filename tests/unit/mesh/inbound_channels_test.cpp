@@ -13,13 +13,14 @@ PeerId key(std::uint8_t n) {
 
 }  // namespace
 
-TEST_CASE("one peer has so many channels to this node, over all relays") {
+TEST_CASE("one peer has so many channels to this node at a relay, and others by another") {
   InboundChannels channels;
   const Instant now{1s};
   std::uint32_t via = 1;
   for (; via <= InboundChannels::kMaxOfPeer; ++via)
-    CHECK(channels.opened(now, Via{via}, key(static_cast<std::uint8_t>(100 + via)), key(1), false));
+    CHECK(channels.opened(now, Via{via}, key(100), key(1), false));
   CHECK_FALSE(channels.opened(now, Via{via}, key(100), key(1), false));
+  CHECK(channels.opened(now, Via{90}, key(101), key(1), false));
   CHECK(channels.opened(now, Via{via}, key(100), key(2), false));
   channels.closed(Via{1});
   CHECK(channels.opened(now, Via{++via}, key(100), key(1), false));
