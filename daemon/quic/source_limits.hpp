@@ -29,8 +29,7 @@ class SourceLimits {
     if (!from.remote.ip.is_unspecified()) return take(now, Source{prefix_of(from.remote.ip)});
     const auto channel = channels_.find(from.via);
     if (channel == channels_.end()) return others_.take(now);
-    // The relay first: what it has no room for costs the peer nothing that it names.
-    return relays_.at(channel->second.relay).take(now) && take(now, Source{channel->second});
+    return take(now, Source{channel->second}) && relays_.at(channel->second.relay).take(now);
   }
   /// Who is at the other end of a channel, as its relay says.
   void name(Instant now, Via via, const PeerId& relay, const PeerId& peer) {

@@ -74,9 +74,22 @@ TEST_CASE("a client with another address is back at its server within seconds, a
     s.w.run_for(3s);
     s.faults.inflict(
         {.kind = FaultKind::address_change, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
-    s.w.run_for(3s);
+    s.w.run_for(5s);
     if (!s.served()) return "the client is not back";
     if (s.dialler.snapshot().servers.at(0).observed != s.dialler.address()) return "the server sees the old address";
+    return broken_rule(s.w);
+  });
+}
+
+TEST_CASE("a cable that is out for a moment costs no channels") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Scene s{seed, true};
+    if (!s.w.run_until([&] { return s.served(); }, 10s)) return "no server";
+    s.w.run_for(3s);
+    s.faults.inflict(
+        {.kind = FaultKind::interface_down, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = 1500ms});
+    s.w.run_for(20s);
+    if (s.dialler.count<event::ServiceDown>() != 0) return "the client gave its server up";
     return broken_rule(s.w);
   });
 }
