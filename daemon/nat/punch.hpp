@@ -61,7 +61,7 @@ struct PunchTask {
 
 /// What all rounds of a node share; outlives them.
 struct PunchShare {
-  TokenBucket& packets;     // nat.packet_budget
+  TokenBucket& packets;     // of all rounds of the node
   SearchSlot& search;
   std::uint32_t& next_via;  // numbers for further sockets are drawn from it
 };
