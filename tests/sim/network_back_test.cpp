@@ -62,7 +62,8 @@ TEST_CASE("however often the network comes and goes, a peer's dial is hastened o
       s.faults.end(out);
       s.w.run_for(250ms);
     }
-    if (const auto dials = s.dialler.count<event::DialStarted>(); dials > 9) return std::to_string(dials) + " dials in 30 s";
+    // Seven, and those whose back-off is over by itself: it may be short by chance.
+    if (const auto dials = s.dialler.count<event::DialStarted>(); dials > 14) return std::to_string(dials) + " dials in 30 s";
     return broken_rule(s.w);
   });
 }
@@ -120,7 +121,7 @@ TEST_CASE("however often the network comes and goes, a server that turns this no
       s.faults.end(out);
       s.w.run_for(250ms);
     }
-    if (const auto dials = s.dialler.count<event::ServiceDown>(); dials > 9) return std::to_string(dials) + " dials in 30 s";
+    if (const auto dials = s.dialler.count<event::ServiceDown>(); dials > 14) return std::to_string(dials) + " dials in 30 s";
     return broken_rule(s.w);
   });
 }
