@@ -187,7 +187,9 @@ void Causes::session_ended(Instant at, const Host& host, const event::SessionEnd
   const Relation& there = ground_.relation(other, host.id());
   if (!other.running() || ground_.changed(other) > *here.connected_since || !there.connected_since) return;
   if (*there.connected_since > *here.connected_since + kHandshakes) return;
-  if (here.flow != Flow::kNone && ground_.flow(here.flow).last_long_header + kHandshakes > at) return;
+  // Through a relay nothing tells when the handshake was.
+  const Instant handshake = here.flow != Flow::kNone ? ground_.flow(here.flow).last_long_header : *here.connected_since;
+  if (handshake + kHandshakes > at) return;
   complain(host.name() + at_text(at) + "a session ended by " + std::string{pw::name(e.reason)} +
            " that the other end still holds (of " + other.name() + ")");
 }

@@ -106,6 +106,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     peer.steady = false;
   } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
     daemon.checks_refused += refused->from.port != 0;  // else it came through a relay
+    if (refused->reason == event::CheckRefusal::wrong_source) daemon.peers[refused->peer].elsewhere_at = at;
   } else if (std::holds_alternative<event::QueueDropped>(record.event)) {
     daemon.queue_dropped = at;
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&record.event)) {
@@ -198,6 +199,8 @@ void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::Pr
   const auto since = ground_.relation(host, e.peer).connected_since;
   if (!since || at - *since < kYoung || ground_.slow(here) || ground_.slow(there)) return;
   if (ground_.was_paused(here, at - 1min, at) || ground_.was_paused(there, at - 1min, at)) return;
+  // What a NAT let come from elsewhere is missed where it was expected.
+  if (peer.elsewhere_at + kElsewhere >= at) return;
   // A full queue drops probes that never went out; whose it was is not told.
   if (ground_.busy_until(host) >= at - 1min) return;
   for (const auto& [i, daemon] : daemons_)

@@ -28,6 +28,7 @@ class Truth : public Checker {
   static constexpr Duration kEvery = 5s;     // scrapes, at most
   static constexpr Duration kSettled = 10s;  // after a handshake's last packet a path has one connection
   static constexpr Duration kYoung = 15s;    // what was lost before both ends had their session is not told of it
+  static constexpr Duration kElsewhere = 10s;  // for which the probes of before are missed
   static constexpr Duration kSlack = 5ms;    // from when probes were paced; with 1 % of the RTT, not tightened since
   // Of echoes only: probes tell how long they were held.
   static constexpr Duration kHeldBack = 30s;    // by a window that is down, or full
@@ -55,6 +56,7 @@ class Truth : public Checker {
     std::map<PathAddress, probe::RttEstimator> probes;  // of the connection
     probe::RttEstimator echoes;
     std::array<std::uint64_t, 2> mishaps{};  // of the wire each way when it began
+    Instant elsewhere_at{};  // an answer came from where it was not asked: a NAT gives the peer other addresses by turns
     // What was counted at the last look, of snapshot and wire:
     bool steady = false;
     Instant since{};

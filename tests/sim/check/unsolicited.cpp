@@ -40,7 +40,12 @@ void Unsolicited::attribute(const Host& host, const SocketAddress& address, Targ
   };
   for (const event::PeerSpec& peer : host.membership.peers) look_at(peer.id, peer.addresses);
   for (const event::ServerSpec& server : host.membership.servers) look_at(server.id, server.addresses);
-  t.peers = std::max(t.peers, peers);
+  // And where peers say that they are: behind other NATs the same address is another's.
+  std::size_t there = 0;
+  for (std::size_t i = 0; i < world_.size(); ++i)
+    for (const net::Interface* plug : world_.host(i).machine().interfaces())
+      there += address.port == Host::kPort && world_.host(i).id() != host.id() && plug->has(address.ip);
+  t.peers = std::max({t.peers, peers, there});
 }
 
 void Unsolicited::sent(Instant at, const net::Machine& from, const net::Packet& packet) {
