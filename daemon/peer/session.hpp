@@ -76,7 +76,7 @@ class Session {
   void node_was_late(Instant now);
   void probe_now(Instant now);
   void network_changed(Instant now, std::span<const IpAddress> own);
-  /// What peers are told of this node's addresses is another.
+  /// What peers are told of this node's addresses, or what theirs are judged by, is another.
   void whereabouts_changed(Instant now);
   /// What a dial waits for may be over: it begins soon after `from` instead.
   void hasten(Instant from);

@@ -1,5 +1,5 @@
 // Whereabouts: what this node knows of its place in the network, as sessions need it to reach peers directly. The node
-// keeps it up to date in the context; Table::whereabouts_changed says that what peers are told is another.
+// keeps it up to date in the context; Table::whereabouts_changed says that any of it but `revision` is another.
 #pragma once
 
 #include <array>

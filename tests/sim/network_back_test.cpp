@@ -22,6 +22,18 @@ struct Scene {
   bool served() const {
     return dialler.snapshot().servers.at(0).state == event::ServerState::ready;
   }
+  /// The dialler's network, for half a minute, once it has been refused for long; what happens then is in its events.
+  void flap() {
+    w.run_for(60s);
+    dialler.events.clear();
+    for (int i = 0; i < 60; ++i) {
+      const auto out = faults.inflict(
+          {.kind = FaultKind::interface_down, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
+      w.run_for(250ms);
+      faults.end(out);
+      w.run_for(250ms);
+    }
+  }
   World w;
   Host& dialler;
   Host& other;
@@ -53,15 +65,7 @@ TEST_CASE("however often the network comes and goes, a peer's dial is hastened o
     Scene s{seed, false};
     s.other.membership.peers.clear();  // and refuses at once
     s.other.configure();
-    s.w.run_for(60s);
-    s.dialler.events.clear();
-    for (int i = 0; i < 60; ++i) {
-      const auto out = s.faults.inflict(
-          {.kind = FaultKind::interface_down, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
-      s.w.run_for(250ms);
-      s.faults.end(out);
-      s.w.run_for(250ms);
-    }
+    s.flap();
     // Seven, and those whose back-off is over by itself: it may be short by chance.
     if (const auto dials = s.dialler.count<event::DialStarted>(); dials > 14) return std::to_string(dials) + " dials in 30 s";
     return broken_rule(s.w);
@@ -112,15 +116,7 @@ TEST_CASE("however often the network comes and goes, a server that turns this no
     Scene s{seed, true};
     s.other.membership.peers.clear();
     s.other.configure();
-    s.w.run_for(60s);
-    s.dialler.events.clear();
-    for (int i = 0; i < 60; ++i) {
-      const auto out = s.faults.inflict(
-          {.kind = FaultKind::interface_down, .host = 0, .other = {}, .router = {}, .amount = 0, .lasts = std::nullopt});
-      s.w.run_for(250ms);
-      s.faults.end(out);
-      s.w.run_for(250ms);
-    }
+    s.flap();
     if (const auto dials = s.dialler.count<event::ServiceDown>(); dials > 14) return std::to_string(dials) + " dials in 30 s";
     return broken_rule(s.w);
   });
