@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "mesh/port_keeper.hpp"
+#include "mesh/location.hpp"
 #include "mesh/services.hpp"
-#include "mesh/whereabouts.hpp"
 #include "peer/table.hpp"
 #include "wire/demux.hpp"
 #include "wire/stun.hpp"
@@ -15,9 +14,6 @@ namespace {
 
 /// Of QUIC's packets: more than acknowledgements and echoes, so that somebody waits for what is in them.
 constexpr std::size_t kTraffic = 200;
-
-/// Who slept for so long may have woken behind other NATs, and these may have forgotten him.
-constexpr Duration kSlept = 30s;
 
 event::InstanceId draw_instance(Rng& rng) {
   event::InstanceId id{};
@@ -51,8 +47,7 @@ struct Node::Impl {
                 .lookups = {},
                 .tags = {}},
         services{options.services, endpoint, identity, context, rng.split()},
-        surroundings{context, options.listening, rng.split(), context.next_via},
-        ports{out, port_of(options.listening, Family::v4), rng.split(), context.next_via},
+        location{context, options.listening, rng.split()},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
   }
@@ -94,7 +89,7 @@ struct Node::Impl {
   }
 
   void locate(Instant now) {
-    if (locator.update(context.whereabouts, surroundings, services, ports)) table.whereabouts_changed(now);
+    if (location.update(services)) table.whereabouts_changed(now);
   }
 
   /// Once all is sent: channels and servers are left last, since goodbyes and closes go through them. False: there was
@@ -129,7 +124,7 @@ struct Node::Impl {
       case wire::DatagramKind::quic:
         break;
     }
-    if (surroundings.owns(from.via)) return reject(now, event::RejectReason::unknown_connection, from.remote);
+    if (location.owns(from.via)) return reject(now, event::RejectReason::unknown_connection, from.remote);
     if (const auto connection = endpoint.handle_datagram(now, received_at, from, bytes))
       table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   }
@@ -140,9 +135,9 @@ struct Node::Impl {
       if (from.via == Via::own) services.handle_broken_stun();
       return reject(now, event::RejectReason::stun, from.remote);
     }
-    const bool own = !surroundings.owns(from.via);
+    const bool own = !location.owns(from.via);
     if (own && table.handle_check(now, {received_at, from, bytes, *decoded})) return;
-    if (surroundings.handle_stun(now, received_at, from, decoded->message)) return;
+    if (location.handle_stun(now, received_at, from, decoded->message)) return;
     if (auto answer = own ? services.handle_stun(now, from, *decoded, bytes.size()) : std::nullopt)
       answers.push_back(std::move(*answer));
     else
@@ -181,14 +176,8 @@ struct Node::Impl {
   }
 
   void network_changed(Instant now) {
-    table.network_changed(now, surroundings.addresses());
+    table.network_changed(now, location.addresses());
     services.network_changed(now);
-  }
-
-  /// It is by other NATs now.
-  void way_out_changed(Instant now) {
-    surroundings.measure_anew(now);
-    network_changed(now);
   }
 
   /// A packet that waited, or a timer that is overdue while packets are read first: what else came waits unread.
@@ -209,7 +198,7 @@ struct Node::Impl {
 
   Instant next() const {
     return earlier(earlier(endpoint.poll_timeout(), table.next_timeout()),
-                   earlier(services.poll_timeout(), earlier(surroundings.poll_timeout(), ports.poll_timeout())));
+                   earlier(services.poll_timeout(), location.poll_timeout()));
   }
 
   Options options;
@@ -218,13 +207,10 @@ struct Node::Impl {
   peer::Context context;
   peer::Table table{context};
   Services services;
-  Surroundings surroundings;
-  PortKeeper ports;
-  Locator locator{options.listening};
+  Location location;
   std::deque<Transmit> answers;  // to strangers' STUN
   std::vector<peer::ChannelWish> releases;
   bool left = false;  // the servers
-  std::optional<std::optional<event::Gateway>> gateway_v6;  // once it was told
   Instant started;
   Instant last{};
   std::optional<Instant> last_late;
@@ -236,10 +222,7 @@ Node::~Node() = default;
 
 void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
   Impl& n = *impl_;
-  if (n.ports.owns(from.via)) {
-    n.ports.handle_datagram(now, from, bytes);
-    return n.pump(now);
-  }
+  if (n.location.handle_gateway_datagram(now, from, bytes)) return n.pump(now);
   const auto kind = wire::classify(bytes);
   const bool ours = kind == wire::DatagramKind::stun || kind == wire::DatagramKind::quic;
   if (ours) n.judge_lateness(now, received_at);
@@ -253,8 +236,7 @@ void Node::handle_timeout(Instant now) {
   n.endpoint.handle_timeout(now);
   n.table.handle_timeout(now);
   n.services.handle_timeout(now);
-  n.surroundings.handle_timeout(now);
-  n.ports.handle_timeout(now);
+  n.location.handle_timeout(now);
   n.pump(now);
 }
 
@@ -264,45 +246,42 @@ void Node::handle_command(Instant now, event::Ticket ticket, const event::Comman
 }
 
 void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
-  if (!impl_->services.handle_resolved(now, id, addresses) && !impl_->surroundings.handle_resolved(now, id, addresses))
+  if (!impl_->services.handle_resolved(now, id, addresses) && !impl_->location.handle_resolved(now, id, addresses))
     impl_->table.handle_resolved(now, id, addresses);
   impl_->pump(now);
 }
 
 void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
   Impl& n = *impl_;
-  if (n.surroundings.handle_interfaces(now, std::move(interfaces))) n.network_changed(now);
+  if (n.location.handle_interfaces(now, std::move(interfaces))) n.network_changed(now);
   n.pump(now);
 }
 
 void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
-  if (impl_->ports.handle_gateway(now, gateway)) impl_->way_out_changed(now);
+  if (impl_->location.handle_gateway(now, gateway)) impl_->network_changed(now);
   impl_->pump(now);
 }
 
 void Node::handle_gateway_v6(Instant now, const std::optional<event::Gateway>& gateway) {
-  const auto before = std::exchange(impl_->gateway_v6, gateway);
-  if (before && *before != gateway) impl_->way_out_changed(now);
+  if (impl_->location.handle_gateway_v6(now, gateway)) impl_->network_changed(now);
   impl_->pump(now);
 }
 
 void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {
-  impl_->ports.handle_port_mapped(now, result);
+  impl_->location.handle_port_mapped(now, result);
   impl_->pump(now);
 }
 
 void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->out.emit(now, event::ClockJumped{by});
   impl_->table.node_was_late(now, true);
-  impl_->ports.check(now);
-  if (by >= kSlept) impl_->surroundings.measure_anew(now);
+  impl_->location.handle_clock_jump(now, by);
   impl_->pump(now);
 }
 
 void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   // Who asked for it may have lost interest meanwhile.
-  if (!impl_->surroundings.handle_socket(now, via, bound) && !impl_->ports.handle_socket(now, via, bound) && bound)
-    impl_->out.requests.emplace_back(event::CloseSocket{via});
+  if (!impl_->location.handle_socket(now, via, bound) && bound) impl_->out.requests.emplace_back(event::CloseSocket{via});
   impl_->pump(now);
 }
 
@@ -315,16 +294,14 @@ void Node::configure(Instant now, const peer::Membership& membership) {
 }
 
 void Node::configure(Instant now, const NatTerms& terms) {
-  impl_->surroundings.configure(now, terms);
-  if (!impl_->context.stopping) impl_->ports.configure(now, terms.enabled && terms.map_port);
+  impl_->location.configure(now, terms);
   impl_->pump(now);
 }
 
 void Node::shutdown(Instant now) {
   if (impl_->context.stopping) return;
   impl_->out.emit(now, event::NodeStopping{});
-  impl_->surroundings.stop();
-  impl_->ports.release(now);
+  impl_->location.stop(now);
   impl_->table.shutdown(now);
   impl_->pump(now);
 }
@@ -344,8 +321,7 @@ std::optional<Transmit> Node::poll_transmit() {
       n.out.checks.pop_front();
       if (n.carry(check)) return std::move(check.transmit);
     } else if (!n.part(n.last)) {
-      auto asked = n.surroundings.poll_transmit();
-      return asked ? std::move(asked) : n.ports.poll_transmit();
+      return n.location.poll_transmit();
     }
   }
 }
@@ -393,9 +369,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.max_sessions = n.context.membership.max_sessions;
   s.reached_once = n.table.reached_once() || n.services.reached_once() ||
                    (n.context.membership.peers.empty() && !n.services.any_configured());
-  s.nat = n.surroundings.snapshot();
-  s.nat.mapping = n.ports.snapshot();
-  s.nat.candidates = candidates_of(n.context.whereabouts);
+  s.nat = n.location.snapshot();
   s.peers = n.table.snapshot(now);
   for (event::PeerSnapshot& peer : s.peers)
     for (event::PathSnapshot& path : peer.paths) path.relay = n.services.server_of(path.address.via);
