@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "nat/behaviour.hpp"
+#include "sim/behaviour/verdict.hpp"
 #include "sim/net/net.hpp"
-#include "sim/stun/declared.hpp"
 #include "sim/stun/stun_server.hpp"
 
 namespace pw::net {
@@ -80,10 +80,6 @@ struct Place {
   Segment* inside = nullptr;  // where the machine is
   std::unique_ptr<Discoverer> node;
 };
-
-/// Where the verdict is not what was declared, an axis each: "filtering: declared …, found …".
-std::vector<std::string> differences(const Behaviour& declared, const event::NatBehaviour& found);
-std::string to_string(const event::NatBehaviour& found);
 
 /// Every combination of mapping, filtering and allocation.
 std::vector<NatOptions> every_nat();

@@ -1,6 +1,7 @@
 // What a round of punching reaches through every pair of NATs, how fast, and for how many packets. PEERWATCH_MATRIX_SEEDS: runs
 // of each cell.
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 

@@ -2,9 +2,8 @@
 // same NATs whose flows take ports.
 #pragma once
 
-#include <cmath>
-
 #include "sim/net/puncher.hpp"
+#include "sim/net/strangers.hpp"
 #include "sim/punch/punching_host.hpp"
 #include "sim/stun/stun_server.hpp"
 
@@ -58,25 +57,6 @@ inline event::NatBehaviour behaviour_of(const Front& front) {
   b.step = o.ports == PortAllocation::sequential ? o.step : 0;
   return b;
 }
-
-/// Hosts behind a NAT whose flows begin at random times.
-struct Strangers {
-  Strangers(Net& n, Segment& lan, const std::string& name, std::string_view address, double rate)
-      : net{n}, a_second{rate}, rng{n.rng_for(name)}, machine{n, lan, name, address} {
-    if (rate > 0) next();
-  }
-  void next() {
-    net.at(net.now() + from_seconds(-std::log(1 - rng.unit()) / a_second), [this] {
-      machine.send({ip("9.0.0.1"), ++flows}, "a new flow");
-      next();
-    });
-  }
-  Net& net;
-  double a_second;
-  Rng rng;
-  Recorder machine;
-  std::uint16_t flows = 10000;
-};
 
 class Meeting {
  public:
@@ -172,7 +152,7 @@ class Meeting {
     }
     hosts[i] = std::make_unique<PunchingHost>(net, lan, "host " + n, ip(inner + "2"));
     hosts[i]->around.gateways = {ip(inner + "1")};
-    strangers[i] = std::make_unique<Strangers>(net, lan, "strangers " + n, inner + "77", front.strangers);
+    strangers[i] = std::make_unique<Strangers>(net, lan, "strangers " + n, inner + "77", ip("9.0.0.1"), front.strangers);
   }
   /// Both learn what they need, and make the plan.
   void meet() {

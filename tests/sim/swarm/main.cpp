@@ -7,7 +7,7 @@
 
 #include "sim/checks.hpp"
 #include "sim/swarm/random_world.hpp"
-#include "sim/swarm/workers.hpp"
+#include "sim/workers/workers.hpp"
 
 using namespace pw;
 using namespace pw::sim;

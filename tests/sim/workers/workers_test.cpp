@@ -1,5 +1,5 @@
 // Seeds in processes: each is run once and told once, and one that brings its process down fails alone.
-#include "sim/swarm/workers.hpp"
+#include "sim/workers/workers.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>

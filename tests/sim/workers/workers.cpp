@@ -1,4 +1,4 @@
-#include "sim/swarm/workers.hpp"
+#include "sim/workers/workers.hpp"
 
 #include <poll.h>
 #include <signal.h>
