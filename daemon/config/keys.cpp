@@ -81,6 +81,8 @@ std::vector<Key<Config>> make_config_keys() {
 
       key("bootstrap_server.admission", &C::bootstrap_server, &C::BootstrapServer::admission, one_of<ServiceAdmission>(),
           reload, "who may use this node as a bootstrap or relay: whoever may be a peer, or everybody"),
+      key("bootstrap_server.stun_alternate", &C::bootstrap_server, &C::BootstrapServer::stun_alternate,
+          socket_addresses(2), restart, "a second address and port of each family, for STUN that tells filtering (RFC 5780)"),
 
       key("relay_server.rate_per_client", &C::relay_server, &C::RelayServer::rate_per_client,
           bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),

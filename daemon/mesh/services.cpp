@@ -40,13 +40,13 @@ Offered wanted_of(const event::ServerSpec& spec) {
 }  // namespace
 
 Services::Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
-                         peer::Context& context, Rng rng)
+                   peer::Context& context, const std::vector<SocketAddress>& listening, Rng rng)
     : options_{options},
       context_{context},
       rng_{std::move(rng)},
       clients_{options.client, endpoint, identity, rng_.split(), context.next_via, options.first_sequence} {
   if (options.server.bootstrap || options.server.relay) server_.emplace(options.server, endpoint, identity.id());
-  if (options.server.bootstrap) stun_.emplace(service::StunResponderOptions{});
+  if (options.server.bootstrap) stun_.emplace(context, listening, options.stun_alternate);
 }
 
 // ---- who the servers are, and where
@@ -130,15 +130,6 @@ Services::Site* Services::find(const PeerId& server) {
 
 bool Services::handle(Instant now, const quic::Event& event) {
   return (server_ && server_->handle(now, event)) || clients_.handle(now, event);
-}
-
-std::optional<Transmit> Services::handle_stun(Instant now, const PathAddress& from,
-                                                    const wire::stun::Decoded& message, std::size_t size) {
-  if (!stun_ || from.via != Via::own) return std::nullopt;
-  auto outcome = stun_->answer(now, from, 0, message, size);
-  count(outcome.result);
-  if (!outcome.answer) return std::nullopt;
-  return Transmit{from, std::move(outcome.answer->bytes)};
 }
 
 void Services::handle_timeout(Instant now) {
@@ -302,7 +293,7 @@ std::vector<event::ServerSnapshot> Services::servers() const {
 std::optional<event::ServingSnapshot> Services::serving() const {
   if (!server_) return std::nullopt;
   event::ServingSnapshot s{options_.server.bootstrap, options_.server.relay, server_->stats()};
-  s.stats.stun = stun_counts_;
+  if (stun_) s.stats.stun = stun_->counts();
   return s;
 }
 
