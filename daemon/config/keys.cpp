@@ -90,7 +90,7 @@ std::vector<Key<Config>> make_config_keys() {
       key("nat.enabled", &C::nat, &C::Nat::enabled, boolean(), reload,
           "whether this node finds out what the NATs in front of it do, and peers are told its addresses"),
       key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,
-          "servers that answer STUN; without any, nothing is found out about NATs"),
+          "servers that answer STUN, besides the bootstraps"),
       key("nat.port_mapping", &C::nat, &C::Nat::port_mapping, automatic_switch(), reload,
           "whether the gateway is asked to map this node's port; auto: where peers are configured"),
 

@@ -89,7 +89,7 @@ struct Node::Impl {
   }
 
   void locate(Instant now) {
-    if (location.update(services)) table.whereabouts_changed(now);
+    if (location.update(now, services)) table.whereabouts_changed(now);
   }
 
   /// Once all is sent: channels and servers are left last, since goodbyes and closes go through them. False: there was

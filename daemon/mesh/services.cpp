@@ -63,6 +63,7 @@ void Services::configure(Instant now, const peer::Membership& membership) {
   settle(now);  // those that are no longer configured say goodbye
   ++revision_;
   std::erase_if(sites_, [&](const Site& site) { return clients_.find(site.spec.id) == nullptr; });
+  stun_changed_ = true;
   for (const event::ServerSpec& spec : membership.servers) {
     if (clients_.find(spec.id) == nullptr) continue;
     Site* site = find(spec.id);
@@ -101,7 +102,37 @@ void Services::resolve(Instant now, Site& site) {
 }
 
 void Services::place(Instant now, Site& site) {
-  if (!site.found.empty()) clients_.set_addresses(now, site.spec.id, site.found);
+  if (site.found.empty()) return;
+  clients_.set_addresses(now, site.spec.id, site.found);
+  if (site.lookups.empty()) choose_stun(site);
+}
+
+/// A name with many addresses is one server, and one that gives them by turns has not moved.
+void Services::choose_stun(Site& site) {
+  const auto before = std::exchange(site.stun, {});
+  for (const Family family : {Family::v4, Family::v6}) {
+    const SocketAddress* chosen = nullptr;
+    for (const PathAddress& at : site.found) {
+      if (at.remote.ip.family() != family) continue;
+      const bool kept = std::ranges::find(before, at.remote) != before.end();
+      if (chosen == nullptr || kept) chosen = &at.remote;
+      if (kept) break;
+    }
+    if (chosen != nullptr) site.stun.push_back(*chosen);
+  }
+  stun_changed_ = true;
+}
+
+std::optional<std::vector<SocketAddress>> Services::poll_stun_servers() {
+  const auto busy = [](const Site& site) { return !site.lookups.empty(); };
+  if (!stun_changed_ || std::ranges::any_of(sites_, busy)) return std::nullopt;
+  stun_changed_ = false;
+  std::vector<SocketAddress> all;
+  for (const Site& site : sites_)
+    if (site.spec.bootstrap) all.insert(all.end(), site.stun.begin(), site.stun.end());
+  if (all == stun_told_) return std::nullopt;
+  stun_told_ = all;
+  return all;
 }
 
 bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {

@@ -67,6 +67,9 @@ class Services {
   // ---- output
   std::optional<service::Arrived> poll_arrived();
   std::optional<Rendezvous::Outcome> poll_outcome() { return rendezvous_.poll_outcome(); }
+  /// Where bootstraps answer STUN, which is where they are dialled, one address a family of each: once, whenever these are
+  /// others, and not while a name is looked up.
+  std::optional<std::vector<SocketAddress>> poll_stun_servers();
   Instant poll_timeout() const;
 
   // ---- getters
@@ -91,6 +94,7 @@ class Services {
     event::ServerSpec spec;
     std::map<std::uint64_t, std::uint16_t> lookups;  // under way: the port of each
     std::vector<PathAddress> found;                  // by the look-ups of this round
+    std::vector<SocketAddress> stun;                 // of the last round that found any: one of each family
     Instant resolve_at = kNever;
     Instant resolved_at = kNever;
     Backoff backoff{kResolvePause, kResolveMax};
@@ -105,6 +109,7 @@ class Services {
   void set(Instant now, Site& site, const event::ServerSpec& spec);
   void resolve(Instant now, Site& site);
   void place(Instant now, Site& site);
+  void choose_stun(Site& site);
   void fail(Instant now, Site& site, bool was_up, event::ErrorType error, std::string detail);
   void on(Instant now, const service::ServiceUp& e);
   void on(Instant now, const service::ServiceDown& e);
@@ -127,6 +132,8 @@ class Services {
   Rendezvous rendezvous_{clients_};
   InboundChannels inbound_;
   std::vector<Site> sites_;
+  std::vector<SocketAddress> stun_told_;
+  bool stun_changed_ = false;
   std::deque<service::Arrived> arrived_;
   bool reached_once_ = false;
   std::uint64_t revision_ = 0;
