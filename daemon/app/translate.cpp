@@ -121,6 +121,7 @@ mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed&
   out.services.peer = has(config::Role::peer);
   out.services.server.bootstrap = has(config::Role::bootstrap);
   out.services.server.relay = has(config::Role::relay);
+  out.services.stun_alternate = config.bootstrap_server.stun_alternate;
   constexpr double kBitsAByte = 8;
   out.services.server.bytes_per_second = static_cast<double>(config.relay_server.rate_per_client) / kBitsAByte;
   out.services.first_sequence = static_cast<std::uint64_t>(wall.time_since_epoch() / std::chrono::seconds{1});

@@ -81,7 +81,7 @@ std::string state_of(const Json& family, const Json& b) {
   if (state == "no_address") return "no address of this machine's that others could use";
   if (state == "no_server")
     return std::string{"no STUN server to ask"} + (measured ? ", last measured " + age(*measured) + " ago" : "");
-  return "not measured: nat.enabled is false, or nat.stun_servers is empty";
+  return "not measured: nat.enabled is false, or there is neither a bootstrap nor a server in nat.stun_servers";
 }
 
 Colour colour_of(const Json& family, const Json& b) {
@@ -136,8 +136,11 @@ std::string mapping_view(const Json& mapping, bool colours) {
 }  // namespace
 
 std::string netcheck_view(const Json& nat, bool colours) {
-  const std::string servers = joined(at(nat, "servers"), ", ");
-  std::string out = "STUN servers: " + (servers.empty() ? std::string{"none; nat.stun_servers names them"} : servers) + "\n";
+  std::string servers = joined(at(nat, "servers"), ", ");
+  if (const std::string bootstraps = joined(at(nat, "bootstraps"), ", "); !bootstraps.empty())
+    servers += (servers.empty() ? "bootstraps " : "; bootstraps ") + bootstraps;
+  if (servers.empty()) servers = "none: bootstraps are, and nat.stun_servers names others";
+  std::string out = "STUN servers: " + servers + "\n";
   if (const std::string missing = joined(at(nat, "unresolved"), "; "); !missing.empty())
     out += paint("not found: " + missing, Colour::red, colours) + "\n";
   if (at(nat, "families").is_array())

@@ -76,6 +76,7 @@ struct Config {
   std::vector<Server> relays;
   struct BootstrapServer {
     ServiceAdmission admission = ServiceAdmission::mesh;
+    std::vector<SocketAddress> stun_alternate;  // at most one a family
     bool operator==(const BootstrapServer&) const = default;
   } bootstrap_server;
   struct RelayServer {

@@ -81,6 +81,8 @@ std::vector<Key<Config>> make_config_keys() {
 
       key("bootstrap_server.admission", &C::bootstrap_server, &C::BootstrapServer::admission, one_of<ServiceAdmission>(),
           reload, "who may use this node as a bootstrap or relay: whoever may be a peer, or everybody"),
+      key("bootstrap_server.stun_alternate", &C::bootstrap_server, &C::BootstrapServer::stun_alternate,
+          socket_addresses(2), restart, "a second address and port of each family, for STUN that tells filtering (RFC 5780)"),
 
       key("relay_server.rate_per_client", &C::relay_server, &C::RelayServer::rate_per_client,
           bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),
@@ -88,7 +90,7 @@ std::vector<Key<Config>> make_config_keys() {
       key("nat.enabled", &C::nat, &C::Nat::enabled, boolean(), reload,
           "whether this node finds out what the NATs in front of it do, and peers are told its addresses"),
       key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,
-          "servers that answer STUN; without any, nothing is found out about NATs"),
+          "servers that answer STUN, besides the bootstraps"),
       key("nat.port_mapping", &C::nat, &C::Nat::port_mapping, automatic_switch(), reload,
           "whether the gateway is asked to map this node's port; auto: where peers are configured"),
 

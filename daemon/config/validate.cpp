@@ -103,6 +103,27 @@ void check_blocks(const std::string& kind, const std::vector<Target>& all, const
   }
 }
 
+/// RFC 5780 needs four places that are told apart: a socket bound to all addresses would be at both.
+void check_stun_alternate(const Config& config, const Overlay& overlay, Problems& problems) {
+  if (overlay.failed("bootstrap_server.stun_alternate") || overlay.failed("network.listen")) return;
+  const auto& alternates = config.bootstrap_server.stun_alternate;
+  for (std::size_t i = 0; i < alternates.size(); ++i) {
+    const SocketAddress& other = alternates[i];
+    const auto complain = [&](const std::string& what) {
+      problems.add(place_of(overlay, "bootstrap_server.stun_alternate", i), "bootstrap_server.stun_alternate: " + what);
+    };
+    const auto same_family = [&](const SocketAddress& a) { return a.ip.family() == other.ip.family(); };
+    if (&*std::ranges::find_if(alternates, same_family) != &other) complain("at most one address of IPv4 and one of IPv6");
+    const auto own = std::ranges::find_if(config.network.listen, same_family);
+    if (own == config.network.listen.end() || own->ip.is_unspecified())
+      complain("network.listen must name one address of its family, not all");
+    else if (own->ip == other.ip || own->port == other.port)
+      complain("address and port must both be others than " + own->to_string() + " in network.listen");
+    else if (other.ip.is_unspecified() || other.port == 0)
+      complain(other.to_string() + " is no address that anybody could be told");
+  }
+}
+
 void check_servers(const Config& config, const Overlay& overlay, Problems& problems) {
   const auto& relay_places = overlay.relay_places();
   const auto dialable = [&](const std::string& kind, const std::vector<Server>& all,
@@ -144,6 +165,7 @@ void check_consistency(const Config& config, const Overlay& overlay, Problems& p
   check_blocks("bootstrap", config.bootstraps, overlay.bootstrap_places(), problems);
   check_blocks("relay", config.relays, overlay.relay_places(), problems);
   check_servers(config, overlay, problems);
+  check_stun_alternate(config, overlay, problems);
   if (config.mesh.admission == Admission::secret && config.mesh.secret_files.empty() &&
       !overlay.failed("mesh.secret_files") && !overlay.failed("mesh.admission"))
     problems.add(place_of(overlay, "mesh.admission"), "mesh.admission: \"secret\" needs mesh.secret_files");

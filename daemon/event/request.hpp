@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -16,11 +17,12 @@ struct Resolve {
   std::string host;
 };
 
-/// Open one more UDP socket of that family, at a port that the system chooses; packets go and come through `via` from
-/// then on. Answered by handle_socket: where it is bound, or why it can't be.
+/// Open one more UDP socket of that family, at a port that the system chooses or just there; packets go and come through
+/// `via` from then on. Answered by handle_socket: where it is bound, or why it can't be.
 struct OpenSocket {
   Via via;
   Family family;
+  std::optional<SocketAddress> at{};
 };
 
 /// Not answered. What arrives afterwards is nobody's.

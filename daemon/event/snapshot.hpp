@@ -125,7 +125,8 @@ struct OwnCandidate {
 
 struct NatSnapshot {
   bool enabled = false;
-  std::vector<HostPort> servers;        // that are asked
+  std::vector<HostPort> servers;        // that are asked, as configured
+  std::vector<SocketAddress> bootstraps;  // that are asked besides
   std::vector<std::string> unresolved;  // for people: of them, and why
   std::vector<NatFamily> families;      // that this node has a socket of
   std::optional<PortMappingSnapshot> mapping{};  // nothing: none is wanted

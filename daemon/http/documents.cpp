@@ -240,6 +240,7 @@ std::string nat_document(const View& view) {
   return dump({{"at", clock.time(view.node->at)},
                {"enabled", nat.enabled},
                {"servers", addresses_of(nat.servers)},
+               {"bootstraps", addresses_of(nat.bootstraps)},
                {"unresolved", nat.unresolved},
                {"families", std::move(families)},
                {"candidates", std::move(candidates)},

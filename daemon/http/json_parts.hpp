@@ -40,9 +40,11 @@ Json last_error_of(const Clock& clock, const std::optional<Error>& error) {
           {"detail", error->detail}};
 }
 
-inline Json addresses_of(const std::vector<HostPort>& addresses) {
+/// HostPort or SocketAddress.
+template <class Address>
+Json addresses_of(const std::vector<Address>& addresses) {
   Json json = Json::array();
-  for (const HostPort& address : addresses) json.push_back(address.to_string());
+  for (const Address& address : addresses) json.push_back(address.to_string());
   return json;
 }
 

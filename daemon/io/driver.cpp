@@ -112,7 +112,7 @@ struct Driver::Impl {
   void serve(Instant, const event::Resolve& look_up) { resolver.resolve(look_up.id, look_up.host); }
 
   void serve(Instant now, const event::OpenSocket& asked) {
-    const auto port = sockets.open(asked.via, asked.family);
+    const auto port = sockets.open(asked.via, asked.family, asked.at);
     if (!port) return node.handle_socket(now, asked.via, fail(port.error().detail));
     links.push_back(std::make_shared<Link>(context, **port));
     await_datagrams(links.back());

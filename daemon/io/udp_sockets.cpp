@@ -36,11 +36,11 @@ UdpSockets::Port* UdpSockets::listening(Family family) {
   return port == ports_.end() ? nullptr : &*port;
 }
 
-Result<UdpSockets::Port*> UdpSockets::open(Via via, Family family) {
+Result<UdpSockets::Port*> UdpSockets::open(Via via, Family family, const std::optional<SocketAddress>& at) {
   const Port* main = listening(family);
   if (!main) return fail("this node has no socket of that family");
   if (further_.size() >= kMaxFurther) return fail("too many further sockets are open");
-  auto socket = UdpSocket::open({main->socket.address().ip, 0}, via);
+  auto socket = UdpSocket::open(at.value_or(SocketAddress{main->socket.address().ip, 0}), via);
   if (!socket) return fail(socket.error().detail);
   const int fd = socket->fd();
   auto port = std::make_unique<Port>(std::move(*socket), TransmitQueue{fd, send_batch_});

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -39,9 +40,9 @@ class UdpSockets {
     return port.socket.receive(batch_, now, take);
   }
 
-  /// Opens a further socket at the address that listens for that family, with a port of the system's choice. Fails when
-  /// this node has none of that family, at kMaxFurther, or when the system refuses.
-  Result<Port*> open(Via via, Family family);
+  /// Opens a further socket: `at` that address, by default at the one that listens for the family, with a port of the
+  /// system's choice. Fails when this node has none of that family, at kMaxFurther, or when the system refuses.
+  Result<Port*> open(Via via, Family family, const std::optional<SocketAddress>& at = {});
   /// No-op if there is none.
   void close(Via via) { further_.erase(via); }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "event/interfaces.hpp"
@@ -31,7 +32,8 @@ class Location {
   void configure(Instant now, const NatTerms& terms);
   void stop(Instant now);
   /// True if what peers are told is another, or what theirs are judged by.
-  bool update(const Services& services) {
+  bool update(Instant now, Services& services) {
+    if (auto bootstraps = services.poll_stun_servers()) surroundings_.handle_bootstraps(now, std::move(*bootstraps));
     return locator_.update(context_.whereabouts, surroundings_, services, ports_);
   }
 
@@ -62,6 +64,8 @@ class Location {
   // ---- getters
   /// Of all interfaces: what packets may leave from.
   const std::vector<IpAddress>& addresses() const { return surroundings_.addresses(); }
+  /// Those of that family that answer STUN, as the operator named them and as bootstraps are configured.
+  std::vector<SocketAddress> stun_servers(Family family) const { return surroundings_.servers(family); }
   /// A socket that measures NATs: what comes there is nobody else's.
   bool owns(Via via) const { return surroundings_.owns(via); }
   event::NatSnapshot snapshot() const;

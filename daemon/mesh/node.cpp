@@ -46,7 +46,7 @@ struct Node::Impl {
                 .owners = {},
                 .lookups = {},
                 .tags = {}},
-        services{options.services, endpoint, identity, context, rng.split()},
+        services{options.services, endpoint, identity, context, options.listening, rng.split()},
         location{context, options.listening, rng.split()},
         started{now} {
     out.emit(now, event::NodeStarted{context.self, context.instance});
@@ -89,7 +89,7 @@ struct Node::Impl {
   }
 
   void locate(Instant now) {
-    if (location.update(services)) table.whereabouts_changed(now);
+    if (location.update(now, services)) table.whereabouts_changed(now);
   }
 
   /// Once all is sent: channels and servers are left last, since goodbyes and closes go through them. False: there was
@@ -124,18 +124,19 @@ struct Node::Impl {
       case wire::DatagramKind::quic:
         break;
     }
-    if (location.owns(from.via)) return reject(now, event::RejectReason::unknown_connection, from.remote);
+    if (location.owns(from.via) || services.owns(from.via))
+      return reject(now, event::RejectReason::unknown_connection, from.remote);
     if (const auto connection = endpoint.handle_datagram(now, received_at, from, bytes))
       table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   }
 
   void stun(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
     const auto decoded = wire::stun::decode(bytes);
+    const bool own = !location.owns(from.via);
     if (!decoded) {
-      if (from.via == Via::own) services.handle_broken_stun();
+      if (own) services.handle_broken_stun();
       return reject(now, event::RejectReason::stun, from.remote);
     }
-    const bool own = !location.owns(from.via);
     if (own && table.handle_check(now, {received_at, from, bytes, *decoded})) return;
     if (location.handle_stun(now, received_at, from, decoded->message)) return;
     if (auto answer = own ? services.handle_stun(now, from, *decoded, bytes.size()) : std::nullopt)
@@ -281,7 +282,8 @@ void Node::handle_clock_jump(Instant now, Duration by) {
 
 void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   // Who asked for it may have lost interest meanwhile.
-  if (!impl_->location.handle_socket(now, via, bound) && bound) impl_->out.requests.emplace_back(event::CloseSocket{via});
+  if (!impl_->location.handle_socket(now, via, bound) && !impl_->services.handle_socket(now, via, bound) && bound)
+    impl_->out.requests.emplace_back(event::CloseSocket{via});
   impl_->pump(now);
 }
 

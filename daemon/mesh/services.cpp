@@ -40,13 +40,13 @@ Offered wanted_of(const event::ServerSpec& spec) {
 }  // namespace
 
 Services::Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
-                         peer::Context& context, Rng rng)
+                   peer::Context& context, const std::vector<SocketAddress>& listening, Rng rng)
     : options_{options},
       context_{context},
       rng_{std::move(rng)},
       clients_{options.client, endpoint, identity, rng_.split(), context.next_via, options.first_sequence} {
   if (options.server.bootstrap || options.server.relay) server_.emplace(options.server, endpoint, identity.id());
-  if (options.server.bootstrap) stun_.emplace(service::StunResponderOptions{});
+  if (options.server.bootstrap) stun_.emplace(context, listening, options.stun_alternate);
 }
 
 // ---- who the servers are, and where
@@ -63,6 +63,7 @@ void Services::configure(Instant now, const peer::Membership& membership) {
   settle(now);  // those that are no longer configured say goodbye
   ++revision_;
   std::erase_if(sites_, [&](const Site& site) { return clients_.find(site.spec.id) == nullptr; });
+  stun_changed_ = true;
   for (const event::ServerSpec& spec : membership.servers) {
     if (clients_.find(spec.id) == nullptr) continue;
     Site* site = find(spec.id);
@@ -101,7 +102,37 @@ void Services::resolve(Instant now, Site& site) {
 }
 
 void Services::place(Instant now, Site& site) {
-  if (!site.found.empty()) clients_.set_addresses(now, site.spec.id, site.found);
+  if (site.found.empty()) return;
+  clients_.set_addresses(now, site.spec.id, site.found);
+  if (site.lookups.empty()) choose_stun(site);
+}
+
+/// A name with many addresses is one server, and one that gives them by turns has not moved.
+void Services::choose_stun(Site& site) {
+  const auto before = std::exchange(site.stun, {});
+  for (const Family family : {Family::v4, Family::v6}) {
+    const SocketAddress* chosen = nullptr;
+    for (const PathAddress& at : site.found) {
+      if (at.remote.ip.family() != family) continue;
+      const bool kept = std::ranges::find(before, at.remote) != before.end();
+      if (chosen == nullptr || kept) chosen = &at.remote;
+      if (kept) break;
+    }
+    if (chosen != nullptr) site.stun.push_back(*chosen);
+  }
+  stun_changed_ = true;
+}
+
+std::optional<std::vector<SocketAddress>> Services::poll_stun_servers() {
+  const auto busy = [](const Site& site) { return !site.lookups.empty(); };
+  if (!stun_changed_ || std::ranges::any_of(sites_, busy)) return std::nullopt;
+  stun_changed_ = false;
+  std::vector<SocketAddress> all;
+  for (const Site& site : sites_)
+    if (site.spec.bootstrap) all.insert(all.end(), site.stun.begin(), site.stun.end());
+  if (all == stun_told_) return std::nullopt;
+  stun_told_ = all;
+  return all;
 }
 
 bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
@@ -130,15 +161,6 @@ Services::Site* Services::find(const PeerId& server) {
 
 bool Services::handle(Instant now, const quic::Event& event) {
   return (server_ && server_->handle(now, event)) || clients_.handle(now, event);
-}
-
-std::optional<Transmit> Services::handle_stun(Instant now, const PathAddress& from,
-                                                    const wire::stun::Decoded& message, std::size_t size) {
-  if (!stun_ || from.via != Via::own) return std::nullopt;
-  auto outcome = stun_->answer(now, from, 0, message, size);
-  count(outcome.result);
-  if (!outcome.answer) return std::nullopt;
-  return Transmit{from, std::move(outcome.answer->bytes)};
 }
 
 void Services::handle_timeout(Instant now) {
@@ -302,7 +324,7 @@ std::vector<event::ServerSnapshot> Services::servers() const {
 std::optional<event::ServingSnapshot> Services::serving() const {
   if (!server_) return std::nullopt;
   event::ServingSnapshot s{options_.server.bootstrap, options_.server.relay, server_->stats()};
-  s.stats.stun = stun_counts_;
+  if (stun_) s.stats.stun = stun_->counts();
   return s;
 }
 

@@ -18,11 +18,11 @@
 #include "mesh/inbound_channels.hpp"
 #include "mesh/rendezvous.hpp"
 #include "mesh/service_options.hpp"
+#include "mesh/stun_service.hpp"
 #include "peer/context.hpp"
 #include "quic/identity.hpp"
 #include "service/clients.hpp"
 #include "service/server.hpp"
-#include "service/stun_responder.hpp"
 
 namespace pw::mesh {
 
@@ -35,7 +35,7 @@ class Services {
 
   /// The references outlive this.
   Services(const ServiceOptions& options, quic::Endpoint& endpoint, const quic::Identity& identity,
-           peer::Context& context, Rng rng);
+           peer::Context& context, const std::vector<SocketAddress>& listening, Rng rng);
 
   // ---- commands
   void configure(Instant now, const peer::Membership& membership);
@@ -50,11 +50,16 @@ class Services {
   /// False: nobody's here.
   bool handle(Instant now, const quic::Event& event);
   bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
+  bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+    return stun_ && stun_->handle_socket(now, via, bound);
+  }
   /// A STUN message to our socket that checks no path of ours. None: it is not for this node.
   std::optional<Transmit> handle_stun(Instant now, const PathAddress& from, const wire::stun::Decoded& message,
-                                      std::size_t size);
+                                      std::size_t size) {
+    return stun_ ? stun_->handle_stun(now, from, message, size) : std::nullopt;
+  }
   /// Bytes that look like STUN and are none.
-  void handle_broken_stun() { if (stun_) count(event::StunResult::malformed); }
+  void handle_broken_stun() { if (stun_) stun_->handle_broken(); }
   void handle_timeout(Instant now);
   void settle(Instant now);
   void forward(Instant now) { if (server_) server_->forward(now); }
@@ -62,9 +67,14 @@ class Services {
   // ---- output
   std::optional<service::Arrived> poll_arrived();
   std::optional<Rendezvous::Outcome> poll_outcome() { return rendezvous_.poll_outcome(); }
+  /// Where bootstraps answer STUN, which is where they are dialled, one address a family of each: once, whenever these are
+  /// others, and not while a name is looked up.
+  std::optional<std::vector<SocketAddress>> poll_stun_servers();
   Instant poll_timeout() const;
 
   // ---- getters
+  /// A socket that answers STUN only.
+  bool owns(Via via) const { return stun_ && stun_->owns(via); }
   /// A channel that carries packets.
   bool up(Via via) const { return rendezvous_.up(via); }
   /// A server is connected, or was since the start.
@@ -84,6 +94,7 @@ class Services {
     event::ServerSpec spec;
     std::map<std::uint64_t, std::uint16_t> lookups;  // under way: the port of each
     std::vector<PathAddress> found;                  // by the look-ups of this round
+    std::vector<SocketAddress> stun;                 // of the last round that found any: one of each family
     Instant resolve_at = kNever;
     Instant resolved_at = kNever;
     Backoff backoff{kResolvePause, kResolveMax};
@@ -98,6 +109,7 @@ class Services {
   void set(Instant now, Site& site, const event::ServerSpec& spec);
   void resolve(Instant now, Site& site);
   void place(Instant now, Site& site);
+  void choose_stun(Site& site);
   void fail(Instant now, Site& site, bool was_up, event::ErrorType error, std::string detail);
   void on(Instant now, const service::ServiceUp& e);
   void on(Instant now, const service::ServiceDown& e);
@@ -109,19 +121,19 @@ class Services {
   void on(Instant now, const service::ChannelDown& e);
   bool is_stranger(const PeerId& peer) const;
   void close_unused(Instant now);
-  void count(event::StunResult result) { ++stun_counts_[static_cast<std::size_t>(result)]; }
   Site* find(const PeerId& server);
 
   ServiceOptions options_;
   peer::Context& context_;
   Rng rng_;
   std::optional<service::Server> server_;
-  std::optional<service::StunResponder> stun_;
-  std::array<std::uint64_t, 5> stun_counts_{};
+  std::optional<StunService> stun_;
   service::Clients clients_;
   Rendezvous rendezvous_{clients_};
   InboundChannels inbound_;
   std::vector<Site> sites_;
+  std::vector<SocketAddress> stun_told_;
+  bool stun_changed_ = false;
   std::deque<service::Arrived> arrived_;
   bool reached_once_ = false;
   std::uint64_t revision_ = 0;

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "nat/port_mapping_wire.hpp"
+
 namespace pw::mesh {
 
 using event::NatState;
@@ -32,6 +34,12 @@ bool same_kind(const event::NatBehaviour& a, const event::NatBehaviour& b) {
          a.filtering == b.filtering && a.hairpin == b.hairpin && a.allocation == b.allocation && ip(a) == ip(b);
 }
 
+std::vector<SocketAddress> of_family(const std::vector<SocketAddress>& all, Family family) {
+  std::vector<SocketAddress> out;
+  std::ranges::copy_if(all, std::back_inserter(out), [&](const SocketAddress& a) { return a.ip.family() == family; });
+  return out;
+}
+
 }  // namespace
 
 std::uint16_t port_of(const std::vector<SocketAddress>& listening, Family family) {
@@ -57,7 +65,7 @@ void Surroundings::configure(Instant now, const NatTerms& terms) {
 void Surroundings::measure_anew(Instant now) {
   if (context_.stopping) return;
   lookups_.clear();  // what they answer is of no use any more
-  for (Side& side : sides_) measure_soon(now, side);
+  for (Side& side : sides_) forget(now, side);
   handle_timeout(now);
 }
 
@@ -71,11 +79,15 @@ void Surroundings::stop() {
   }
 }
 
-/// From scratch: what was found is of another network, or by other servers.
+/// What was found is of another network, or by servers that are asked no more.
+void Surroundings::forget(Instant now, Side& side) {
+  side.found.reset();
+  measure_soon(now, side);
+}
+
 void Surroundings::measure_soon(Instant now, Side& side) {
   side.discovery.stop();
   side.running = false;
-  side.found.reset();
   side.due = kNever;
   side.state = NatState::off;
   if (wanted() && side.port != 0) {
@@ -103,7 +115,7 @@ bool Surroundings::handle_interfaces(Instant now, event::Interfaces interfaces) 
   for (Side& side : sides_) {
     if (usable(side.family) == own[static_cast<std::size_t>(side.family)]) continue;
     changed = true;
-    if (!context_.stopping) measure_soon(now, side);
+    if (!context_.stopping) forget(now, side);
   }
   handle_timeout(now);
   return before && changed;
@@ -118,12 +130,37 @@ std::vector<IpAddress> Surroundings::usable(Family family) const {
 
 // ---- the servers
 
+void Surroundings::handle_bootstraps(Instant now, std::vector<SocketAddress> servers) {
+  const auto before = std::exchange(bootstraps_, std::move(servers));
+  if (context_.stopping) return;
+  for (Side& side : sides_) {
+    if (of_family(before, side.family) == of_family(bootstraps_, side.family)) continue;
+    if (wanted())
+      measure_soon(now, side);
+    else
+      forget(now, side);
+  }
+  handle_timeout(now);
+}
+
+std::vector<SocketAddress> Surroundings::servers(Family family) const {
+  std::vector<SocketAddress> all = of_family(named_, family);
+  const std::vector<SocketAddress> further = of_family(bootstraps_, family);
+  const auto outside = [](const SocketAddress& at) { return nat::is_public(at.ip); };
+  const bool any_outside = std::ranges::any_of(all, outside) || std::ranges::any_of(further, outside);
+  for (const SocketAddress& at : further) {
+    const bool of_use = !at.ip.is_loopback() && (!any_outside || outside(at));
+    if (of_use && std::ranges::find(all, at) == all.end()) all.push_back(at);
+  }
+  return all;
+}
+
 void Surroundings::look_up(Instant now) {
-  servers_.clear();
+  named_.clear();
   unresolved_.clear();
   for (const HostPort& server : terms_.stun_servers) {
     if (const auto ip = IpAddress::parse(server.host)) {
-      servers_.push_back({*ip, server.port});
+      named_.push_back({*ip, server.port});
       continue;
     }
     lookups_.push_back({context_.next_resolve++, server});
@@ -142,7 +179,7 @@ bool Surroundings::handle_resolved(Instant now, std::uint64_t id, const Result<s
   const auto all = addresses.value_or(std::vector<IpAddress>{});
   for (const Family family : {Family::v4, Family::v6})
     if (const auto ip = std::ranges::find(all, family, &IpAddress::family); ip != all.end())
-      servers_.push_back({*ip, server.port});
+      named_.push_back({*ip, server.port});
   if (lookups_.empty()) begin(now);
   return true;
 }
@@ -159,12 +196,13 @@ void Surroundings::begin(Instant now, Side& side) {
   if (own.empty()) return;
   side.due = now + (unresolved_.empty() ? kAgain : kAgainUnresolved);
   side.state = NatState::no_server;
-  if (std::ranges::none_of(servers_, [&](const SocketAddress& s) { return s.ip.family() == side.family; })) return;
+  const std::vector<SocketAddress> asked = servers(side.family);
+  if (asked.empty()) return;
   side.due = now + kAgain;
   side.state = NatState::measuring;
   side.started = now;
   side.running = true;
-  side.discovery.start(now, servers_, own, side.port);
+  side.discovery.start(now, asked, own, side.port);
   after(now, side);
 }
 
@@ -232,7 +270,11 @@ bool Surroundings::owns(Via via) const {
 }
 
 event::NatSnapshot Surroundings::snapshot() const {
-  event::NatSnapshot out{terms_.enabled, terms_.stun_servers, unresolved_, {}};
+  event::NatSnapshot out{terms_.enabled, terms_.stun_servers, {}, unresolved_, {}};
+  for (const Side& side : sides_)
+    std::ranges::copy_if(servers(side.family), std::back_inserter(out.bootstraps), [&](const SocketAddress& at) {
+      return std::ranges::find(named_, at) == named_.end();
+    });
   for (const Side& side : sides_)
     if (side.port != 0) out.families.push_back({side.family, side.state, side.found});
   return out;

@@ -1,5 +1,6 @@
 // Surroundings: what the network around this node is: this machine's addresses, as the driver tells them, and what the
-// NATs in front of it do to each family, measured with STUN servers (nat::BehaviourDiscovery).
+// NATs in front of it do to each family, measured with STUN servers (nat::BehaviourDiscovery): those that the operator
+// names, and the bootstraps, which answer STUN where they are dialled.
 //
 // A family is measured at the start, when the network or the servers have changed, and once an hour, since nothing says
 // that a router was replaced. What was measured is kept until it is measured anew, unless the family's own addresses
@@ -27,7 +28,7 @@ namespace pw::mesh {
 /// What an operator decides; a reload may change it.
 struct NatTerms {
   bool enabled = true;
-  std::vector<HostPort> stun_servers;
+  std::vector<HostPort> stun_servers;  // besides the bootstraps
   bool map_port = false;  // the node's own, at the gateway
   bool operator==(const NatTerms&) const = default;
 };
@@ -57,6 +58,9 @@ class Surroundings {
   // ---- input
   /// True if they are others than before, excluded ones aside; the first time nothing has changed.
   bool handle_interfaces(Instant now, event::Interfaces interfaces);
+  /// Where the bootstraps answer STUN, the operator's order. Of another list than before the families are measured that it
+  /// differs in; what was found stays meanwhile, since the network is the same.
+  void handle_bootstraps(Instant now, std::vector<SocketAddress> servers);
   /// These two: false if it is not of this.
   bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
@@ -73,6 +77,9 @@ class Surroundings {
   const std::vector<IpAddress>& addresses() const { return addresses_; }
   /// Its own addresses that somebody outside may know.
   std::vector<IpAddress> usable(Family family) const;
+  /// That are asked, the operator's first. A bootstrap at a private address stands on this side of a NAT, perhaps: it is
+  /// left out where another server is outside.
+  std::vector<SocketAddress> servers(Family family) const;
   bool enabled() const { return terms_.enabled; }
   bool owns(Via via) const;
   event::NatSnapshot snapshot() const;
@@ -96,7 +103,8 @@ class Surroundings {
     HostPort server;
   };
 
-  bool wanted() const { return terms_.enabled && !terms_.stun_servers.empty(); }
+  bool wanted() const { return terms_.enabled && !(terms_.stun_servers.empty() && bootstraps_.empty()); }
+  void forget(Instant now, Side& side);
   void measure_soon(Instant now, Side& side);
   void look_up(Instant now);
   void begin(Instant now);
@@ -109,7 +117,8 @@ class Surroundings {
   std::vector<IpAddress> addresses_;
   std::array<Side, 2> sides_;  // by Family
   std::vector<Lookup> lookups_;        // under way
-  std::vector<SocketAddress> servers_;  // found by the last
+  std::vector<SocketAddress> named_;   // by the operator: found by the last of them
+  std::vector<SocketAddress> bootstraps_;
   std::vector<std::string> unresolved_;
   std::uint64_t revision_ = 0;
 };

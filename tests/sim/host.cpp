@@ -106,8 +106,8 @@ event::Ticket Host::command(event::Command command) {
 
 void Host::handle_arrival(Instant now, const net::Arrival& arrival) {
   PathAddress from = arrival.path;
-  for (const auto& [via, port] : further_)
-    if (port == arrival.port) from.via = via;
+  for (const auto& [via, bound] : further_)
+    if (bound.port == arrival.port && (bound.ip.is_unspecified() || bound.ip == arrival.path.local)) from.via = via;
   node_->handle_datagram(now, arrival.received_at, from, arrival.bytes);
   drain();
 }
@@ -202,18 +202,26 @@ void Host::serve(const event::Resolve& request) {
 }
 
 void Host::serve(const event::OpenSocket& request) {
-  const auto port = machine_.open(*this, 0);
-  if (port) further_.emplace(request.via, *port);
-  const Result<SocketAddress> bound = port ? Result<SocketAddress>{{IpAddress::any(request.family), *port}}
-                                           : Result<SocketAddress>{fail("no port is free")};
+  // A machine's sockets are bound to all of its addresses: those of one port share one.
+  const bool shared = request.at && is_open(request.at->port);
+  const auto port = shared ? std::optional{request.at->port} : machine_.open(*this, request.at ? request.at->port : 0);
+  const Result<SocketAddress> bound =
+      port ? Result<SocketAddress>{{request.at ? request.at->ip : IpAddress::any(request.family), *port}}
+           : Result<SocketAddress>{fail("no port is free")};
+  if (bound) further_.emplace(request.via, *bound);
   node_->handle_socket(machine_.now(), request.via, bound);
 }
 
+bool Host::is_open(std::uint16_t port) const {
+  return port == kPort || std::ranges::any_of(further_, [port](const auto& f) { return f.second.port == port; });
+}
+
 void Host::serve(const event::CloseSocket& request) {
-  const auto port = further_.find(request.via);
-  if (port == further_.end()) return;
-  machine_.close(port->second);
-  further_.erase(port);
+  const auto found = further_.find(request.via);
+  if (found == further_.end()) return;
+  const std::uint16_t port = found->second.port;
+  further_.erase(found);
+  if (!is_open(port)) machine_.close(port);
 }
 
 /// No router of this internet speaks UPnP to a daemon.
@@ -224,7 +232,7 @@ void Host::serve(const event::MapPort& request) {
 std::optional<std::uint16_t> Host::port_of(Via via) const {
   if (via == Via::own) return kPort;
   const auto port = further_.find(via);
-  return port == further_.end() ? std::nullopt : std::optional{port->second};
+  return port == further_.end() ? std::nullopt : std::optional{port->second.port};
 }
 
 // ---- what was seen

@@ -110,6 +110,7 @@ class Host : public net::Program {
   void serve(const event::MapPort& request);
   void serve(const event::UnmapPort&) {}
   std::optional<std::uint16_t> port_of(Via via) const;
+  bool is_open(std::uint16_t port) const;
   Instant next_lookup() const;
 
   World& world_;
@@ -121,7 +122,7 @@ class Host : public net::Program {
   Rng rng_;
   std::unique_ptr<mesh::Node> node_;
   std::deque<Lookup> lookups_;
-  std::map<Via, std::uint16_t> further_;  // sockets that the core asked for
+  std::map<Via, SocketAddress> further_;  // sockets that the core asked for
   unsigned generation_ = 0;
   std::uint64_t next_ticket_ = 1;
   std::uint64_t first_ticket_ = 1;  // of the instance that runs

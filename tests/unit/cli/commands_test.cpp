@@ -250,11 +250,16 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
       "protocols":[{"protocol":"pcp","state":"unavailable","detail":"the gateway does not answer"}]}})"}};
   out.str("");
   CHECK(run("netcheck") == kGood);
+  CHECK(out.str().starts_with("STUN servers: none: bootstraps are, and nat.stun_servers names others\n"));
   CHECK(out.str().ends_with("port mapping  none at 192.0.2.1\n  pcp: the gateway does not answer\n"));
+  daemon.answers = {Response{200, R"({"servers":["stun.example:3478"],"bootstraps":["192.0.2.8:9470"],"families":[]})"}};
+  out.str("");
+  CHECK(run("netcheck") == kGood);
+  CHECK(out.str().starts_with("STUN servers: stun.example:3478; bootstraps 192.0.2.8:9470\n"));
   daemon.answers = {answer(R"({"family":"ipv4","state":"off","behaviour":null})")};
   out.str("");
   CHECK(run("netcheck") == kGood);
-  CHECK(out.str().find("IPv4  not measured: nat.enabled is false, or nat.stun_servers is empty\n") != std::string::npos);
+  CHECK(out.str().find("IPv4  not measured: nat.enabled is false, or there is neither a bootstrap nor a server in nat.stun_servers\n") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Fixture, "export-peer is a block for the others' configuration") {

@@ -32,6 +32,21 @@ TEST_CASE("one UDP address a family, and at least one") {
   CHECK(problems_of("[network]\nlisten = []\n").size() == 1);
 }
 
+TEST_CASE("a second address for STUN is another address and port than the one that is listened at") {
+  const auto told = [](const std::string& listen, const std::string& alternate) {
+    return problems_of("[network]\nlisten = [" + listen + "]\n[bootstrap_server]\nstun_alternate = [" + alternate + "]\n");
+  };
+  const std::string start = "p.toml:4:19: bootstrap_server.stun_alternate: ";
+  CHECK(told("\"1.2.3.4:1\", \"[2001:db8::1]:1\"", "\"1.2.3.5:2\", \"[2001:db8::2]:2\"").empty());
+  for (const char* same : {"\"1.2.3.4:2\"", "\"1.2.3.5:1\""})
+    CHECK(told("\"1.2.3.4:1\"", same) == Lines{start + "address and port must both be others than 1.2.3.4:1 in network.listen"});
+  for (const char* all : {"\"0.0.0.0:1\"", "\"[2001:db8::1]:1\""})
+    CHECK(told(all, "\"1.2.3.5:2\"") == Lines{start + "network.listen must name one address of its family, not all"});
+  CHECK(told("\"1.2.3.4:1\"", "\"0.0.0.0:2\"") == Lines{start + "0.0.0.0:2 is no address that anybody could be told"});
+  CHECK(told("\"1.2.3.4:1\"", "\"1.2.3.5:2\", \"1.2.3.6:2\"") ==
+        Lines{"p.toml:4:32: bootstrap_server.stun_alternate: at most one address of IPv4 and one of IPv6"});
+}
+
 TEST_CASE("a listener beyond loopback needs a token, or consent") {
   const std::string open = "[http]\nlisten = [\"127.0.0.1:1\", \"0.0.0.0:9470\"]\n";
   CHECK(problems_of(open) ==

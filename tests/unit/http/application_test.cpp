@@ -180,6 +180,7 @@ TEST_CASE_METHOD(Fixture, "commands carry what the body says, and answers come b
 TEST_CASE_METHOD(Fixture, "what NATs do is told by family, and what was not measured is null") {
   const json nat = body_of(ask("GET", "/api/v1/nat"));
   CHECK(nat["servers"] == json::array({"stun.example:3478"}));
+  CHECK(nat["bootstraps"] == json::array({"192.0.2.8:9470"}));
   CHECK(nat["unresolved"] == json::array({"b.example: no such host"}));
   REQUIRE(nat["families"].size() == 2);
   const json& v4 = nat["families"][0]["behaviour"];

@@ -115,6 +115,7 @@ class FakeBackend : public Backend {
     nat.measured = kNow - 12s;
     node->nat = {true,
                  {{"stun.example", 3478}},
+                 {{IpAddress::v4({192, 0, 2, 8}), 9470}},
                  {"b.example: no such host"},
                  {{Family::v4, event::NatState::measured, nat}, {Family::v6, event::NatState::no_address, {}}},
                  event::PortMappingSnapshot{}};

@@ -59,6 +59,22 @@ TEST_CASE("a further socket sends from a port of its own, and what it gets is ma
   CHECK(back->remote == b.addresses().front());
 }
 
+TEST_CASE("a further socket may be asked for at an address and port, and is refused where that is taken") {
+  auto a = loopback();
+  const auto free = loopback().addresses().front().port;
+  const SocketAddress there{*IpAddress::parse("127.0.0.2"), free};
+  const auto further = a.open(kFirst, Family::v4, there);
+  REQUIRE(further);
+  CHECK((*further)->socket.address() == there);
+  auto b = loopback();
+  send(b, b.ports()[0], there, Via::own);
+  const auto got = arrival(a, **further);
+  REQUIRE(got);
+  CHECK(got->local == there.ip);
+  CHECK_FALSE(a.open(kSecond, Family::v4, there));
+  CHECK_FALSE(a.open(kSecond, Family::v4, SocketAddress{*IpAddress::parse("192.0.2.1"), 0}));  // not this machine's
+}
+
 TEST_CASE("what is for a socket that was closed is dropped, and its neighbour lives on") {
   auto a = loopback();
   auto b = loopback();

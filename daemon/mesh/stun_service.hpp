@@ -1,0 +1,56 @@
+// StunService: this node as a STUN server, for whoever is a bootstrap. It answers at the node's own sockets, which is all that
+// Binding needs; and where a family has a second address, at both addresses by two ports (RFC 5780), from sockets that serve
+// nothing else.
+//
+// Order of calls: as Node; requests for sockets go to the node's outbox. Until they are bound, and where one can't be, the
+// second address is not named to anybody.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "event/service.hpp"
+#include "peer/context.hpp"
+#include "service/stun_responder.hpp"
+
+namespace pw::mesh {
+
+class StunService {
+ public:
+  /// `listening`: where the node's sockets are bound. `alternates`: at most one a family, whose own socket is bound to one
+  /// address, not to any: that and the alternate are two addresses and two ports. `context` outlives this.
+  StunService(peer::Context& context, std::vector<SocketAddress> listening, const std::vector<SocketAddress>& alternates);
+
+  // ---- input
+  /// False if it is not of this.
+  bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  /// A STUN message that checks no path of ours. None: nobody is told anything.
+  std::optional<Transmit> handle_stun(Instant now, const PathAddress& from, const wire::stun::Decoded& message,
+                                      std::size_t size);
+  /// Bytes that look like STUN and are none.
+  void handle_broken() { count(event::StunResult::malformed); }
+
+  // ---- getters
+  bool owns(Via via) const { return further_.contains(via); }
+  /// By event::StunResult.
+  const std::array<std::uint64_t, 5>& counts() const { return counts_; }
+
+ private:
+  void count(event::StunResult result) { ++counts_[static_cast<std::size_t>(result)]; }
+  /// Where a datagram with that path came to; and the socket of an address.
+  std::uint16_t port_of(const PathAddress& from) const;
+  Via via_of(const SocketAddress& own) const;
+
+  peer::Context& context_;
+  std::vector<SocketAddress> listening_;
+  std::vector<service::StunResponderOptions::Corners> corners_;  // whose sockets were asked for
+  std::map<Via, SocketAddress> further_;                         // asked for or bound
+  std::map<Via, SocketAddress> bound_;
+  service::StunResponder responder_;
+  std::array<std::uint64_t, 5> counts_{};
+};
+
+}  // namespace pw::mesh
