@@ -15,13 +15,17 @@ struct Home {
   net::Place place = net::Place::open;
   bool input_accepts = false;
   std::optional<net::PortAllocation> ports = {};  // others than the place has
+  std::optional<net::Hairpin> hairpin = {};
+  net::PortMapperOptions mapper = {};  // if it speaks anything, the daemon has its port mapped by it
+  bool ipv6 = false;                   // too, routed, through a firewall that lets in what was asked for; behind one router
 };
 
 class TwoHomes {
  public:
   static constexpr std::uint16_t kStunPort = 3478;
 
-  TwoHomes(std::uint64_t seed, const Home& first, const Home& second) : w{seed}, server{w.add("server")} {
+  /// Nobody has a home yet.
+  explicit TwoHomes(std::uint64_t seed) : w{seed}, server{w.add("server")} {
     net::Machine& machine = w.net.add_machine("stun");
     machine.attach(w.internet, {IpAddress::v4({12, 0, 0, 1}), IpAddress::v4({12, 0, 0, 2})});
     w.internet.hops = 1;
@@ -29,6 +33,8 @@ class TwoHomes {
     stun = std::make_unique<net::StunServer>(machine, Family::v4);
     server.options.services.server.bootstrap = true;
     server.options.services.server.relay = true;
+  }
+  TwoHomes(std::uint64_t seed, const Home& first, const Home& second) : TwoHomes{seed} {
     a = &settle("a", 1, first);
     b = &settle("b", 2, second);
     acquaint(*a, *b);
@@ -68,25 +74,50 @@ class TwoHomes {
   /// One more home.
   Host& settle(const std::string& name, std::uint8_t n, const Home& home) {
     if (home.place == net::Place::open) return w.add(name);
-    net::RouterOptions options{.nat = net::nat_at(home.place), .firewall = {}, .port_mapper = {}};
+    net::RouterOptions options{.nat = net::nat_at(home.place), .firewall = {}, .port_mapper = home.mapper};
     options.nat->input_accepts = home.input_accepts;
     options.nat->ports = home.ports.value_or(options.nat->ports);
+    options.nat->hairpin = home.hairpin.value_or(options.nat->hairpin);
     options.firewall.udp_blocked = home.place == net::Place::no_udp;
+    options.firewall.stateful = home.ipv6;
     net::Router& router = w.net.add_router("router " + name, options);
     routers.push_back(&router);
-    router.attach_outer(w.internet, {IpAddress::v4({11, 9, n, 1})});
-    net::Segment* lan = &w.net.add_segment("lan " + name);
-    if (home.place == net::Place::carrier) {
-      router.attach_inner(*lan, {IpAddress::v4({100, 64, 0, 1})});
-      net::Router& inner = w.net.add_router("home " + name, {.nat = net::NatOptions{}, .firewall = {}, .port_mapper = {}});
-      inner.attach_outer(*lan, {IpAddress::v4({100, 64, 0, 2})});
-      lan = &w.net.add_segment("inner lan " + name);
-      inner.attach_inner(*lan, {IpAddress::v4({192, 168, n, 1})});
-    } else {
-      router.attach_inner(*lan, {IpAddress::v4({192, 168, n, 1})});
+    std::vector<IpAddress> outer{IpAddress::v4({11, 9, n, 1})};
+    if (home.ipv6) outer.push_back(v6("2001:db8:9:" + std::to_string(n) + "::1"));
+    router.attach_outer(w.internet, std::move(outer));
+    if (home.place != net::Place::carrier) return settle_behind(router, w.net.add_segment("lan " + name), name, n, home);
+    net::Segment& carrier = w.net.add_segment("lan " + name);
+    router.attach_inner(carrier, {IpAddress::v4({100, 64, 0, 1})});
+    return settle_at(carrier, name, n);
+  }
+  /// A home among others of a carrier.
+  Host& settle_at(net::Segment& carrier, const std::string& name, std::uint8_t n) {
+    net::Router& home = w.net.add_router("home " + name, {.nat = net::NatOptions{}, .firewall = {}, .port_mapper = {}});
+    home.attach_outer(carrier, {IpAddress::v4({100, 64, 0, static_cast<std::uint8_t>(n + 1)})});
+    return settle_behind(home, w.net.add_segment("inner lan " + name), name, n, {});
+  }
+
+ private:
+  static IpAddress v6(const std::string& text) { return IpAddress::parse(text).value(); }
+
+  Host& settle_behind(net::Router& router, net::Segment& lan, const std::string& name, std::uint8_t n, const Home& home) {
+    const IpAddress gateway = IpAddress::v4({192, 168, n, 1});
+    std::vector<IpAddress> inner{gateway};
+    std::vector<IpAddress> own{IpAddress::v4({192, 168, n, 2})};
+    std::vector<net::Prefix> behind;
+    if (home.ipv6) {
+      const std::string prefix = "2001:db8:" + std::to_string(n) + "::";
+      inner.push_back(v6(prefix + "1"));
+      own.push_back(v6(prefix + "2"));
+      behind.push_back({v6(prefix), 64});
     }
+    router.attach_inner(lan, std::move(inner), behind);
     Host& host = w.add(name, w.net.add_machine(name));
-    host.machine().attach(*lan, {IpAddress::v4({192, 168, n, 2})});
+    host.machine().attach(lan, std::move(own));
+    if (home.mapper.pcp || home.mapper.nat_pmp || home.mapper.upnp) {
+      host.gateway = gateway;
+      host.nat.map_port = true;
+    }
     return host;
   }
 };
