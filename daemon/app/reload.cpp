@@ -40,6 +40,7 @@ config::Config keep_what_needs_a_restart(const config::Config& before, config::C
   after.node = before.node;
   after.network = before.network;
   after.recovery = before.recovery;
+  after.bootstrap_server.stun_alternate = before.bootstrap_server.stun_alternate;
   after.relay_server = before.relay_server;
   after.telemetry = before.telemetry;
   after.privacy = before.privacy;

@@ -82,7 +82,7 @@ TEST_CASE("unknown keys and sections are refused, with a hint only when one is t
 }
 
 TEST_CASE("keys that other parts of the interface will bring are unknown until they work") {
-  const auto key = GENERATE("[nat]\nprediction = true", "[limits]\nmemory = \"1GiB\"", "[bootstrap_server]\nstun_alternate = []",
+  const auto key = GENERATE("[nat]\nprediction = true", "[limits]\nmemory = \"1GiB\"",
                             "[recovery]\nbreaker_failures = 5", "[log]\naudit_file = \"\"",
                             "[telemetry]\nsampling_rate = 0.01", "[privacy]\naddresses = \"masked\"",
                             "[discovery]\nmdns = true", "[relay_server]\nwebsocket_listen = \"\"", "[export]\ninterval = \"30s\"");

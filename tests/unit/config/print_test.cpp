@@ -31,6 +31,7 @@ deny = ["SEVEN"]
 max_sessions = 7
 [bootstrap_server]
 admission = "open"
+stun_alternate = ["192.0.2.2:2"]
 [relay_server]
 rate_per_client = "1500kbit/s"
 [probe]
