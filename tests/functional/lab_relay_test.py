@@ -2,53 +2,28 @@
 import lab
 lab.enter("nft", "conntrack")
 
-import pathlib
-import tempfile
+import contextlib
 import unittest
 
 from lab import sketch
-from lab.internet import Internet
-from lab.runner import Daemon
+from lab.meeting import Meeting
 from node import wait_for
 
-ROLES = ["bootstrap", "relay"]
+HARD = {"mapping": "address-and-port-dependent", "filtering": "address-and-port-dependent", "ports": "random"}
 
 
 class ThroughRelay(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="peerwatch-test-")
-        self.addCleanup(folder.cleanup)
-        nat = {"nat": {"mapping": "address-and-port-dependent", "filtering": "address-and-port-dependent", "ports": "random"}}
-        self.net = Internet(sketch.behind([nat, nat]), "kernel")
-        self.addCleanup(self.net.close)
-        self.server, self.a, self.b = self.daemons = [
-            Daemon(self.net.hosts[name], self.net.scenario.hosts[name], pathlib.Path(folder.name))
-            for name in ("public", "h0", "h1")]
-        self.addCleanup(self.finish)
-        self.server.config["node"]["roles"] = ROLES
-        self.server.config["peer"] = [{"id": n.id, "name": n.name} for n in (self.a, self.b)]
-        for here, there in ((self.a, self.b), (self.b, self.a)):
-            here.config["peer"] = [{"id": there.id, "name": there.name}]
-            block = {"id": self.server.id, "name": "server", "addresses": [f"{sketch.PUBLIC}:9470"]}
-            here.config["bootstrap"] = [block]
-            here.config["relay"] = [block]
-
-    def finish(self):
-        for daemon in self.daemons:
-            if daemon.alive:
-                self.assertEqual(daemon.stop(), 0)
-            self.assertEqual(daemon.problems_in_log(), [])
-
-    def path(self, here: Daemon, there: Daemon) -> str:
-        return (here.peer(there) or {}).get("path", "none")
+        cleanup = contextlib.ExitStack()
+        self.addCleanup(cleanup.close)
+        self.meeting = Meeting(cleanup, sketch.behind([{"nat": HARD}] * 2))
+        self.server, self.a, self.b = self.meeting.daemons
 
     def relayed(self) -> bool:
-        return self.path(self.a, self.b) == self.path(self.b, self.a) == "relay_quic"
+        return self.meeting.are("relay_quic")
 
     def test_it(self):
-        self.server.start()
-        self.a.start()
-        self.b.start()
+        self.meeting.start()
         wait_for("a session through the relay", self.relayed, 5)
         up = self.a.events("session_established", self.b)[-1]
         self.assertEqual(up["path"], "relay_quic")
@@ -83,16 +58,18 @@ class ThroughRelay(unittest.TestCase):
             p["health"] == "proved" for p in self.a.peer(self.b)["paths"] if p["in_use"]), 60)
         self.server.stop()
         wait_for("the server is told to be down", lambda: self.a.metrics().value("p2p_relay_up", relay="server", transport="quic") == 0, 10)
+        self.assertEqual(self.meeting.problems(), [])
 
     def test_a_reload_brings_the_servers(self):
-        blocks = {key: self.a.config.pop(key) for key in ("bootstrap", "relay")}
-        for daemon in self.daemons:
-            daemon.start()
+        for key in self.meeting.servers:
+            del self.a.config[key]
+        self.meeting.start()
         wait_for("b is there", lambda: self.server.get("/api/v1/bootstraps").json()["serving"]["entries"] == 1, 5)
-        self.a.config |= blocks
+        self.a.config |= self.meeting.servers
         self.a.write_config()
         self.assertEqual(self.a.post("/-/reload").status, 200)
         wait_for("a session through the relay", self.relayed, 5)
+        self.assertEqual(self.meeting.problems(), [])
 
 
 if __name__ == "__main__":

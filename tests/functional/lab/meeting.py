@@ -1,0 +1,67 @@
+"""Two daemons who know each other by their ids only, and a server that is bootstrap and relay to them, somewhere in a network."""
+import contextlib
+import pathlib
+import tempfile
+
+from . import coturn, sketch
+from .engines import KERNEL
+from .internet import Internet
+from .runner import PORT, Daemon
+from .scenario import Scenario
+
+ROLES = ["bootstrap", "relay"]
+
+
+class Meeting:
+    """Of the hosts `ends` of a sketch, on the kernel's network. All are there and configured, nobody is started yet."""
+
+    def __init__(self, cleanup: contextlib.ExitStack, scenario: Scenario, ends: tuple[str, str] = ("h0", "h1")):
+        self.net = net = Internet(scenario, KERNEL)
+        cleanup.callback(net.close)
+        folder = pathlib.Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="peerwatch-test-")))
+        self.server, self.a, self.b = self.daemons = [
+            Daemon(net.hosts[name], net.scenario.hosts[name], folder) for name in ("public", *ends)]
+        self.pair = ((self.a, self.b), (self.b, self.a))  # each with its peer
+        self.server.config["node"]["roles"] = ROLES
+        self.server.config["peer"] = [{"id": n.id, "name": n.name} for n in (self.a, self.b)]
+        for here, there in self.pair:
+            here.config["peer"] = [{"id": there.id, "name": there.name}]
+            here.config |= self.servers
+        cleanup.callback(self.kill)
+
+    @property
+    def servers(self) -> dict:
+        """Of a daemon's configuration."""
+        block = {"id": self.server.id, "name": "server", "addresses": [f"{sketch.PUBLIC}:{PORT}"]}
+        return {"bootstrap": [block], "relay": [block]}
+
+    def with_stun(self, cleanup: contextlib.ExitStack) -> None:
+        """So that both can find out what their NATs do."""
+        cleanup.callback(coturn.Server(self.net.hosts["public"], [sketch.PUBLIC, sketch.OTHER]).close)
+        for here, _ in self.pair:
+            here.config["nat"] = {"stun_servers": [f"{sketch.PUBLIC}:{coturn.PORT}"]}
+
+    def start(self) -> None:
+        for daemon in self.daemons:
+            daemon.start()
+
+    def paths(self) -> tuple[str, str]:
+        """What carries the session, as each end tells it."""
+        return tuple((here.peer(there) or {}).get("path", "none") for here, there in self.pair)
+
+    def are(self, path: str) -> bool:
+        return self.paths() == (path, path)
+
+    def problems(self) -> list[str]:
+        """At the end: of those that don't stop as they should, or have said anything terrible."""
+        found = []
+        for daemon in self.daemons:
+            if daemon.alive and (status := daemon.stop()) != 0:
+                found.append(f"{daemon.name} ended with {status} on SIGTERM")
+            found += daemon.problems_in_log()
+        return found
+
+    def kill(self) -> None:
+        for daemon in self.daemons:
+            if daemon.alive:
+                daemon.kill()
