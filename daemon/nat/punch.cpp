@@ -7,7 +7,8 @@
 namespace pw::nat {
 namespace {
 
-// The other end's answer takes one round trip; where its loss made it late, its checks would be the early ones.
+// The other end's openers take a few packets' pace after one round trip; where loss made its word late, our checks would be
+// the early ones.
 constexpr Duration kReadyTimeout = 1s;
 // From the other end's proof to ours, several round trips at least: both paths and one answer, repeated.
 constexpr Duration kValidationTimeout = 2s;
@@ -125,11 +126,8 @@ bool Punch::handle_message(Instant now, const PunchMessage& message) {
       }
       begin(now, now);
       if (end_) return true;
-      tell({.kind = Kind::ready});
-      begin_checks(now + task_.rtt / 2);
       break;
     case Kind::ready:
-      if (!task_.initiator) return false;
       begin_checks(std::max(now, start_at_));
       break;
     case Kind::sample:
@@ -189,6 +187,10 @@ void Punch::handle_timeout(Instant now) {
 
 void Punch::progress(Instant now) {
   if (end_ || !begun_ || now < start_at_) return;
+  if (!ready_ && plain_.opened()) {
+    ready_ = true;
+    tell({.kind = PunchMessage::Kind::ready});
+  }
   if (!method_) return;
   if (!method_begun_) {
     method_begun_ = true;
@@ -318,6 +320,7 @@ Instant Punch::poll_timeout() const {
   if (method_ && method_->has_burst()) packets = retry_at_;
   if (method_ && method_begun_) packets = earlier(packets, method_->transmit_at());
   Instant next = std::max({packets, retry_at_, start_at_});
+  if (!ready_ && plain_.opened()) next = earlier(next, start_at_);
   if (method_) next = earlier(next, method_begun_ ? method_->timer() : start_at_);
   return earlier(next, earlier(deadline_, checks_by_));
 }

@@ -4,7 +4,8 @@
 // The ends meet at one time. The initiator's `start` takes half a round trip; it sends its openers when the other, at
 // receipt, does the same. An opener is a check whose TTL is too low to reach the other's NAT: it makes a mapping in our
 // own before a check of the other can arrive there, which some NATs would take for their own and give our flow another
-// port. The initiator checks when `ready` tells it that the other has opened, the other half a round trip after that.
+// port. Each says `ready` once its openers are out, and checks when the other has said so: clocks alone would not do where a
+// round trip is shorter than what a busy machine is late by.
 // Then checks are paced (Ta, RFC 8445 section 14.2) and repeated (punch_schedule.hpp), while the method goes on in its own
 // way (prediction.hpp, birthday.hpp).
 //
@@ -136,6 +137,7 @@ class Punch {
   bool answered_ = false;            // the other end has said anything in this round
   bool holds_slot_ = false;
   bool method_begun_ = false;
+  bool ready_ = false;               // that was told
   bool checking_ = false;
   bool peer_done_ = false;
   Instant start_at_ = kNever;

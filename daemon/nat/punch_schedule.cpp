@@ -20,6 +20,10 @@ void CheckSchedule::begin_checks(Instant at) {
     if (t.next == kNever && t.sent == 0) t.next = at;
 }
 
+bool CheckSchedule::opened() const {
+  return std::ranges::all_of(targets_, [](const Target& t) { return t.opener_ttl == 0; });
+}
+
 const CheckSchedule::Target* CheckSchedule::earliest() const {
   const auto found = std::ranges::min_element(targets_, {}, &Target::next);
   return found == targets_.end() ? nullptr : &*found;

@@ -24,6 +24,8 @@ class CheckSchedule {
   /// First an opener with that TTL at `from`; checks from begin_checks on.
   void add_opened(const PathAddress& path, Instant from, std::uint8_t ttl);
   void begin_checks(Instant at);
+  /// No opener is still to be sent.
+  bool opened() const;
   void clear() { targets_.clear(); }
 
   /// The one that is due longest.

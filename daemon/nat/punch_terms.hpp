@@ -33,7 +33,7 @@ struct PunchEnd {
 struct PunchMessage {
   enum class Kind : std::uint8_t {
     start,   // the initiator's first: the round begins for the other at receipt
-    ready,   // the answer: my openers are out
+    ready,   // my openers are out
     sample,  // where my next ports will be, or which range they come from
     done,    // I have proved a path
     cancel   // I have given up

@@ -61,6 +61,19 @@ TEST_CASE("neither losses nor routers that take early packets for their own keep
   });
 }
 
+TEST_CASE("nor does it matter how near they are, and that one of them has more addresses to open for than the other") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {Place::apdf, true}, {Place::apdf, true}};
+    h.w.default_link.delay = 300us;
+    h.w.start_all();
+    event::Interfaces told;
+    for (std::uint8_t last = 2; last < 7; ++last) told.push_back({"lan", IpAddress::v4({192, 168, 2, last}), false});
+    h.b->node().handle_interfaces(h.w.now(), told);
+    if (!h.w.run_until([&] { return h.direct(); }, 5s)) return "not direct";
+    return broken_rule(h.w);
+  });
+}
+
 TEST_CASE("where one end admits whom it sent to from any port, the other's NAT may be of any kind") {
   const std::vector<Place> easy{Place::open, Place::eif, Place::adf};
   const std::vector<Place> hard{Place::adm, Place::sequential, Place::random};

@@ -94,7 +94,7 @@ TEST_CASE("only the answer of the server that was asked, to the question that wa
   m.mapped.reset();
   CHECK(rig.punch->handle_stun(rig.now, asked.path, m));  // ours, but it says nothing
   rig.drain();
-  CHECK(rig.said.size() == 1);
+  CHECK(rig.said.empty());
   CHECK(rig.punch->handle_stun(rig.now, asked.path, right));
   rig.drain();
   CHECK(rig.last().kind == Kind::sample);

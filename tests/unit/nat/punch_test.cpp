@@ -23,6 +23,7 @@ TEST_CASE("the initiator opens half a round trip after its start message, and ch
   CHECK(rig.orders[0].when == told + 40ms);
   CHECK(rig.orders[1].when == told + 45ms);
   for (const auto& s : rig.orders) CHECK(s.order.ttl == 2);
+  CHECK(rig.last().kind == Kind::ready);
   rig.run_until(told + 80ms);
   rig.hear({.kind = Kind::ready});
   rig.run_until(told + 90ms);
@@ -31,11 +32,16 @@ TEST_CASE("the initiator opens half a round trip after its start message, and ch
   CHECK(rig.orders[2].order == Order{{IpAddress{}, at("10.0.0.9:9470"), Via::own}, 0});
 }
 
-TEST_CASE("the other end opens at receipt, says so, and checks half a round trip later") {
+TEST_CASE("the other end opens at receipt, says so once all openers are out, and checks when the initiator is ready") {
   PunchRig rig{Method::punch, Role::either, Role::either, false};
   const Instant told = rig.now;
   rig.begin();
+  CHECK(rig.said.empty());
+  rig.run_until(told + 40ms);
+  REQUIRE(rig.said.size() == 1);
   CHECK(rig.last().kind == Kind::ready);
+  CHECK(rig.orders.size() == 2);
+  rig.hear({.kind = Kind::ready});
   rig.run_until(told + 50ms);
   REQUIRE(rig.orders.size() == 4);
   CHECK(rig.orders[0] == PunchRig::Sent{told, {{IpAddress{}, at("10.0.0.9:9470"), Via::own}, 2}});
