@@ -60,6 +60,13 @@ void Rendezvous::on(Instant, const peer::ReleaseChannel& wish) {
   close(channel->second.server, wish.via);
 }
 
+/// A NAT that has forgotten us is as silent as a server that is gone.
+void Rendezvous::on(Instant now, const peer::DoubtChannel& wish) {
+  const auto channel = channels_.find(wish.via);
+  if (channel == channels_.end()) return;
+  if (Client* client = clients_.find(channel->second.server)) client->doubt(now);
+}
+
 /// ChannelDown follows, and forgets it.
 void Rendezvous::close(const PeerId& server, Via via) {
   if (Client* client = clients_.find(server)) client->close_channel(via);

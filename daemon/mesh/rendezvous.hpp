@@ -95,6 +95,7 @@ class Rendezvous {
   void on(Instant now, const peer::SeekChannel& wish);
   void on(Instant now, const peer::AbandonSearch& wish);
   void on(Instant now, const peer::ReleaseChannel& wish);
+  void on(Instant now, const peer::DoubtChannel& wish);
   void step(Instant now, const PeerId& peer, Search& search);
   bool open(Instant now, const PeerId& peer, Search& search);
   bool ask(Instant now, const PeerId& peer, Search& search);

@@ -45,7 +45,8 @@ struct CheckOut {
 struct SeekChannel { PeerId peer; };
 struct AbandonSearch { PeerId peer; };
 struct ReleaseChannel { Via via; };  // that was sought
-using ChannelWish = std::variant<SeekChannel, AbandonSearch, ReleaseChannel>;
+struct DoubtChannel { Via via; };    // nothing comes through it: does its server still reach us?
+using ChannelWish = std::variant<SeekChannel, AbandonSearch, ReleaseChannel, DoubtChannel>;
 
 /// What leaves the core; the driver drains it after every input.
 struct Outbox {

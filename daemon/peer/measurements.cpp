@@ -76,6 +76,8 @@ void Measurements::handle(Instant now, const path::HealthChanged& e) {
   // A restarted peer doesn't know the keys of our checks and is silent, but it answers a packet of QUIC's with a reset.
   // And when the path is back, QUIC sleeps in a time-out that silence has doubled: something new to send wakes it.
   if (in_use(e.path.address) && e.to != PathHealth::dead) echo_.hasten(now, e.from == PathHealth::dead);
+  if (e.path.address.relayed() && e.to == PathHealth::suspect)
+    context_.out.channel_wishes.emplace_back(DoubtChannel{e.path.address.via});
 }
 
 void Measurements::handle(Instant now, const path::SizeJudged& e) {

@@ -67,6 +67,14 @@ void Client::shutdown(Instant now) {
 void Client::network_changed(Instant now) {
   if (hasten_at_ <= now) hasten_at_ = std::max(now, hasten_at_ + kHastenPause);
   if (retry_at_ != kNever) retry_at_ = earlier(retry_at_, hasten_at_ + rng_.up_to(options_.retry_initial));
+  probe_soon(now);
+}
+
+void Client::doubt(Instant now) {
+  if (gone_at_ == kNever) probe_soon(now);
+}
+
+void Client::probe_soon(Instant now) {
   if (ready()) probe_at_ = std::max(now, probed_at_ + kProbePause);
 }
 

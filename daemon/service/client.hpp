@@ -33,7 +33,7 @@ struct ClientOptions {
   /// two minutes, few obey).
   Duration keepalive = 15s;
   Duration register_retry = 30s;   // after a refusal
-  /// After a change of this machine's network, and four round trips: QUIC has sent it several times by then.
+  /// Once there is doubt, and four round trips: QUIC has sent it several times by then.
   Duration probe_timeout = 3s;  // a cable that is out for a moment costs no channels
   std::size_t max_requests = 32;   // unanswered at once
   std::size_t max_channels = 128;  // also those that the server says are opened to us; more are closed
@@ -76,6 +76,8 @@ class Client {
   /// Answered by ChannelUp or ChannelDown. Fails unless ready.
   Result<Via> open_channel(Instant now, const PeerId& peer);
   void close_channel(Via via);
+  /// Nothing comes from the server, as far as somebody knows who expects something: it is asked whether it still reaches us.
+  void doubt(Instant now);
   /// This machine's addresses or its way out changed. The server goes on sending to where the handshake came from: whether
   /// that still reaches us is asked at once. One that was lost is dialled soon.
   void network_changed(Instant now);
@@ -140,6 +142,7 @@ class Client {
   void read(Instant now, const wire::service::ChannelClosed& m);
   void read(Instant now, const wire::service::Refused& m);
   bool ask(Instant now);
+  void probe_soon(Instant now);
   void probe(Instant now);
   void observed(const SocketAddress& address);
   std::optional<Pending> answered(Instant now, std::uint32_t request, RequestKind kind, RequestResult result);
