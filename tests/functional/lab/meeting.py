@@ -1,9 +1,10 @@
-"""Two daemons who know each other by their ids only, and a server that is bootstrap and relay to them, somewhere in a network."""
+"""Two daemons who know each other by their ids only, and a server, bootstrap and relay to them, with two addresses, so that it can
+tell them what their NATs do."""
 import contextlib
 import pathlib
 import tempfile
 
-from . import coturn, sketch
+from . import sketch, wire
 from .engines import KERNEL
 from .internet import Internet
 from .runner import PORT, Daemon
@@ -13,16 +14,22 @@ ROLES = ["bootstrap", "relay"]
 
 
 class Meeting:
-    """Of the hosts `ends` of a sketch, on the kernel's network. All are there and configured, nobody is started yet."""
+    """Of the hosts `ends` of a sketch, on kernels, and where its links are more than these have, on lab_wire. All are there and configured, nobody is started yet."""
 
     def __init__(self, cleanup: contextlib.ExitStack, scenario: Scenario, ends: tuple[str, str] = ("h0", "h1")):
         self.net = net = Internet(scenario, KERNEL)
         cleanup.callback(net.close)
+        if net.carried():
+            carrier = wire.Wire(net)
+            cleanup.callback(carrier.close)
+            carrier.start()
         folder = pathlib.Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="peerwatch-test-")))
         self.server, self.a, self.b = self.daemons = [
             Daemon(net.hosts[name], net.scenario.hosts[name], folder) for name in ("public", *ends)]
         self.pair = ((self.a, self.b), (self.b, self.a))  # each with its peer
         self.server.config["node"]["roles"] = ROLES
+        self.server.config["network"]["listen"] = [f"{sketch.PUBLIC}:{PORT}"]
+        self.server.config["bootstrap_server"] = {"stun_alternate": [f"{sketch.OTHER}:{PORT + 1}"]}
         self.server.config["peer"] = [{"id": n.id, "name": n.name} for n in (self.a, self.b)]
         for here, there in self.pair:
             here.config["peer"] = [{"id": there.id, "name": there.name}]
@@ -34,12 +41,6 @@ class Meeting:
         """Of a daemon's configuration."""
         block = {"id": self.server.id, "name": "server", "addresses": [f"{sketch.PUBLIC}:{PORT}"]}
         return {"bootstrap": [block], "relay": [block]}
-
-    def with_stun(self, cleanup: contextlib.ExitStack) -> None:
-        """So that both can find out what their NATs do."""
-        cleanup.callback(coturn.Server(self.net.hosts["public"], [sketch.PUBLIC, sketch.OTHER]).close)
-        for here, _ in self.pair:
-            here.config["nat"] = {"stun_servers": [f"{sketch.PUBLIC}:{coturn.PORT}"]}
 
     def start(self) -> None:
         for daemon in self.daemons:

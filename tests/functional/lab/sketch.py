@@ -1,4 +1,6 @@
 """A usual internet for tests: a public host, and NATs with two hosts behind each."""
+import pathlib
+
 from . import load, scenario
 
 PUBLIC, OTHER = "11.0.0.1", "11.0.0.2"  # of the host "public"
@@ -24,9 +26,11 @@ def table(kind: str, **values) -> str:
     return f"[[{kind}]]\n" + "\n".join(f"{key} = {inline({key: value})[len(key) + 4:-1]}" for key, value in values.items())
 
 
-def behind(homes: list[dict | None], carrier: dict | None = None, link: dict | None = None) -> scenario.Scenario:
+def behind(homes: list[dict | None], carrier: dict | None = None, link: dict | None = None,
+           file: pathlib.Path | None = None) -> scenario.Scenario:
     """`homes`: of each its router's further keys (nat, firewall); rN has hN and gN behind it. None instead: hN stands in the
-    internet itself. `carrier`: a router that all of them are behind; it is "cgn", at 11.0.1.1."""
+    internet itself. `carrier`: a router that all of them are behind; it is "cgn", at 11.0.1.1. `link`: of the internet; where
+    lab_wire is to carry it, it is left in a `file`."""
     street = "street" if carrier else "internet"
     parts = ['about = "sketch"', "expect = []", table("segment", name="internet", link=link or {}),
              table("host", name="public", serves="stun", attach={"segment": "internet", "addresses": [PUBLIC, OTHER]})]
@@ -39,7 +43,11 @@ def behind(homes: list[dict | None], carrier: dict | None = None, link: dict | N
             parts.append(table("host", name=f"h{n}", attach={"segment": street, "addresses": [outer(n)]}))
         else:
             parts += home(n, street, carrier is not None, **router)
-    return load.parse("\n".join(parts))
+    text = "\n".join(parts)
+    if not file:
+        return load.parse(text)
+    file.write_text(text)
+    return load.load(file)
 
 
 def home(n: int, street: str, carried: bool, pool: list[str] | None = None, beyond: dict | None = None, **keys) -> list[str]:
