@@ -20,8 +20,8 @@ class Answer(typing.NamedTuple):
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str):
-        super().__init__("localhost", timeout=TIMEOUT)
+    def __init__(self, path: str, timeout: float = TIMEOUT):
+        super().__init__("localhost", timeout=timeout)
         self.path = path
 
     def connect(self) -> None:
@@ -31,10 +31,10 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def request(where: tuple[str, int] | str, method: str, path: str, body: object = None,
-            headers: dict[str, str] | None = None) -> Answer:
+            headers: dict[str, str] | None = None, timeout: float = TIMEOUT) -> Answer:
     """`where`: address and port, or the path of a control socket."""
-    connection = UnixConnection(where) if isinstance(where, str) else \
-        http.client.HTTPConnection(*where, timeout=TIMEOUT)
+    connection = UnixConnection(where, timeout) if isinstance(where, str) else \
+        http.client.HTTPConnection(*where, timeout=timeout)
     try:
         sent = dict(headers or {})
         data = None
