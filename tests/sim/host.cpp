@@ -1,6 +1,7 @@
 #include "sim/host.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/check.hpp"
 #include "nat/port_mapping_request.hpp"
@@ -224,9 +225,29 @@ void Host::serve(const event::CloseSocket& request) {
   if (!is_open(port)) machine_.close(port);
 }
 
-/// No router of this internet speaks UPnP to a daemon.
+/// UPnP IGD of the nearest router: HTTP to the daemon, a call here.
 void Host::serve(const event::MapPort& request) {
-  node_->handle_port_mapped(machine_.now(), {request.id, nat::kUpnpNoGateway, {}, {}});
+  event::PortMapped done{request.id, nat::kUpnpNoGateway, {}, {}};
+  const auto routers = world_.routers_of(*this);
+  if (!routers.empty()) {
+    net::PortMapper& mapper = routers.front()->port_mapper();
+    net::NatBox* const nat = routers.front()->nat();
+    const Status made = mapper.add_mapping(world_.now(), request.own.ip, request.own.port, request.outer_port,
+                                           net::Protocol::udp, request.lifetime, nat);
+    if (made)
+      done = {request.id, 0, {mapper.external_address(nat).value(), request.outer_port}, request.lifetime};
+    else if (const int code = std::atoi(made.error().detail.c_str()))
+      done.code = code;  // of "718 ConflictInMappingEntry"; who does not speak it says no number
+  }
+  node_->handle_port_mapped(machine_.now(), done);
+}
+
+void Host::serve(const event::UnmapPort& request) {
+  const auto routers = world_.routers_of(*this);
+  if (routers.empty()) return;
+  // One that is gone already is what was asked for.
+  static_cast<void>(routers.front()->port_mapper().delete_mapping(world_.now(), request.outer_port, net::Protocol::udp,
+                                                                  routers.front()->nat()));
 }
 
 std::optional<std::uint16_t> Host::port_of(Via via) const {

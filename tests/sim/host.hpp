@@ -108,7 +108,7 @@ class Host : public net::Program {
   void serve(const event::OpenSocket& request);
   void serve(const event::CloseSocket& request);
   void serve(const event::MapPort& request);
-  void serve(const event::UnmapPort&) {}
+  void serve(const event::UnmapPort& request);
   std::optional<std::uint16_t> port_of(Via via) const;
   bool is_open(std::uint16_t port) const;
   Instant next_lookup() const;

@@ -77,12 +77,20 @@ Cell dual_stack() {
   return cell;
 }
 
-Home mapping(Place place, bool pcp, bool nat_pmp, bool upnp) {
-  Home home{.place = place};
-  home.mapper.pcp = pcp;
-  home.mapper.nat_pmp = nat_pmp;
-  home.mapper.upnp = upnp;
+/// Its NAT is of the hardest kind, but maps ports by that protocol.
+Home mapping(event::MappingProtocol protocol) {
+  Home home{.place = Place::random};
+  home.mapper.pcp = protocol == event::MappingProtocol::pcp;
+  home.mapper.nat_pmp = protocol == event::MappingProtocol::nat_pmp;
+  home.mapper.upnp = protocol == event::MappingProtocol::upnp;
   return home;
+}
+
+Cell mapped(const std::string& first, const std::string& second, event::MappingProtocol protocol, const Home& other) {
+  Cell cell = two(first, second, Best::punch, mapping(protocol), other);
+  cell.by_itself = true;
+  cell.mapped = protocol;
+  return cell;
 }
 
 }  // namespace
@@ -100,9 +108,11 @@ std::vector<Cell> all_cells() {
   all.push_back(two("EIM/APDF", "INPUT accepts", Best::punch, {Place::apdf}, accepting));
   all.push_back(two("INPUT accepts", "carrier's NAT", Best::punch, accepting, {Place::carrier}));
   all.push_back(dual_stack());
-  all.push_back(two("PCP", "APDM rnd", Best::punch, mapping(Place::random, true, false, false), {Place::random}));
-  all.push_back(two("NAT-PMP", "APDM rnd", Best::punch, mapping(Place::random, false, true, false), {Place::random}));
-  all.push_back(two("PCP", "PCP", Best::punch, mapping(Place::random, true, false, false), mapping(Place::random, true, false, false)));
+  using enum event::MappingProtocol;
+  all.push_back(mapped("PCP", "APDM rnd", pcp, {Place::random}));
+  all.push_back(mapped("NAT-PMP", "APDM rnd", nat_pmp, {Place::random}));
+  all.push_back(mapped("UPnP", "APDM rnd", upnp, {Place::random}));
+  all.push_back(mapped("PCP", "PCP", pcp, mapping(pcp)));
   return all;
 }
 

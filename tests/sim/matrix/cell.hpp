@@ -29,6 +29,9 @@ constexpr auto names(Outcome) {
 inline constexpr bool kPredicts = false;
 inline constexpr bool kSearches = false;
 inline constexpr bool kWebSocket = false;
+/// Whether a mapped port is believed once it was reached from outside. Until then it is checked as any outer address that
+/// leads nowhere by the looks of the NATs, and what is told of that is not judged.
+inline constexpr bool kVerifiesMappings = false;
 
 constexpr bool awaited(Best best) {
   return (best == Best::prediction && !kPredicts) || (best == Best::birthday && !kSearches) ||
@@ -47,6 +50,8 @@ struct Cell {
   bool by_itself = false;
   event::TraversalMethod method = event::TraversalMethod::none;  // of the attempt that succeeds
   event::TraversalFailure failure = event::TraversalFailure::none;  // of the one that does not
+  /// By which protocol the router of `first` maps its port; of `second` too, if it does.
+  std::optional<event::MappingProtocol> mapped = {};
   std::function<void(TwoHomes&)> settle;  // makes a and b
   std::string name() const { return first + "," + second; }
 };

@@ -29,6 +29,13 @@ std::string nat_wrongly(const World& world, const Host& host) {
   return wrong.empty() ? "" : wrong.front();
 }
 
+std::string mapping_wrongly(const Host& host, const Cell& cell) {
+  if (!host.nat.map_port) return {};
+  const auto mapping = host.snapshot().nat.mapping;
+  if (!mapping || !mapping->mapped) return "its port is not mapped";
+  return mapping->mapped->protocol == cell.mapped ? "" : "it tells of another protocol";
+}
+
 /// By the addresses of the other's machine and of the routers in front of it.
 std::string path_wrongly(const World& world, const Host& host, const Host& other, const Watch& watch) {
   const auto peer = host.peer(other);
@@ -45,6 +52,7 @@ std::string path_wrongly(const World& world, const Host& host, const Host& other
 
 std::string attempts_wrongly(const Watch& watch, const Cell& cell, bool lossless) {
   if (watch.started.size() != watch.ended.size()) return "an attempt has no end";
+  if (cell.mapped && !kVerifiesMappings) return {};
   if (watch.ended.empty()) {
     const bool needed = watch.connected && !(watch.is_direct() && cell.by_itself);
     return needed ? "it tells of no attempt" : "";
@@ -68,7 +76,7 @@ std::string attempts_wrongly(const Watch& watch, const Cell& cell, bool lossless
 
 std::string told_wrongly(const World& world, const Host& host, const Host& other, const Watch& watch, const Cell& cell,
                          bool lossless) {
-  for (const std::string& wrong : {nat_wrongly(world, host), path_wrongly(world, host, other, watch),
+  for (const std::string& wrong : {nat_wrongly(world, host), mapping_wrongly(host, cell), path_wrongly(world, host, other, watch),
                                    attempts_wrongly(watch, cell, lossless)})
     if (!wrong.empty()) return host.name() + ": " + wrong;
   return {};
