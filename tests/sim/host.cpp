@@ -231,11 +231,11 @@ void Host::serve(const event::MapPort& request) {
   const auto routers = world_.routers_of(*this);
   if (!routers.empty()) {
     net::PortMapper& mapper = routers.front()->port_mapper();
-    net::NatBox* const nat = routers.front()->nat();
+    net::NatBox* const box = routers.front()->nat();
     const Status made = mapper.add_mapping(world_.now(), request.own.ip, request.own.port, request.outer_port,
-                                           net::Protocol::udp, request.lifetime, nat);
+                                           net::Protocol::udp, request.lifetime, box);
     if (made)
-      done = {request.id, 0, {mapper.external_address(nat).value(), request.outer_port}, request.lifetime};
+      done = {request.id, 0, {mapper.external_address(box).value(), request.outer_port}, request.lifetime};
     else if (const int code = std::atoi(made.error().detail.c_str()))
       done.code = code;  // of "718 ConflictInMappingEntry"; who does not speak it says no number
   }

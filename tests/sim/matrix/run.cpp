@@ -15,6 +15,8 @@ namespace {
 
 constexpr Duration kServerAhead = 2s;   // it serves before anybody comes
 constexpr Duration kStartsApart = 1s;   // of the two, at most; either may be the first
+constexpr Duration kMapped = 60s;       // a port, at the latest …
+constexpr Duration kGlance = 100ms;     // … looked for so often: a look costs as much as many packets
 constexpr Duration kConnects = 20s;     // then it is "apart"
 constexpr Duration kSettles = 8s;       // after a direct path: the NATs are measured, attempts have ended
 constexpr Duration kNatMeasured = 15s;  // at the latest
@@ -41,14 +43,21 @@ std::uint64_t seed_of(const Cell& cell, std::uint64_t seed) {
   return hash + seed;
 }
 
-/// The instant of the later start.
-Instant start(TwoHomes& h) {
+bool has_mapped(const Host& host) {
+  const auto mapping = host.snapshot().nat.mapping;
+  return mapping && mapping->mapped;
+}
+
+/// The instant of the later start. Whose port is to be mapped begins, and has it mapped before the other one comes: that takes
+/// as long as it takes to find out what its router speaks.
+Instant start(TwoHomes& h, bool maps) {
   h.server.start();
   h.w.run_for(kServerAhead);
   Rng rng = h.w.net.rng_for("starts");
   h.w.run_for(rng.up_to(kStartsApart));
-  Host* const first = rng.chance(0.5) ? h.a : h.b;
+  Host* const first = maps || rng.chance(0.5) ? h.a : h.b;
   first->start();
+  for (Duration waited{}; maps && !has_mapped(*first) && waited < kMapped; waited += kGlance) h.w.run_for(kGlance);
   h.w.run_for(rng.up_to(kStartsApart));
   (first == h.a ? h.b : h.a)->start();
   return h.w.now();
@@ -88,7 +97,7 @@ Run run(const Cell& cell, const Conditions& c) {
   const auto strangers = add_strangers(h, c.foreign_flows);
   auto& a = static_cast<Watch&>(h.w.add(std::make_unique<Watch>(*h.a)));
   auto& b = static_cast<Watch&>(h.w.add(std::make_unique<Watch>(*h.b)));
-  const Instant began = start(h);
+  const Instant began = start(h, cell.mapped.has_value());
   const bool goes_direct = expected(cell.best) == Outcome::direct;
 
   Run run;

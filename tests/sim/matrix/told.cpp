@@ -22,11 +22,16 @@ net::Behaviour truth_of(const World& world, const Host& host) {
   return seen;
 }
 
-std::string nat_wrongly(const World& world, const Host& host) {
+/// What losses kept it from finding out it may call unknown.
+std::string nat_wrongly(const World& world, const Host& host, bool lossless) {
   const auto families = host.snapshot().nat.families;
   if (families.at(0).state != event::NatState::measured) return "its NAT is not measured";
-  const auto wrong = net::differences(truth_of(world, host), families[0].behaviour.value());
-  return wrong.empty() ? "" : wrong.front();
+  const event::NatBehaviour& found = families[0].behaviour.value();
+  for (const std::string& wrong : net::differences(truth_of(world, host), found)) {
+    const bool unknown = wrong.ends_with("found unknown") || (wrong.starts_with("step") && found.step == 0);
+    if (lossless || !unknown) return wrong;
+  }
+  return {};
 }
 
 std::string mapping_wrongly(const Host& host, const Cell& cell) {
@@ -76,7 +81,7 @@ std::string attempts_wrongly(const Watch& watch, const Cell& cell, bool lossless
 
 std::string told_wrongly(const World& world, const Host& host, const Host& other, const Watch& watch, const Cell& cell,
                          bool lossless) {
-  for (const std::string& wrong : {nat_wrongly(world, host), mapping_wrongly(host, cell), path_wrongly(world, host, other, watch),
+  for (const std::string& wrong : {nat_wrongly(world, host, lossless), mapping_wrongly(host, cell), path_wrongly(world, host, other, watch),
                                    attempts_wrongly(watch, cell, lossless)})
     if (!wrong.empty()) return host.name() + ": " + wrong;
   return {};
