@@ -12,6 +12,11 @@ inline std::string sample_key(const std::string& name, const std::map<std::strin
   return key;
 }
 
+inline std::string sample_key(std::string_view name,
+                              std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
+  return sample_key(std::string{name}, std::map<std::string, std::string>(labels.begin(), labels.end()));
+}
+
 /// Label values here are enumerations and peers: without quotes or commas.
 inline std::map<std::string, double> read_exposition(const std::string& text) {
   std::map<std::string, double> samples;

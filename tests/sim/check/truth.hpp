@@ -95,6 +95,10 @@ class Truth : public Checker {
     std::string complaint;
   };
   void judge_doubts(Instant at);
+  template <class Enum>
+  static std::size_t index(Enum e) {
+    return static_cast<std::size_t>(e);
+  }
 
   const Ground& ground_;
   std::map<std::size_t, Daemon> daemons_;
