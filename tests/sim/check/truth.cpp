@@ -9,6 +9,12 @@ namespace pw::sim {
 
 using event::ProbeDirection;
 
+namespace {
+
+constexpr Duration kForGood = std::chrono::hours{24 * 365};
+
+}  // namespace
+
 void Truth::started(Instant, const Host& host) {
   if (host.index() >= kHosts) return;
   Daemon& daemon = daemons_[host.index()] = {};
@@ -17,6 +23,7 @@ void Truth::started(Instant, const Host& host) {
   options.self = host.id();
   options.node_name = host.name();
   options.mesh = host.membership.mesh;
+  options.retention = kForGood;  // what leaves would take its counts along
   daemon.metrics = std::make_unique<observe::Metrics>(options);
 }
 
@@ -88,6 +95,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     peer.probes.clear();
     peer.echoes = {};
     peer.steady = false;
+    peer.forget_totals();
   } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
     daemon.checks_refused += refused->from.port != 0;  // else it came through a relay
     if (refused->reason == event::CheckRefusal::wrong_source) daemon.peers[refused->peer].elsewhere_at = at;

@@ -17,6 +17,7 @@ void Truth::look(const World& world) {
     daemon.looked = world.now();
     auto snapshot = host.snapshot();
     snapshot.at = world.now();  // as records are: the machine's clock may be hours ahead
+    count_traffic(daemon, snapshot);
     check_metrics(host, daemon, snapshot);
     for (const auto& p : snapshot.peers) check_peer(world, host, daemon, p);
     const std::size_t machine = host.machine().index();
@@ -32,38 +33,64 @@ void Truth::look(const World& world) {
   }
 }
 
-void Truth::check_metrics(const Host& host, Daemon& daemon, const event::NodeSnapshot& snapshot) {
-  const auto made = daemon.metrics->snapshot(snapshot, WallTime{});
-  const auto served = read_exposition(observe::render(*made, observe::Exposition::text));
-  auto expected = daemon.counts;
+/// Every sample of the families that are counted here; what was never counted is 0.
+void Truth::check_metrics(const Host& host, const Daemon& daemon, const event::NodeSnapshot& snapshot) {
+  const Samples served = read_exposition(serve_(*daemon.metrics->snapshot(snapshot, WallTime{})), [](std::string_view name) {
+    return std::ranges::find(kCounted, name) != kCounted.end();
+  });
+  const Samples expected = expect(daemon, snapshot);
+  const auto compare = [&](const std::string& key, double told, double counted) {
+    if (told != counted)
+      complain(host.name() + ": " + key + " is told as " + std::to_string(told) + ", but it is " + std::to_string(counted));
+  };
+  for (const auto& [key, value] : served) {
+    const auto counted = expected.find(key);
+    compare(key, value, counted == expected.end() ? 0 : counted->second);
+  }
+  for (const auto& [key, value] : expected)
+    if (!served.contains(key)) compare(key, 0, value);
+}
+
+Samples Truth::expect(const Daemon& daemon, const event::NodeSnapshot& snapshot) const {
+  Samples expected = daemon.counts;
   for (std::size_t i = 0; i < enum_count<event::SessionState>(); ++i) {
     const auto state = static_cast<event::SessionState>(i);
-    expected[sample_key("p2p_connections_active", {{"state", pw::name(state)}})] = static_cast<std::uint64_t>(
-        std::ranges::count(snapshot.peers, state, &event::PeerSnapshot::state));
+    expected[sample_key("p2p_connections_active", {{"state", pw::name(state)}})] =
+        static_cast<double>(std::ranges::count(snapshot.peers, state, &event::PeerSnapshot::state));
   }
-  // A peer has a series of its own from the first scrape on; what came before belongs to "other". The sum is exact.
-  for (std::size_t i = 0; i < 2; ++i) {
-    const std::string_view direction = pw::name(static_cast<ProbeDirection>(i));
-    const auto told = [&](const std::string& name) {
-      double sum = 0;
-      for (const auto& [key, value] : served)
-        if (key.starts_with(name + "|direction=" + std::string{direction})) sum += value;
-      return sum;
+  for (const auto& [id, peer] : daemon.peers) {
+    const std::string label = id.to_short();
+    for (std::size_t d = 0; d < 2; ++d) {
+      const std::string_view probes = pw::name(static_cast<ProbeDirection>(d));
+      const auto expect_probes = [&](std::string_view name, std::uint64_t n) {
+        expected[sample_key(name, {{"peer_id", label}, {"direction", probes}})] = static_cast<double>(n);
+      };
+      expect_probes("p2p_probes_expected_total", peer.expected[d]);
+      expect_probes("p2p_probes_lost_total", peer.lost[d]);
+      const std::string_view direction = pw::name(static_cast<Direction>(d));
+      for (std::size_t k = 0; k < peer.bytes.size(); ++k)
+        expected[sample_key("p2p_bytes_transferred_total", {{"peer_id", label},
+                                                            {"direction", direction},
+                                                            {"path", pw::name(static_cast<event::PathKind>(k))}})] =
+            static_cast<double>(peer.bytes[k][d].sum);
+    }
+    const auto quic = [&](std::string_view name, Direction d) {
+      expected[sample_key(name, {{"peer_id", label}})] = static_cast<double>(peer.quic[index(d)].sum);
     };
-    std::uint64_t sent = 0;
-    std::uint64_t lost = 0;
-    for (const auto& [id, peer] : daemon.peers) sent += peer.expected[i], lost += peer.lost[i];
-    if (told("p2p_probes_expected_total") != static_cast<double>(sent) ||
-        told("p2p_probes_lost_total") != static_cast<double>(lost))
-      complain(host.name() + ": the metrics tell of " + std::to_string(told("p2p_probes_expected_total")) + " probes (" +
-               std::string{direction} + "), " + std::to_string(told("p2p_probes_lost_total")) + " lost, but it was " +
-               std::to_string(sent) + " and " + std::to_string(lost));
+    quic("p2p_quic_packets_sent_total", Direction::outbound);
+    quic("p2p_quic_packets_received_total", Direction::inbound);
   }
-  for (const auto& [key, value] : expected) {
-    const auto found = served.find(key);
-    const double told = found == served.end() ? 0 : found->second;
-    if (told != static_cast<double>(value))
-      complain(host.name() + ": " + key + " is told as " + std::to_string(told) + ", but it is " + std::to_string(value));
+  return expected;
+}
+
+/// What the snapshot counts since the peer became known, check_traffic holds to the packets.
+void Truth::count_traffic(Daemon& daemon, const event::NodeSnapshot& snapshot) {
+  for (const event::PeerSnapshot& p : snapshot.peers) {
+    Peer& peer = daemon.peers[p.id];
+    for (std::size_t d = 0; d < 2; ++d) {
+      for (std::size_t k = 0; k < peer.bytes.size(); ++k) peer.bytes[k][d].advance(p.traffic[k][d].bytes);
+      peer.quic[d].advance(p.quic_packets[d]);
+    }
   }
 }
 
