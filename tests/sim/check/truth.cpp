@@ -7,21 +7,11 @@
 
 namespace pw::sim {
 
-using event::Direction;
 using event::ProbeDirection;
 
 namespace {
 
-template <class Enum>
-std::size_t index(Enum e) {
-  return static_cast<std::size_t>(e);
-}
-
-std::string sample(std::string_view name, std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
-  std::map<std::string, std::string> sorted;
-  for (const auto& [key, value] : labels) sorted.emplace(key, value);
-  return sample_key(std::string{name}, sorted);
-}
+constexpr Duration kForGood = std::chrono::hours{24 * 365};
 
 }  // namespace
 
@@ -33,6 +23,7 @@ void Truth::started(Instant, const Host& host) {
   options.self = host.id();
   options.node_name = host.name();
   options.mesh = host.membership.mesh;
+  options.retention = kForGood;  // what leaves would take its counts along
   daemon.metrics = std::make_unique<observe::Metrics>(options);
 }
 
@@ -50,23 +41,23 @@ void Truth::arrived(Instant, const net::Machine& machine, const net::Packet& pac
 void Truth::count(Daemon& daemon, const event::Event& event) {
   auto& counts = daemon.counts;
   if (const auto* e = std::get_if<event::StateChanged>(&event)) {
-    ++counts[sample("p2p_connection_state_transitions_total", {{"from_state", pw::name(e->from)}, {"to_state", pw::name(e->to)}})];
+    ++counts[sample_key("p2p_connection_state_transitions_total", {{"from_state", pw::name(e->from)}, {"to_state", pw::name(e->to)}})];
   } else if (const auto* dial = std::get_if<event::DialEnded>(&event)) {
-    ++counts[sample("p2p_connection_attempts_total", {{"result", pw::name(dial->result)}})];
+    ++counts[sample_key("p2p_connection_attempts_total", {{"result", pw::name(dial->result)}})];
   } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&event)) {
-    ++counts[sample("p2p_connection_errors_total", {{"error_type", pw::name(failed->error)}})];
+    ++counts[sample_key("p2p_connection_errors_total", {{"error_type", pw::name(failed->error)}})];
   } else if (const auto* attempt = std::get_if<event::TraversalStarted>(&event)) {
-    ++counts[sample("nat_attempts_total", {{"trigger", pw::name(attempt->trigger)}})];
+    ++counts[sample_key("nat_attempts_total", {{"trigger", pw::name(attempt->trigger)}})];
   } else if (const auto* result = std::get_if<event::TraversalEnded>(&event)) {
-    ++counts[sample("nat_results_total", {{"result", pw::name(result->result)}, {"method", pw::name(result->method)}, {"failure", pw::name(result->failure)}})];
+    ++counts[sample_key("nat_results_total", {{"result", pw::name(result->result)}, {"method", pw::name(result->method)}, {"failure", pw::name(result->failure)}})];
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&event)) {
-    ++counts[sample("p2p_connection_duration_seconds_count", {{"close_reason", pw::name(ended->reason)}})];
+    ++counts[sample_key("p2p_connection_duration_seconds_count", {{"close_reason", pw::name(ended->reason)}})];
   } else if (std::holds_alternative<event::SessionEstablished>(event)) {
-    ++counts[sample("p2p_time_to_connected_seconds_count", {})];
+    ++counts[sample_key("p2p_time_to_connected_seconds_count", {})];
   } else if (std::holds_alternative<event::ClockJumped>(event)) {
-    ++counts[sample("peerwatch_clock_jumps_total", {})];
+    ++counts[sample_key("peerwatch_clock_jumps_total", {})];
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&event)) {
-    ++counts[sample("peerwatch_packets_rejected_total", {{"reason", pw::name(rejected->reason)}})];
+    ++counts[sample_key("peerwatch_packets_rejected_total", {{"reason", pw::name(rejected->reason)}})];
   }
 }
 
@@ -104,6 +95,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     peer.probes.clear();
     peer.echoes = {};
     peer.steady = false;
+    peer.forget_totals();
   } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
     daemon.checks_refused += refused->from.port != 0;  // else it came through a relay
     if (refused->reason == event::CheckRefusal::wrong_source) daemon.peers[refused->peer].elsewhere_at = at;
@@ -216,150 +208,6 @@ void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::Pr
 void Truth::judge_doubts(Instant at) {
   for (; !doubts_.empty() && doubts_.front().at + kJudgedAfter <= at; doubts_.pop_front())
     if (!doubts_.front().explained()) complain(doubts_.front().complaint);
-}
-
-// ---- what is served
-
-void Truth::look(const World& world) {
-  judge_doubts(world.now());
-  for (auto& [i, daemon] : daemons_) {
-    const Host& host = world.host(i);
-    if (!host.running() || (daemon.looked != Instant::min() && world.now() - daemon.looked < kEvery)) continue;
-    daemon.looked = world.now();
-    auto snapshot = host.snapshot();
-    snapshot.at = world.now();  // as records are: the machine's clock may be hours ahead
-    check_metrics(host, daemon, snapshot);
-    for (const auto& p : snapshot.peers) check_peer(world, host, daemon, p);
-    const std::size_t machine = host.machine().index();
-    if (ground_.slow(machine) || ground_.was_paused(machine, world.now() - 1s, world.now())) continue;
-    const std::size_t stun = index(wire::DatagramKind::stun);
-    if (daemon.refused[stun] + daemon.checks_refused > daemon.arrived[stun])
-      complain(host.name() + ": " + std::to_string(daemon.arrived[stun]) + " STUN messages came, but " +
-               std::to_string(daemon.refused[stun] + daemon.checks_refused) + " were refused");
-    for (const auto kind : {wire::DatagramKind::empty, wire::DatagramKind::oversized, wire::DatagramKind::unknown})
-      if (daemon.arrived[index(kind)] != daemon.refused[index(kind)])
-        complain(host.name() + ": " + std::to_string(daemon.arrived[index(kind)]) + " packets of a kind that is refused, " +
-                 std::to_string(daemon.refused[index(kind)]) + " were rejected");
-  }
-}
-
-void Truth::check_metrics(const Host& host, Daemon& daemon, const event::NodeSnapshot& snapshot) {
-  const auto made = daemon.metrics->snapshot(snapshot, WallTime{});
-  const auto served = read_exposition(observe::render(*made, observe::Exposition::text));
-  auto expected = daemon.counts;
-  for (std::size_t i = 0; i < enum_count<event::SessionState>(); ++i) {
-    const auto state = static_cast<event::SessionState>(i);
-    expected[sample("p2p_connections_active", {{"state", pw::name(state)}})] = static_cast<std::uint64_t>(
-        std::ranges::count(snapshot.peers, state, &event::PeerSnapshot::state));
-  }
-  // A peer has a series of its own from the first scrape on; what came before belongs to "other". The sum is exact.
-  for (std::size_t i = 0; i < 2; ++i) {
-    const std::string_view direction = pw::name(static_cast<ProbeDirection>(i));
-    const auto told = [&](const std::string& name) {
-      double sum = 0;
-      for (const auto& [key, value] : served)
-        if (key.starts_with(name + "|direction=" + std::string{direction})) sum += value;
-      return sum;
-    };
-    std::uint64_t sent = 0;
-    std::uint64_t lost = 0;
-    for (const auto& [id, peer] : daemon.peers) sent += peer.expected[i], lost += peer.lost[i];
-    if (told("p2p_probes_expected_total") != static_cast<double>(sent) ||
-        told("p2p_probes_lost_total") != static_cast<double>(lost))
-      complain(host.name() + ": the metrics tell of " + std::to_string(told("p2p_probes_expected_total")) + " probes (" +
-               std::string{direction} + "), " + std::to_string(told("p2p_probes_lost_total")) + " lost, but it was " +
-               std::to_string(sent) + " and " + std::to_string(lost));
-  }
-  for (const auto& [key, value] : expected) {
-    const auto found = served.find(key);
-    const double told = found == served.end() ? 0 : found->second;
-    if (told != static_cast<double>(value))
-      complain(host.name() + ": " + key + " is told as " + std::to_string(told) + ", but it is " + std::to_string(value));
-  }
-}
-
-void Truth::check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p) {
-  Peer& peer = daemon.peers[p.id];
-  for (const event::PathSnapshot& path : p.paths) {
-    const probe::RttEstimator& samples = peer.probes[path.address];
-    if (path.rtt != samples.smoothed() || path.rtt_min != samples.min())
-      complain(host.name() + ": the path's RTT is not that of its samples (of " + p.id.to_short() + ")");
-  }
-  if (!p.paths.empty()) {
-    if (p.echo_rtt != peer.echoes.latest() || p.echo_rtt_smoothed != peer.echoes.smoothed())
-      complain(host.name() + ": the echo's RTT is not that of its samples (of " + p.id.to_short() + ")");
-    if (p.loss_forward.lost > p.loss_forward.expected || p.loss_forward.expected > peer.expected[0] ||
-        p.loss_return.expected > peer.expected[1])
-      complain(host.name() + ": a minute has more probes than there were (of " + p.id.to_short() + ")");
-  }
-  check_traffic(world, host, daemon, peer, p);
-}
-
-void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p) {
-  const std::size_t machine = host.machine().index();
-  const std::size_t index_of_flow =
-      p.paths.size() != 1 ? Flow::kNone : ground_.find(machine, p.paths.front().address.remote);
-  const bool before = std::exchange(peer.steady, false);
-  if (index_of_flow == Flow::kNone) return;
-  // Between a server and its client there are packets of the service, too.
-  for (const Host* other : ground_.hosts_of(p.id))
-    if (Ground::serves(*other, host) || Ground::serves(host, *other)) return;
-  const Flow& flow = ground_.flow(index_of_flow);
-  // Nor can checks be told apart that two sessions send to one address, or one session to several.
-  if (before && flow.mixed_at >= peer.since) return;
-  if (flow.shared() || flow.last_long_header + kSettled > world.now() || ground_.slow(machine)) return;
-  if (ground_.was_paused(machine, world.now() - 1s, world.now())) return;
-  // Resets that it sent belong to no peer, nor do packets that it refused.
-  const bool resets = daemon.rejected + kSettled > peer.since;
-  std::array<Count, 2> told{};
-  const auto& relay = p.traffic[index(event::PathKind::relay_quic)];
-  const std::uint64_t relayed = relay[0].packets + relay[1].packets;
-  const bool also_relayed = std::exchange(peer.told_relayed, relayed) != relayed;
-  for (const auto& kind : p.traffic)
-    for (std::size_t d = 0; d < 2; ++d) {
-      told[d].packets += kind[d].packets;
-      told[d].bytes += kind[d].bytes;
-    }
-  const std::size_t there = other_machine(p.id);
-  if (there == Flow::kNone) return;
-  const Passage& in = ground_.passage(there, machine);
-  const std::array<Count, 2> wire{in.arrived, flow.sent};  // by Direction
-  const std::uint64_t told_quic = p.quic_packets[index(Direction::outbound)];
-  const std::uint64_t wire_quic = flow.sent_quic;
-  const Count& unclaimed = ground_.unclaimed(machine);
-  const bool same = before && !also_relayed && peer.flow == index_of_flow && peer.tainted == ground_.tainted(machine) && !resets &&
-                    flow.last_long_header + kSettled <= peer.since && in.last_long_header + kSettled <= peer.since &&
-                    ground_.relation(host, p.id).connected_since.value_or(Instant::max()) < peer.since;
-  for (std::size_t d = 0; same && d < 2; ++d) {
-    const std::uint64_t packets = told[d].packets - peer.told[d].packets;
-    const std::uint64_t bytes = told[d].bytes - peer.told[d].bytes;
-    const std::uint64_t there_were = wire[d].packets - peer.wire[d].packets;
-    const std::uint64_t with_bytes = wire[d].bytes - peer.wire[d].bytes;
-    // Checks went to addresses that are no paths, too.
-    const bool out = d == index(Direction::outbound);
-    const std::uint64_t more = out ? unclaimed.packets - peer.unclaimed.packets : 0;
-    const std::uint64_t more_bytes = out ? unclaimed.bytes - peer.unclaimed.bytes : 0;
-    const bool right = there_were <= packets && packets <= there_were + more && with_bytes <= bytes &&
-                       bytes <= with_bytes + more_bytes;
-    const bool quic = d == index(Direction::inbound) || told_quic - peer.told_quic == wire_quic - peer.wire_quic;
-    if (!quic)
-      complain(host.name() + at_text(world.now()) + std::to_string(told_quic - peer.told_quic) +
-               " packets of QUIC are told, but it was " + std::to_string(wire_quic - peer.wire_quic) + " (to " +
-               flow.remote.to_string() + ")");
-    if (!right)
-      complain(host.name() + at_text(world.now()) + std::to_string(packets) + " packets and " + std::to_string(bytes) + " bytes " +
-               std::string{pw::name(static_cast<Direction>(d))} + " are told of " + flow.remote.to_string() + ", but it was " +
-               std::to_string(there_were) + " and " + std::to_string(with_bytes));
-  }
-  peer.steady = true;
-  peer.since = world.now();
-  peer.flow = index_of_flow;
-  peer.tainted = ground_.tainted(machine);
-  peer.told = told;
-  peer.told_quic = told_quic;
-  peer.wire_quic = wire_quic;
-  peer.unclaimed = unclaimed;
-  peer.wire = wire;
 }
 
 }  // namespace pw::sim

@@ -1,5 +1,5 @@
 // Truth: what a daemon tells equals what happened. Its records and snapshots go through the real metrics, as in the
-// program; the exposition is compared with counts made here, and both with the packets themselves.
+// program; the exposition is compared, sample by sample, with counts made here, and both with the packets themselves.
 //
 // What encryption hides is held to bounds that are always true:
 // - bytes and packets of a peer are compared while its connection is the only one on its path, which is when no handshake
@@ -18,6 +18,7 @@
 
 #include "observe/metrics.hpp"
 #include "probe/rtt_estimator.hpp"
+#include "sim/check/exposed.hpp"
 #include "sim/check/ground.hpp"
 
 namespace pw::sim {
@@ -41,7 +42,30 @@ class Truth : public Checker {
 
   static constexpr Duration kJudgedAfter = 5s;
 
-  explicit Truth(const Ground& ground) : Checker{"truth"}, ground_{ground} {}
+  /// Names whose every sample is compared, one by one.
+  static constexpr std::array<std::string_view, 15> kCounted{
+      "p2p_connection_state_transitions_total",
+      "p2p_connection_attempts_total",
+      "p2p_connection_errors_total",
+      "p2p_connection_duration_seconds_count",
+      "p2p_time_to_connected_seconds_count",
+      "p2p_connections_active",
+      "nat_attempts_total",
+      "nat_results_total",
+      "peerwatch_clock_jumps_total",
+      "peerwatch_packets_rejected_total",
+      "p2p_probes_expected_total",
+      "p2p_probes_lost_total",
+      "p2p_bytes_transferred_total",
+      "p2p_quic_packets_sent_total",
+      "p2p_quic_packets_received_total"};
+
+  /// How metrics become the text that is read; a test gives one that lies.
+  using Serve = std::function<std::string(const observe::MetricsSnapshot&)>;
+  static std::string as_text(const observe::MetricsSnapshot& metrics) { return render(metrics, observe::Exposition::text); }
+
+  explicit Truth(const Ground& ground, Serve serve = as_text)
+      : Checker{"truth"}, ground_{ground}, serve_{std::move(serve)} {}
   void started(Instant at, const Host& host) override;
   void died(Instant at, const Host& host) override;
   void recorded(Instant at, const Host& host, const event::Record& record) override;
@@ -50,6 +74,12 @@ class Truth : public Checker {
 
  private:
   enum class Measured { probe, echo };
+  /// The sum of what a total grew by, which begins again at 0 when its peer is forgotten.
+  struct Growth {
+    std::uint64_t total = 0;
+    std::uint64_t sum = 0;
+    void advance(std::uint64_t now) { sum += now - std::exchange(total, now); }
+  };
   struct Peer {
     std::array<std::uint64_t, 2> expected{};  // by ProbeDirection
     std::array<std::uint64_t, 2> lost{};
@@ -68,10 +98,18 @@ class Truth : public Checker {
     std::uint64_t told_relayed = 0;  // packets, both ways
     std::uint64_t wire_quic = 0;
     Count unclaimed;
+    std::array<std::array<Growth, 2>, 4> bytes;  // by PathKind, then by Direction
+    std::array<Growth, 2> quic;                  // packets, by Direction
+
+    void forget_totals() {
+      for (auto& kind : bytes)
+        for (Growth& g : kind) g.total = 0;
+      for (Growth& g : quic) g.total = 0;
+    }
   };
   struct Daemon {
     std::unique_ptr<observe::Metrics> metrics;
-    std::map<std::string, std::uint64_t> counts;  // by the sample's name and labels
+    Samples counts;
     std::map<PeerId, Peer> peers;
     std::array<std::uint64_t, 5> arrived{};  // by wire::DatagramKind
     std::array<std::uint64_t, 5> refused{};
@@ -83,7 +121,9 @@ class Truth : public Checker {
   void count(Daemon& daemon, const event::Event& event);
   void check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what);
   void check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e);
-  void check_metrics(const Host& host, Daemon& daemon, const event::NodeSnapshot& snapshot);
+  void count_traffic(Daemon& daemon, const event::NodeSnapshot& snapshot);
+  Samples expect(const Daemon& daemon, const event::NodeSnapshot& snapshot) const;
+  void check_metrics(const Host& host, const Daemon& daemon, const event::NodeSnapshot& snapshot);
   void check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p);
   void check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p);
   std::size_t other_machine(const PeerId& peer) const;
@@ -95,8 +135,13 @@ class Truth : public Checker {
     std::string complaint;
   };
   void judge_doubts(Instant at);
+  template <class Enum>
+  static std::size_t index(Enum e) {
+    return static_cast<std::size_t>(e);
+  }
 
   const Ground& ground_;
+  Serve serve_;
   std::map<std::size_t, Daemon> daemons_;
   std::deque<Doubt> doubts_;
 };

@@ -13,6 +13,24 @@ namespace {
 
 std::unique_ptr<Checker> truth(const World&, const Ground& g) { return std::make_unique<Truth>(g); }
 
+/// Serves one sample of a name as one more than it is, the first or the last, from when it is told to.
+struct OffByOne {
+  std::string name;
+  bool last = false;
+  bool lies = false;
+
+  std::string operator()(const observe::MetricsSnapshot& metrics) const {
+    std::string text = Truth::as_text(metrics);
+    if (!lies) return text;
+    const std::size_t at = last ? text.rfind('\n' + name) : text.find('\n' + name);
+    REQUIRE(at != std::string::npos);
+    const std::size_t end = text.find('\n', at + 1);
+    const std::size_t space = text.rfind(' ', end);
+    const double value = std::stod(text.substr(space + 1, end - space - 1));
+    return text.replace(space + 1, end - space - 1, std::to_string(value + 1));
+  }
+};
+
 template <class Tamper>
 std::string complaint(Tamper tamper) {
   TamperedPair p{truth};
@@ -152,6 +170,22 @@ TEST_CASE("a packet that was refused and not told is complained of") {
           p.w.inject(p.b.address(), p.a, Buffer(40, 0x21));
         }),
         "of a kind that is refused"));
+}
+
+TEST_CASE("a metric off by one is complained of") {
+  for (const std::string_view name : Truth::kCounted)
+    for (const bool last : {false, true}) {
+      OffByOne served{std::string{name}, last};
+      TamperedPair p{[&](const World&, const Ground& g) { return std::make_unique<Truth>(g, std::ref(served)); }};
+      p.run(10s);
+      CHECK(p.tales.complaint().empty());
+      served.lies = true;
+      p.run(10s);
+      INFO(name);
+      CHECK(p.complains_of(name));
+      CHECK(p.complains_of("but it is"));
+      CHECK(p.w.verdict().empty());
+    }
 }
 
 TEST_CASE("small worlds with loss, jitter and deaths break no rule over many seeds") {
