@@ -123,7 +123,7 @@ std::string mapping_view(const Json& mapping, bool colours) {
   std::string out = paint("port mapping", Colour::bold, colours) + "  ";
   if (mapped.is_object())
     return out + text(mapped, "external") + " by " + text(mapped, "protocol") +
-           (at(mapped, "verified") == true ? "" : "; not tried from outside") + "\n";
+           (at(mapped, "verified") == true ? "; reached from outside" : "; " + text(mapped, "doubt")) + "\n";
   const std::string gateway = text(mapping, "gateway");
   if (gateway.empty()) return out + "no gateway: this machine has no default route\n";
   out += "none at " + gateway + "\n";

@@ -188,6 +188,17 @@ void Services::shutdown(Instant now) {
 
 void Services::take(Instant now, const peer::ChannelWish& wish) { rendezvous_.take(now, wish); }
 
+bool Services::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  if (!stun_ || !stun_->handle_socket(now, via, bound)) return false;
+  server_->offer_knocks(stun_->can_knock());
+  return true;
+}
+
+bool Services::check_mapping(const MappingCheck::Ask& ask) {
+  service::Client* client = clients_.find(ask.server);
+  return client != nullptr && client->check_mapping(ask.number, ask.address, ask.transaction);
+}
+
 // ---- what the clients say
 
 void Services::settle(Instant now) {
@@ -201,6 +212,14 @@ void Services::settle(Instant now) {
         },
         *event);
   clients_.poll_home_relays();  // the snapshot shows them
+  while (const auto knock = server_ ? server_->poll_knock() : std::nullopt) stun_->knock(*knock);
+}
+
+std::optional<service::MappingAnswered> Services::poll_mapping_answer() {
+  if (mapping_answers_.empty()) return std::nullopt;
+  const service::MappingAnswered first = mapping_answers_.front();
+  mapping_answers_.pop_front();
+  return first;
 }
 
 std::optional<service::Arrived> Services::poll_arrived() {
@@ -289,10 +308,13 @@ void Services::close_unused(Instant now) {
 
 // ---- getters
 
-std::vector<SocketAddress> Services::observed() const {
-  std::vector<SocketAddress> all;
-  for (const Site& site : sites_)
-    if (site.observed) all.push_back(*site.observed);
+std::vector<Sighting> Services::sightings() const {
+  std::vector<Sighting> all;
+  for (const Site& site : sites_) {
+    const service::Client* client = clients_.find(site.spec.id);
+    if (site.observed && client != nullptr)
+      all.push_back({site.spec.id, *site.observed, any(client->services() & Offered::bootstrap)});
+  }
   return all;
 }
 

@@ -84,6 +84,10 @@ class Surroundings {
   std::vector<SocketAddress> servers(Family family) const;
   bool enabled() const { return terms_.enabled; }
   bool owns(Via via) const;
+  /// As it was measured last.
+  const std::optional<event::NatBehaviour>& behaviour(Family family) const {
+    return sides_[static_cast<std::size_t>(family)].found;
+  }
   event::NatSnapshot snapshot() const;
   /// Another one whenever any of this may be another.
   std::uint64_t revision() const { return revision_; }

@@ -50,11 +50,10 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
     side.behaviour[static_cast<std::size_t>(family.family)] = *family.behaviour;
     if (family.behaviour->mapped) offer.add_proved(CandidateKind::server_reflexive, *family.behaviour->mapped);
   }
-  for (const SocketAddress& seen : services.observed()) offer.add(CandidateKind::server_reflexive, seen);
-  if (const auto mapping = ports.snapshot(); mapping && mapping->mapped)
-    // Not reached from outside yet, it is an outer address by somebody's word, as any other.
-    offer.add(mapping->mapped->verified ? CandidateKind::port_mapped : CandidateKind::server_reflexive,
-              mapping->mapped->external);
+  for (const Sighting& seen : services.sightings()) offer.add(CandidateKind::server_reflexive, seen.address);
+  // Before something from outside came through it, it is the gateway's word, and told to nobody.
+  if (const auto mapping = ports.snapshot(); mapping && mapping->mapped && mapping->mapped->verified)
+    offer.add(CandidateKind::port_mapped, mapping->mapped->external);
   side.candidates = offer.all();
   out.message = nat::to_wire(side);
   return out;

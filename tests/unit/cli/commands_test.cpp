@@ -252,6 +252,15 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
   CHECK(run("netcheck") == kGood);
   CHECK(out.str().starts_with("STUN servers: none: bootstraps are, and nat.stun_servers names others\n"));
   CHECK(out.str().ends_with("port mapping  none at 192.0.2.1\n  pcp: the gateway does not answer\n"));
+  for (const bool verified : {false, true}) {
+    const std::string said = verified ? R"("verified":true,"doubt":null)" : R"("verified":false,"doubt":"not tried yet")";
+    daemon.answers = {Response{200, R"({"families":[],"port_mapping":{"gateway":"192.0.2.1","protocols":[],"mapped":{)" + said +
+                                        R"(,"protocol":"pcp","external":"192.0.2.77:9470"}}})"}};
+    out.str("");
+    CHECK(run("netcheck") == kGood);
+    CHECK(out.str().ends_with(std::string{"port mapping  192.0.2.77:9470 by pcp; "} +
+                              (verified ? "reached from outside\n" : "not tried yet\n")));
+  }
   daemon.answers = {Response{200, R"({"servers":["stun.example:3478"],"bootstraps":["192.0.2.8:9470"],"families":[]})"}};
   out.str("");
   CHECK(run("netcheck") == kGood);
