@@ -18,7 +18,9 @@ void Location::configure(Instant now, const NatTerms& terms) {
 bool Location::update(Instant now, Services& services) {
   if (auto bootstraps = services.poll_stun_servers()) surroundings_.handle_bootstraps(now, std::move(*bootstraps));
   check_mapping(now, services);
-  return locator_.update(context_.whereabouts, surroundings_, services, ports_);
+  const auto gateway = gateway_v6_.value_or(std::nullopt);
+  return locator_.update(context_.whereabouts, surroundings_, services, ports_,
+                         gateway ? std::optional{gateway->address} : std::nullopt);
 }
 
 void Location::check_mapping(Instant now, Services& services) {

@@ -152,6 +152,13 @@ bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::
   return true;
 }
 
+/// A name that could not be looked up may be known where this node is now.
+void Services::network_changed(Instant now) {
+  clients_.network_changed(now);
+  for (Site& site : sites_)
+    if (site.resolve_at != kNever) site.resolve_at = earlier(site.resolve_at, std::max(now, site.resolved_at + kResolvePause));
+}
+
 Services::Site* Services::find(const PeerId& server) {
   const auto found = std::ranges::find(sites_, server, [](const Site& s) { return s.spec.id; });
   return found == sites_.end() ? nullptr : &*found;

@@ -41,7 +41,7 @@ class Services {
   // ---- commands
   void configure(Instant now, const peer::Membership& membership);
   void shutdown(Instant now);
-  void network_changed(Instant now) { clients_.network_changed(now); }
+  void network_changed(Instant now);
   /// A packet for a peer. False: no channel, or it is not up; the packet is lost.
   bool send(Via via, ByteView packet) { return clients_.send(via, packet); }
   /// False: the bootstrap is not connected any more.

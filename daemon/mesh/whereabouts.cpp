@@ -29,11 +29,12 @@ class Offer {
 };
 
 peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surroundings& surroundings,
-                         const Services& services, const PortKeeper& ports) {
+                         const Services& services, const PortKeeper& ports, const std::optional<IpAddress>& gateway_v6) {
   peer::Whereabouts out;
   out.told = surroundings.enabled();
   out.around.own = surroundings.addresses();
-  if (ports.gateway()) out.around.gateways = {ports.gateway()->address};
+  if (ports.gateway()) out.around.gateways.push_back(ports.gateway()->address);
+  if (gateway_v6) out.around.gateways.push_back(*gateway_v6);
   Offer offer{out.around};
   unsigned hosts = 0;
   for (const SocketAddress& socket : listening)
@@ -62,10 +63,11 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
 }  // namespace
 
 bool Locator::update(peer::Whereabouts& here, const Surroundings& surroundings, const Services& services,
-                     const PortKeeper& ports) {
+                     const PortKeeper& ports, const std::optional<IpAddress>& gateway_v6) {
   const std::array now{surroundings.revision(), services.revision(), ports.revision()};
-  if (std::exchange(known_, now) == now) return false;
-  const auto before = std::exchange(here, locate(listening_, surroundings, services, ports));
+  const bool same_gateway = std::exchange(gateway_v6_, gateway_v6) == gateway_v6;
+  if (std::exchange(known_, now) == now && same_gateway) return false;
+  const auto before = std::exchange(here, locate(listening_, surroundings, services, ports, gateway_v6));
   const bool told = before.told != here.told || before.message != here.message;
   here.revision = before.revision + (told ? 1 : 0);
   return told || before.around != here.around || before.families != here.families;
