@@ -212,6 +212,39 @@ TEST_CASE_METHOD(Fixture, "connect, disconnect and reload say what they did") {
   CHECK(complained("  a.toml:1:2: no\n"));
 }
 
+TEST_CASE_METHOD(Fixture, "ping --until-direct goes on until an echo goes over a direct path") {
+  const auto echo = [](const std::string& path) {
+    return Response{200, R"({"rtt_ms":12.0,"suspect":false,"path":")" + path + "\"}"};
+  };
+  const Response lost{504, R"({"code":"timeout","detail":"no answer in time"})"};
+  daemon.answers = {echo("relay_quic"), lost, echo("relay_quic"), echo("direct_v4")};
+  CHECK(run("ping node-b --until-direct") == kGood);
+  CHECK(out.str() ==
+        "node-b: echo 1 in 12.0 ms over relay_quic\n"
+        "node-b: echo 2 failed: no answer in time\n"
+        "node-b: echo 3 in 12.0 ms over relay_quic\n"
+        "node-b: echo 4 in 12.0 ms over direct_v4\n"
+        "direct: direct_v4, from echo 4 on\n");
+  CHECK(naps == 3);
+  daemon.answers = {echo("direct_v6")};
+  CHECK(run("ping node-b --until-direct --json") == kGood);
+  CHECK(out.str().ends_with("{\"direct\":true,\"reason\":null}\n"));
+}
+
+TEST_CASE_METHOD(Fixture, "ping --until-direct that came to no direct path says how the last attempt has ended") {
+  const Response relayed{200, R"({"rtt_ms":12.0,"suspect":false,"path":"relay_quic"})"};
+  daemon.answers = {relayed, relayed, relayed,
+                    Response{200, R"({"events":[{"message":"no direct path to aaaaaaaaaa: these NATs leave nothing to try"}]})"}};
+  CHECK(run("ping node-b --until-direct -t 3s") == kBadNews);
+  CHECK(out.str().ends_with("echo 3 in 12.0 ms over relay_quic\nnot direct: no direct path to aaaaaaaaaa: these NATs leave nothing to try\n"));
+  CHECK(daemon.asked.back() == "GET /api/v1/events?since=24h&limit=1&type=traversal_ended&peer=node-b");
+  daemon.answers = {relayed, Response{200, R"({"events":[]})"}};
+  CHECK(run("ping node-b --until-direct -t 1s --json") == kBadNews);
+  CHECK(out.str().ends_with("{\"direct\":false,\"reason\":\"no attempt at a direct path has ended yet\"}\n"));
+  daemon.answers = {Response{409, R"({"code":"not_connected","detail":"there is no session with this peer"})"}};
+  CHECK(run("ping node-b --until-direct -t 2s") == kBadNews);
+}
+
 TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measured; blocked UDP is bad news") {
   const std::string home =
       R"({"family":"ipv4","state":"measured","behaviour":{"udp":true,"mapped":"192.0.2.77:40000","mapping":"address_dependent",
