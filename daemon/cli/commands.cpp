@@ -105,8 +105,11 @@ class Runner {
   }
 
   int netcheck() {
-    const auto answer = get("/api/v1/nat");
+    const auto relays = get("/api/v1/relays");
+    if (!relays) return code_;
+    auto answer = get("/api/v1/nat");
     if (!answer) return code_;
+    (*answer)["relays"] = relays->value("relays", Json::array());
     terminal_.out << (arguments_.json ? answer->dump(2) + "\n" : netcheck_view(*answer, terminal_.colours));
     return udp_blocked(*answer) ? kBadNews : kGood;
   }

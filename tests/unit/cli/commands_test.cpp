@@ -262,6 +262,7 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
   CHECK(out.str() ==
         "STUN servers: stun.example:3478\n"
         "not found: b.example: no such host\n"
+        "captive portal: not tested\n"
         "\n"
         "IPv4  measured 12s ago\n"
         "  UDP               passes\n"
@@ -285,6 +286,15 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
   CHECK(run("netcheck") == kGood);
   CHECK(out.str().starts_with("STUN servers: none: bootstraps are, and nat.stun_servers names others\n"));
   CHECK(out.str().ends_with("port mapping  none at 192.0.2.1\n  pcp: the gateway does not answer\n"));
+  daemon.answers = {Response{200, R"({"relays":[{"name":"far","up":true,"rtt_ms":80.0,"home":false},
+      {"name":"","short_id":"cccccccccc","up":false,"rtt_ms":null,"last_error":{"detail":"nobody answered"}},
+      {"name":"near","up":true,"rtt_ms":12.0,"home":true}]})"},
+                    Response{200, R"({"families":[]})"}};
+  CHECK(run("netcheck") == kGood);
+  CHECK(out.str().ends_with("relays, the nearest first\n"
+                            "  near        12.0 ms, home\n"
+                            "  far         80.0 ms\n"
+                            "  cccccccccc  not connected: nobody answered\n"));
   for (const bool verified : {false, true}) {
     const std::string said = verified ? R"("verified":true,"doubt":null)" : R"("verified":false,"doubt":"not tried yet")";
     daemon.answers = {Response{200, R"({"families":[],"port_mapping":{"gateway":"192.0.2.1","protocols":[],"mapped":{)" + said +
