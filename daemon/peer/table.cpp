@@ -12,6 +12,20 @@ using event::AdmissionRefusal;
 using event::DiscoveryMethod;
 using event::SessionState;
 
+namespace {
+
+/// By configuration, a file, DNS or an operator: each of these may let a peer in where an allowlist does.
+bool is_listed(DiscoveryMethod method) {
+  return method != DiscoveryMethod::inbound;
+}
+
+/// By what a reload may take away.
+bool is_of_membership(DiscoveryMethod method) {
+  return method == DiscoveryMethod::configured || method == DiscoveryMethod::file || method == DiscoveryMethod::dns;
+}
+
+}  // namespace
+
 Session* Table::find(const PeerId& peer) {
   const auto found = sessions_.find(peer);
   return found == sessions_.end() ? nullptr : found->second.get();
@@ -24,7 +38,7 @@ Session* Table::owner_of(quic::Handle connection) {
 
 bool Table::listed(const PeerId& peer) const {
   const auto found = sessions_.find(peer);
-  return found != sessions_.end() && !found->second->removed() && found->second->method() != DiscoveryMethod::inbound;
+  return found != sessions_.end() && !found->second->removed() && is_listed(found->second->method());
 }
 
 void Table::add(Instant now, const event::PeerSpec& spec, DiscoveryMethod method) {
@@ -42,18 +56,20 @@ void Table::configure(Instant now, const Membership& membership) {
   context_.bandwidth_quota.set_limit(membership.probe.bandwidth_max_bytes_per_day);
   for (const event::PeerSpec& spec : membership.peers) {
     if (spec.id == context_.self) continue;
+    const auto discovered = membership.discovered.find(spec.id);
+    const auto method = discovered == membership.discovered.end() ? DiscoveryMethod::configured : discovered->second;
     if (Session* session = find(spec.id)) {
-      session->update(spec, DiscoveryMethod::configured, now);
+      session->update(spec, method, now);
       rearm(now, *session);
     } else {
-      add(now, spec, DiscoveryMethod::configured);
+      add(now, spec, method);
     }
   }
   std::unordered_set<PeerId> configured;
   for (const event::PeerSpec& spec : membership.peers) configured.insert(spec.id);
   std::vector<PeerId> gone;
   for (const auto& [id, session] : sessions_) {
-    const bool removed = session->method() == DiscoveryMethod::configured && !configured.contains(id);
+    const bool removed = is_of_membership(session->method()) && !configured.contains(id);
     if (removed || judge_key(id, context_.self, membership, listed(id))) gone.push_back(id);
   }
   std::ranges::sort(gone);
