@@ -71,6 +71,7 @@ void Services::configure(Instant now, const peer::Membership& membership) {
     set(now, *site, spec);
   }
   context_.rendezvous = !sites_.empty();
+  rendezvous_.survey(now, options_.peer && context_.rendezvous && membership.admission == peer::AdmissionMode::secret);
   settle(now);
 }
 
