@@ -37,8 +37,9 @@ struct ServerOptions {
   bool relay = false;
   std::size_t max_clients = 256;      // admitted ones
   /// Connections without a Hello yet, which anybody can have who has a key: the oldest goes first. A client says it a
-  /// round trip after its handshake; who wants to crowd it out needs as many whole handshakes within that time.
-  std::size_t max_greeting = 64;
+  /// round trip after its handshake; who wants to crowd it out needs as many whole handshakes within that time. As many as
+  /// clients, who all come back at once after a restart.
+  std::size_t max_greeting = 256;
   std::size_t max_entries = 4096;
   std::size_t max_channels = 64;      // of one client, opened by either side
   double requests_per_second = 10;    // of one client, of all kinds; saved up to request_burst
