@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "app/backend.hpp"
+#include "app/discovery.hpp"
 #include "app/doorbell.hpp"
 #include "app/event_queue.hpp"
 #include "app/http_thread.hpp"
@@ -72,6 +73,8 @@ class Daemon {
   void stop();
   http::ReloadOutcome reload();
   bool apply(const ReloadPlan& plan);
+  peer::Membership members(const config::Config& config) const;
+  void discover();
   void feed_watchdog();
   void move_events();
   std::string status() const;
@@ -85,6 +88,7 @@ class Daemon {
   ServiceManager service_;
   MemoryTrim memory_;
   ReloadRequests reloads_{bell_};
+  Discovery discovery_{[this](event::Event e) { driver_->tell(std::move(e)); }};
 
   std::vector<SocketAddress> listening_;
   std::vector<event::Trouble> troubles_;
@@ -145,7 +149,8 @@ int Daemon::run() {
 void Daemon::begin() {
   for (event::Trouble& trouble : troubles_) driver_->tell(std::move(trouble));
   driver_->watch_network(config_.network.exclude_interfaces);
-  driver_->configure(membership(config_), nat_terms(config_));
+  discovery_.configure(io::Clock::now(), config_.discovery);
+  driver_->configure(members(config_), nat_terms(config_));
   http_->start();
   network_ = std::thread{[this] {
     pthread_setname_np(pthread_self(), "network");
@@ -169,7 +174,7 @@ void Daemon::say_where() {
 void Daemon::supervise() {
   const Duration pause = service_.watchdog() ? std::min(kRound, *service_.watchdog() / kRoundsAWatchdog) : kRound;
   while (!network_ended_) {
-    std::array waiting{pollfd{signals_.fd(), POLLIN, 0}, pollfd{bell_.fd(), POLLIN, 0}};
+    std::array waiting{pollfd{signals_.fd(), POLLIN, 0}, pollfd{bell_.fd(), POLLIN, 0}, pollfd{discovery_.fd(), POLLIN, 0}};
     poll(waiting.data(), waiting.size(), static_cast<int>(pause / 1ms));
     bell_.quiet();
     round();
@@ -182,6 +187,7 @@ void Daemon::round() {
     const auto outcome = stopping_ ? http::ReloadOutcome{false, {}, {}, "the daemon is stopping"} : reload();
     for (const auto& done : requests) done(outcome);
   }
+  discover();
   feed_watchdog();
   memory_.tick(io::Clock::now());
   if (!stopping_) service_.status(status());
@@ -239,11 +245,11 @@ bool Daemon::apply(const ReloadPlan& plan) {
     return shared->offer.compare_exchange_strong(open, as);
   };
   auto done = shared->done.get_future();
-  const bool posted = driver_->post([this, plan, shared, settle] {
+  const bool posted = driver_->post([this, plan, shared, settle, peers = members(plan.config)] {
     if (!settle(Offer::taken)) return;
     if (plan.outcome.success) {
       metrics_->configure(metrics_options(plan.config, identity_->id()));
-      driver_->configure(membership(plan.config), nat_terms(plan.config));
+      driver_->configure(peers, nat_terms(plan.config));
     }
     driver_->tell(plan.event);
     shared->done.set_value();
@@ -255,12 +261,25 @@ bool Daemon::apply(const ReloadPlan& plan) {
   }
   if (!plan.outcome.success) return true;
   config_ = plan.config;
+  discovery_.configure(io::Clock::now(), config_.discovery);  // another list is in force with the next round
   log_->set_levels(log_options(config_, false).levels);
   http_->post([this, policy = http_policy(config_), changed = facts()] {
     http_->server().configure(policy);
     backend_->change(changed);
   });
   return true;
+}
+
+/// Those of the configuration, and those that are discovered.
+peer::Membership Daemon::members(const config::Config& config) const {
+  peer::Membership all = membership(config);
+  discovery_.add_to(all);
+  return all;
+}
+
+void Daemon::discover() {
+  if (stopping_ || !discovery_.tick(io::Clock::now())) return;
+  driver_->post([this, peers = members(config_), terms = nat_terms(config_)] { driver_->configure(peers, terms); });
 }
 
 void Daemon::feed_watchdog() {

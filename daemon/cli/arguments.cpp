@@ -31,6 +31,11 @@ Result<Duration> pause_of(std::string_view text) {
   if (pause && *pause < 10ms) return fail("the interval must be 10ms or longer");
   return pause;
 }
+Result<Duration> waiting_time(std::string_view text) {
+  const auto time = parse_duration(text);
+  if (time && (*time < 1s || *time > 24h)) return fail("the time must be from 1s to 24h");
+  return time;
+}
 Result<Duration> measured_for(std::string_view text) {
   const auto duration = parse_duration(text);
   if (duration && (*duration < 100ms || *duration > 30s)) return fail("the duration must be from 100ms to 30s");
@@ -79,9 +84,13 @@ void add_commands(CLI::App& app, Arguments& into) {
 
   auto* ping = add(app, "ping", "Echoes to a peer through its session", Action::ping, into);
   add_peer(ping, into, true);
-  add_parsed(ping, "-c,--count", into.count, ping_count, "how many; 0: until interrupted (5)", "N");
+  auto* count = add_parsed(ping, "-c,--count", into.count, ping_count, "how many; 0: until interrupted (5)", "N");
   add_parsed(ping, "-i,--interval", into.pause, pause_of, "the pause between two (1s)", "D");
   add_parsed(ping, "--size", into.size, ping_size, "bytes of padding, up to 64KiB (0)", "N");
+  auto* direct = ping->add_flag("--until-direct", into.until_direct,
+                                "until one goes over a direct path: exit code 1 if none does, and why");
+  direct->excludes(count);
+  add_parsed(ping, "-t,--time", into.patience, waiting_time, "the longest time for that (30s)", "D")->needs(direct);
 
   auto* bandwidth = add(app, "bandwidth", "Measure the bandwidth to and from a peer", Action::bandwidth, into);
   add_peer(bandwidth, into, true);

@@ -43,6 +43,8 @@ struct Arguments {
   unsigned count = 5;                // pings; 0: until interrupted
   Duration pause = 1s;               // between pings
   std::uint32_t size = 0;            // of a ping
+  bool until_direct = false;         // pings, instead of `count`
+  Duration patience = 30s;           // with --until-direct
   std::optional<Duration> duration;  // of a bandwidth measurement, each way
   std::optional<std::uint64_t> bytes;
   std::vector<std::string> addresses;

@@ -1,6 +1,7 @@
 #include "cli/commands.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -68,6 +69,7 @@ class Runner {
   }
 
   int ping() {
+    if (arguments_.until_direct) return ping_until_direct();
     PingSummary summary;
     for (unsigned i = 1; arguments_.count == 0 || i <= arguments_.count; ++i) {
       if (!one_ping(i, summary)) return code_;
@@ -76,6 +78,20 @@ class Runner {
     }
     terminal_.out << (arguments_.json ? summary.to_json() : summary.to_text(clean(arguments_.peer)));
     return summary.answered() == 0 ? kBadNews : kGood;
+  }
+
+  /// A path is looked for as long as the session has none that is direct, whoever pings: this shows it, and waits for it.
+  int ping_until_direct() {
+    const auto give_up = std::chrono::steady_clock::now() + arguments_.patience;
+    const auto most = std::max<Duration::rep>(1, arguments_.patience / arguments_.pause);
+    PingSummary summary;
+    for (unsigned i = 1; i <= most; ++i) {
+      if (!one_ping(i, summary)) return code_;
+      if (!terminal_.out.flush()) return kBadNews;
+      if (summary.path().starts_with("direct_")) return say_direct(summary.path(), i, {});
+      if (i == most || std::chrono::steady_clock::now() >= give_up || !terminal_.sleep(arguments_.pause)) break;
+    }
+    return say_direct({}, 0, why_not_direct());
   }
 
   int bandwidth() {
@@ -89,8 +105,11 @@ class Runner {
   }
 
   int netcheck() {
-    const auto answer = get("/api/v1/nat");
+    const auto relays = get("/api/v1/relays");
+    if (!relays) return code_;
+    auto answer = get("/api/v1/nat");
     if (!answer) return code_;
+    (*answer)["relays"] = relays->value("relays", Json::array());
     terminal_.out << (arguments_.json ? answer->dump(2) + "\n" : netcheck_view(*answer, terminal_.colours));
     return udp_blocked(*answer) ? kBadNews : kGood;
   }
@@ -133,6 +152,25 @@ class Runner {
   }
 
  private:
+  int say_direct(const std::string& path, unsigned echoes, const std::string& why_not) {
+    const bool direct = why_not.empty();
+    if (arguments_.json)
+      terminal_.out << Json{{"direct", direct}, {"reason", direct ? Json{} : Json(why_not)}}.dump() << "\n";
+    else if (direct)
+      terminal_.out << "direct: " << path << (echoes == 1 ? ", from the first echo on\n" : ", from echo " + std::to_string(echoes) + " on\n");
+    else
+      terminal_.out << "not direct: " << why_not << "\n";
+    return direct ? kGood : kBadNews;
+  }
+
+  /// As the last attempt ended, by the daemon's own words.
+  std::string why_not_direct() {
+    const auto answer = get("/api/v1/events?since=24h&limit=1&type=traversal_ended&peer=" + escaped(arguments_.peer));
+    const Json events = answer ? answer->value("events", Json::array()) : Json::array();
+    const std::string last = events.is_array() && !events.empty() ? text_in(events.back(), "message") : std::string{};
+    return last.empty() ? "no attempt at a direct path has ended yet" : last;
+  }
+
   std::string peer_target(std::string_view action) const {
     return "/api/v1/peers/" + escaped(arguments_.peer) + std::string{action};
   }
@@ -196,7 +234,7 @@ class Runner {
       code_ = say_problem(response->status, json);
       return false;
     }
-    if (good) summary.answer(json["rtt_ms"].get<double>());
+    if (good) summary.answer(json["rtt_ms"].get<double>(), text_in(json, "path"));
     if (!good) summary.lose();
     if (arguments_.json) {
       Json line = json;

@@ -1,8 +1,10 @@
 #include "cli/netcheck.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "cli/text.hpp"
 
@@ -123,13 +125,35 @@ std::string mapping_view(const Json& mapping, bool colours) {
   std::string out = paint("port mapping", Colour::bold, colours) + "  ";
   if (mapped.is_object())
     return out + text(mapped, "external") + " by " + text(mapped, "protocol") +
-           (at(mapped, "verified") == true ? "" : "; not tried from outside") + "\n";
+           (at(mapped, "verified") == true ? "; reached from outside" : "; " + text(mapped, "doubt")) + "\n";
   const std::string gateway = text(mapping, "gateway");
   if (gateway.empty()) return out + "no gateway: this machine has no default route\n";
   out += "none at " + gateway + "\n";
   if (at(mapping, "protocols").is_array())
     for (const Json& p : at(mapping, "protocols"))
       if (const std::string why = text(p, "detail"); !why.empty()) out += "  " + text(p, "protocol") + ": " + why + "\n";
+  return out;
+}
+
+/// The nearest first; those that are not connected have no distance.
+std::string relays_view(const Json& relays, bool colours) {
+  if (!relays.is_array() || relays.empty()) return {};
+  std::vector<const Json*> all;
+  for (const Json& relay : relays) all.push_back(&relay);
+  constexpr double kFar = 1e9;
+  std::ranges::stable_sort(all, {}, [](const Json* relay) { return number(*relay, "rtt_ms").value_or(kFar); });
+  std::size_t widest = 0;
+  const auto title = [](const Json& relay) { return text(relay, "name").empty() ? text(relay, "short_id") : text(relay, "name"); };
+  for (const Json* relay : all) widest = std::max(widest, title(*relay).size());
+  std::string out = "\n" + paint("relays, the nearest first", Colour::bold, colours) + "\n";
+  for (const Json* relay : all) {
+    const auto rtt = number(*relay, "rtt_ms");
+    const std::string why = text(at(*relay, "last_error"), "detail");
+    out += "  " + title(*relay) + std::string(widest + 2 - title(*relay).size(), ' ');
+    out += at(*relay, "up") == true && rtt ? milliseconds(*rtt) + (at(*relay, "home") == true ? ", home" : "")
+                                           : "not connected" + (why.empty() ? "" : ": " + why);
+    out += "\n";
+  }
   return out;
 }
 
@@ -143,9 +167,12 @@ std::string netcheck_view(const Json& nat, bool colours) {
   std::string out = "STUN servers: " + servers + "\n";
   if (const std::string missing = joined(at(nat, "unresolved"), "; "); !missing.empty())
     out += paint("not found: " + missing, Colour::red, colours) + "\n";
+  // It takes a web server that is known to answer with nothing; this node asks none that it was not told of.
+  out += "captive portal: not tested\n";
   if (at(nat, "families").is_array())
     for (const Json& family : at(nat, "families")) out += "\n" + family_view(family, colours);
   if (at(nat, "port_mapping").is_object()) out += "\n" + mapping_view(at(nat, "port_mapping"), colours);
+  out += relays_view(at(nat, "relays"), colours);
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "cli/text.hpp"
 
@@ -10,13 +11,19 @@ namespace pw::cli {
 
 class PingSummary {
  public:
-  void answer(double ms) {
+  void answer(double ms, std::string path) {
+    path_ = std::move(path);
     least_ = answered_ == 0 ? ms : std::min(least_, ms);
     most_ = std::max(most_, ms);
     sum_ += ms;
     ++answered_;
   }
-  void lose() { ++lost_; }
+  void lose() {
+    path_.clear();
+    ++lost_;
+  }
+  /// Of the last one; empty if it was lost.
+  const std::string& path() const { return path_; }
   unsigned answered() const { return answered_; }
 
   std::string to_text(const std::string& peer) const {
@@ -40,6 +47,7 @@ class PingSummary {
  private:
   double least_ = 0, most_ = 0, sum_ = 0;
   unsigned answered_ = 0, lost_ = 0;
+  std::string path_;
 };
 
 }  // namespace pw::cli

@@ -192,6 +192,20 @@ Codec<std::string> label() {
       show_text);
 }
 
+Codec<std::string> domain_name() {
+  return from_text<std::string>(
+      "domain name", "", "_peerwatch._udp.example",
+      [](const std::string& text) -> Result<std::string> {
+        constexpr std::size_t kLongestName = 253;  // RFC 1035 section 2.3.4, as text
+        constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+        if (text.size() > kLongestName || text.find_first_not_of(kAllowed) != std::string::npos || text.starts_with('.') ||
+            text.find("..") != std::string::npos)
+          return fail(quoted(text) + " is no name of DNS");
+        return text;
+      },
+      show_text);
+}
+
 Codec<std::string> path(std::size_t longest, bool optional) { return path_codec(longest, optional); }
 Codec<std::vector<std::string>> paths(std::size_t most) {
   return list_of("paths", path_codec(kLongestPath, false), most);

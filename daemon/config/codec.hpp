@@ -43,6 +43,8 @@ Codec<double> rate(double least, double most);
 Codec<std::string> label();
 /// As label(), and not empty.
 Codec<std::string> required_label();
+/// A name of DNS, of letters, digits, '-' and '_' between dots; at most 253 characters. May be empty.
+Codec<std::string> domain_name();
 /// A path of at most `longest` bytes; empty only if `optional`.
 Codec<std::string> path(std::size_t longest, bool optional);
 /// "info", or with rooms: "info,quic=debug".

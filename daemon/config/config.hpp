@@ -83,6 +83,11 @@ struct Config {
     std::uint64_t rate_per_client = 20'000'000;  // bits a second
     bool operator==(const RelayServer&) const = default;
   } relay_server;
+  struct Discovery {
+    std::string file;  // of [[peer]] blocks; empty for none
+    std::string dns;   // a name with SRV records; empty for none
+    bool operator==(const Discovery&) const = default;
+  } discovery;
   struct Nat {
     bool enabled = true;
     std::vector<HostPort> stun_servers;

@@ -87,6 +87,11 @@ std::vector<Key<Config>> make_config_keys() {
       key("relay_server.rate_per_client", &C::relay_server, &C::RelayServer::rate_per_client,
           bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),
 
+      key("discovery.file", &C::discovery, &C::Discovery::file, path(kLongestPath, true), reload,
+          "a TOML file of [[peer]] blocks, which is watched: peers come and go with it"),
+      key("discovery.dns", &C::discovery, &C::Discovery::dns, domain_name(), reload,
+          "a name with SRV records, whose targets have a TXT record \"id=PEERID\": peers come and go with them"),
+
       key("nat.enabled", &C::nat, &C::Nat::enabled, boolean(), reload,
           "whether this node finds out what the NATs in front of it do, and peers are told its addresses"),
       key("nat.stun_servers", &C::nat, &C::Nat::stun_servers, host_ports(kMostStunServers), reload,

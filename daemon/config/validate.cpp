@@ -159,9 +159,13 @@ void read_secret_files(Config& config, const Overlay& overlay, const Files& file
   read_token(config.admin_token, http.admin_token_file, "http.admin_token_file", overlay, files, problems);
 }
 
+void check_peers(const Config& config, const Overlay& overlay, Problems& problems) {
+  check_blocks("peer", config.peers, overlay.peer_places(), problems);
+}
+
 void check_consistency(const Config& config, const Overlay& overlay, Problems& problems) {
   check_listeners(config, overlay, problems);
-  check_blocks("peer", config.peers, overlay.peer_places(), problems);
+  check_peers(config, overlay, problems);
   check_blocks("bootstrap", config.bootstraps, overlay.bootstrap_places(), problems);
   check_blocks("relay", config.relays, overlay.relay_places(), problems);
   check_servers(config, overlay, problems);

@@ -10,6 +10,8 @@ namespace pw::config {
 
 /// Reads secret and token files into `config`.
 void read_secret_files(Config& config, const Overlay& overlay, const Files& files, Problems& problems);
+/// Ids and names of [[peer]] blocks are given once.
+void check_peers(const Config& config, const Overlay& overlay, Problems& problems);
 /// Needs the outcome of read_secret_files.
 void check_consistency(const Config& config, const Overlay& overlay, Problems& problems);
 

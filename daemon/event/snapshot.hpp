@@ -102,7 +102,8 @@ struct MappedPort {
   MappingProtocol protocol = MappingProtocol::pcp;
   SocketAddress external;
   Instant expires{};  // unless it is renewed, which happens before
-  bool verified = false;  // reached from outside; else it is the gateway's word
+  bool verified = false;  // reached from outside; else it is the gateway's word, and peers are not told
+  std::string doubt;      // for people: why not
 };
 
 /// The node's own IPv4 port at its gateway.

@@ -144,6 +144,7 @@ Json mapping_json(const Clock& clock, const event::PortMappingSnapshot& mapping)
     mapped = {{"protocol", name(m->protocol)},
               {"external", m->external.to_string()},
               {"verified", m->verified},
+              {"doubt", m->doubt.empty() ? Json{} : Json(m->doubt)},
               {"expires_seconds", clock.until(m->expires)}};
   return {{"gateway", mapping.gateway ? Json(mapping.gateway->to_string()) : Json{}},
           {"protocols", std::move(protocols)},

@@ -1,17 +1,20 @@
 // Location: where this node stands in the network, and all that changes with it: its own addresses and what its NATs do
-// (Surroundings), the ways out, the port that is mapped for it at the gateway (PortKeeper), and what sessions are told of
-// these (Locator).
+// (Surroundings), the ways out, the port that is mapped for it at the gateway (PortKeeper) and whether that works
+// (MappingCheck), and what sessions are told of these (Locator).
 //
 // Order of calls: handle_* and commands as things arrive; after everything that may have changed any of it, update(). Events
 // and requests go to the node's outbox, packets are drained from poll_transmit. Then rearm at poll_timeout.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "event/interfaces.hpp"
 #include "event/snapshot.hpp"
+#include "mesh/mapping_check.hpp"
 #include "mesh/port_keeper.hpp"
 #include "mesh/surroundings.hpp"
 #include "mesh/whereabouts.hpp"
@@ -26,16 +29,14 @@ class Location {
       : context_{context},
         surroundings_{context, listening, rng.split(), context.next_via},
         ports_{context.out, port_of(listening, Family::v4), rng.split(), context.next_via},
+        check_{rng.split()},
         locator_{listening} {}
 
   // ---- commands
   void configure(Instant now, const NatTerms& terms);
   void stop(Instant now);
   /// True if what peers are told is another, or what theirs are judged by.
-  bool update(Instant now, Services& services) {
-    if (auto bootstraps = services.poll_stun_servers()) surroundings_.handle_bootstraps(now, std::move(*bootstraps));
-    return locator_.update(context_.whereabouts, surroundings_, services, ports_);
-  }
+  bool update(Instant now, Services& services);
 
   // ---- input. Of the first three: true if the node is somewhere else now, so that all paths are to be looked at
   bool handle_interfaces(Instant now, event::Interfaces interfaces);
@@ -51,7 +52,7 @@ class Location {
     return surroundings_.handle_socket(now, via, bound) || ports_.handle_socket(now, via, bound);
   }
   bool handle_stun(Instant now, Instant received_at, const PathAddress& from, const wire::stun::Message& message) {
-    return surroundings_.handle_stun(now, received_at, from, message);
+    return check_.handle_stun(from, message) || surroundings_.handle_stun(now, received_at, from, message);
   }
   /// To the socket that speaks with the gateway: nothing of STUN or QUIC.
   bool handle_gateway_datagram(Instant now, const PathAddress& from, ByteView bytes);
@@ -59,7 +60,9 @@ class Location {
 
   // ---- output
   std::optional<Transmit> poll_transmit();
-  Instant poll_timeout() const { return earlier(surroundings_.poll_timeout(), ports_.poll_timeout()); }
+  Instant poll_timeout() const {
+    return earlier(check_.poll_timeout(), earlier(surroundings_.poll_timeout(), ports_.poll_timeout()));
+  }
 
   // ---- getters
   /// Of all interfaces: what packets may leave from.
@@ -71,9 +74,13 @@ class Location {
   event::NatSnapshot snapshot() const;
 
  private:
+  void check_mapping(Instant now, Services& services);
+
   peer::Context& context_;
   Surroundings surroundings_;
   PortKeeper ports_;
+  MappingCheck check_;
+  std::array<std::uint64_t, 3> checked_{};  // revisions of what it was told of
   Locator locator_;
   std::optional<std::optional<event::Gateway>> gateway_v6_;  // once it was told
 };

@@ -318,6 +318,8 @@ std::optional<Transmit> Node::poll_transmit() {
       Transmit answer = std::move(n.answers.front());
       n.answers.pop_front();
       return answer;
+    } else if (auto knock = n.services.poll_transmit()) {
+      return knock;
     } else if (!n.out.checks.empty()) {
       peer::CheckOut check = std::move(n.out.checks.front());
       n.out.checks.pop_front();

@@ -72,6 +72,12 @@ void PortKeeper::handle_port_mapped(Instant now, const event::PortMapped& result
   drain();
 }
 
+void PortKeeper::handle_checked(Instant now, const MappingCheck::Verdict& verdict) {
+  if (!mapping_) return;
+  mapping_->handle_verified(now, verdict.address, verdict.reached);
+  drain();
+}
+
 void PortKeeper::check(Instant now) {
   if (!mapping_ || !bound_) return;
   mapping_->check(now);
@@ -105,6 +111,11 @@ std::optional<Transmit> PortKeeper::poll_transmit() {
   return first;
 }
 
+std::optional<SocketAddress> PortKeeper::unverified() const {
+  if (!wanted_ || !mapping_ || !mapping_->mapping() || mapping_->mapping()->verified) return std::nullopt;
+  return mapping_->mapping()->external;
+}
+
 std::optional<event::PortMappingSnapshot> PortKeeper::snapshot() const {
   if (!wanted_) return std::nullopt;
   event::PortMappingSnapshot out;
@@ -116,7 +127,7 @@ std::optional<event::PortMappingSnapshot> PortKeeper::snapshot() const {
     if (report.error != nat::MappingError::none) out.protocols[i].detail = nat::describe(report.error);
   }
   if (const auto& mapped = mapping_->mapping())
-    out.mapped = event::MappedPort{mapped->protocol, mapped->external, mapped->expires, mapped->verified};
+    out.mapped = event::MappedPort{mapped->protocol, mapped->external, mapped->expires, mapped->verified, {}};
   return out;
 }
 

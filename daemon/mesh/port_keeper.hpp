@@ -11,6 +11,7 @@
 #include "base/transmit.hpp"
 #include "event/interfaces.hpp"
 #include "event/snapshot.hpp"
+#include "mesh/mapping_check.hpp"
 #include "nat/port_mapping.hpp"
 #include "peer/context.hpp"
 
@@ -38,6 +39,8 @@ class PortKeeper {
   /// Whatever came to the socket that is owned here.
   void handle_datagram(Instant now, const PathAddress& from, ByteView bytes);
   void handle_port_mapped(Instant now, const event::PortMapped& result);
+  /// What a check from outside found of that mapping.
+  void handle_checked(Instant now, const MappingCheck::Verdict& verdict);
   void handle_timeout(Instant now);
 
   // ---- output
@@ -46,6 +49,8 @@ class PortKeeper {
 
   // ---- getters
   bool owns(Via via) const { return via_ == via; }
+  /// What is mapped by the gateway's word alone.
+  std::optional<SocketAddress> unverified() const;
   /// Nothing: no mapping is wanted.
   std::optional<event::PortMappingSnapshot> snapshot() const;
   const std::optional<event::Gateway>& gateway() const { return gateway_; }

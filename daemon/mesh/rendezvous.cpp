@@ -137,9 +137,24 @@ bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
   return busy;
 }
 
+// ---- the whole mesh
+
+void Rendezvous::survey(Instant now, bool wanted) {
+  if (std::exchange(surveys_, wanted) == wanted) return;
+  survey_at_ = wanted ? now : kNever;
+}
+
+/// One bootstrap is enough: a peer registers with all that it has.
+void Rendezvous::look_around(Instant now) {
+  survey_at_ = now + kSurvey;
+  for (Client* bootstrap : clients_.ranked(Services::bootstrap))
+    if (standing(bootstrap->server().id).steps.take(now) && bootstrap->look_up(now, std::nullopt)) return;
+}
+
 // ---- input
 
 void Rendezvous::handle(Instant now, const service::ServiceUp& e) {
+  if (surveys_) survey_at_ = now;
   for (auto& [peer, search] : searches_) {
     std::erase(search.asked, e.server);
     step(now, peer, search);
@@ -155,7 +170,11 @@ void Rendezvous::handle(Instant now, const service::PeerSeen& e) {
 }
 
 void Rendezvous::handle(Instant now, const service::LookupDone& e) {
-  if (!e.peer) return;
+  if (!e.peer) {
+    for (const service::Located& located : e.found)
+      if (located.present && surveys_) outcomes_.push_back(Present{located.record.id});
+    return;
+  }
   const auto found = searches_.find(*e.peer);
   if (found == searches_.end()) return;
   Search& search = found->second;
@@ -211,6 +230,7 @@ void Rendezvous::handle(Instant now, const service::ChannelDown& e) {
 }
 
 void Rendezvous::handle_timeout(Instant now) {
+  if (survey_at_ <= now) look_around(now);
   for (auto at = searches_.begin(); at != searches_.end();) {
     const auto here = at++;
     Search& search = here->second;
@@ -227,7 +247,7 @@ void Rendezvous::handle_timeout(Instant now) {
 }
 
 Instant Rendezvous::poll_timeout() const {
-  Instant next = kNever;
+  Instant next = survey_at_;
   for (const auto& [peer, search] : searches_) next = earlier(next, earlier(search.until, search.next));
   return next;
 }

@@ -35,6 +35,9 @@ class Rendezvous {
   static constexpr double kNewsPerSecond = 1;
   static constexpr double kNewsBurst = 100;
   static constexpr Duration kRetry = 100ms;      // of a step that was one too many
+  /// Between two look-ups of the whole mesh, besides what bootstraps tell by themselves: a peer that is there and was not
+  /// reached is known on by it.
+  static constexpr Duration kSurvey = 4min;
   static constexpr std::size_t kMaxThrough = 4;  // servers that a channel is tried through, in one search
 
   /// This node opened a channel, as it was asked to.
@@ -50,6 +53,8 @@ class Rendezvous {
   explicit Rendezvous(service::Clients& clients) : clients_{clients} {}
 
   // ---- commands
+  /// Whether peers are wanted that nobody named: whoever of the mesh is present at a bootstrap is told of.
+  void survey(Instant now, bool wanted);
   void take(Instant now, const peer::ChannelWish& wish);
 
   // ---- input
@@ -100,6 +105,7 @@ class Rendezvous {
   bool open(Instant now, const PeerId& peer, Search& search);
   bool ask(Instant now, const PeerId& peer, Search& search);
   void led_nowhere(Search& search);
+  void look_around(Instant now);
   void close(const PeerId& server, Via via);
   bool leads_to(const PeerId& server, const PeerId& peer) const;
 
@@ -114,6 +120,8 @@ class Rendezvous {
   service::Clients& clients_;
   std::map<PeerId, Standing> standings_;
   std::map<PeerId, Search> searches_;
+  Instant survey_at_ = kNever;          // unless it is not wanted
+  bool surveys_ = false;
   std::map<Via, Channel> channels_;     // up
   std::map<Via, PeerId> opening_;       // asked for: the server
   std::deque<Outcome> outcomes_;

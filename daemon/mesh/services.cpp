@@ -71,6 +71,7 @@ void Services::configure(Instant now, const peer::Membership& membership) {
     set(now, *site, spec);
   }
   context_.rendezvous = !sites_.empty();
+  rendezvous_.survey(now, options_.peer && context_.rendezvous && membership.admission == peer::AdmissionMode::secret);
   settle(now);
 }
 
@@ -152,6 +153,13 @@ bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::
   return true;
 }
 
+/// A name that could not be looked up may be known where this node is now.
+void Services::network_changed(Instant now) {
+  clients_.network_changed(now);
+  for (Site& site : sites_)
+    if (site.resolve_at != kNever) site.resolve_at = earlier(site.resolve_at, std::max(now, site.resolved_at + kResolvePause));
+}
+
 Services::Site* Services::find(const PeerId& server) {
   const auto found = std::ranges::find(sites_, server, [](const Site& s) { return s.spec.id; });
   return found == sites_.end() ? nullptr : &*found;
@@ -188,6 +196,17 @@ void Services::shutdown(Instant now) {
 
 void Services::take(Instant now, const peer::ChannelWish& wish) { rendezvous_.take(now, wish); }
 
+bool Services::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  if (!stun_ || !stun_->handle_socket(now, via, bound)) return false;
+  server_->offer_knocks(stun_->can_knock());
+  return true;
+}
+
+bool Services::check_mapping(const MappingCheck::Ask& ask) {
+  service::Client* client = clients_.find(ask.server);
+  return client != nullptr && client->check_mapping(ask.number, ask.address, ask.transaction);
+}
+
 // ---- what the clients say
 
 void Services::settle(Instant now) {
@@ -201,6 +220,14 @@ void Services::settle(Instant now) {
         },
         *event);
   clients_.poll_home_relays();  // the snapshot shows them
+  while (const auto knock = server_ ? server_->poll_knock() : std::nullopt) stun_->knock(*knock);
+}
+
+std::optional<service::MappingAnswered> Services::poll_mapping_answer() {
+  if (mapping_answers_.empty()) return std::nullopt;
+  const service::MappingAnswered first = mapping_answers_.front();
+  mapping_answers_.pop_front();
+  return first;
 }
 
 std::optional<service::Arrived> Services::poll_arrived() {
@@ -289,10 +316,13 @@ void Services::close_unused(Instant now) {
 
 // ---- getters
 
-std::vector<SocketAddress> Services::observed() const {
-  std::vector<SocketAddress> all;
-  for (const Site& site : sites_)
-    if (site.observed) all.push_back(*site.observed);
+std::vector<Sighting> Services::sightings() const {
+  std::vector<Sighting> all;
+  for (const Site& site : sites_) {
+    const service::Client* client = clients_.find(site.spec.id);
+    if (site.observed && client != nullptr)
+      all.push_back({site.spec.id, *site.observed, any(client->services() & Offered::bootstrap)});
+  }
   return all;
 }
 

@@ -16,6 +16,7 @@
 #include "base/backoff.hpp"
 #include "event/service.hpp"
 #include "mesh/inbound_channels.hpp"
+#include "mesh/mapping_check.hpp"
 #include "mesh/rendezvous.hpp"
 #include "mesh/service_options.hpp"
 #include "mesh/stun_service.hpp"
@@ -40,9 +41,11 @@ class Services {
   // ---- commands
   void configure(Instant now, const peer::Membership& membership);
   void shutdown(Instant now);
-  void network_changed(Instant now) { clients_.network_changed(now); }
+  void network_changed(Instant now);
   /// A packet for a peer. False: no channel, or it is not up; the packet is lost.
   bool send(Via via, ByteView packet) { return clients_.send(via, packet); }
+  /// False: the bootstrap is not connected any more.
+  bool check_mapping(const MappingCheck::Ask& ask);
   /// What sessions want of channels.
   void take(Instant now, const peer::ChannelWish& wish);
 
@@ -50,9 +53,7 @@ class Services {
   /// False: nobody's here.
   bool handle(Instant now, const quic::Event& event);
   bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
-  bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
-    return stun_ && stun_->handle_socket(now, via, bound);
-  }
+  bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
   /// A STUN message to our socket that checks no path of ours. None: it is not for this node.
   std::optional<Transmit> handle_stun(Instant now, const PathAddress& from, const wire::stun::Decoded& message,
                                       std::size_t size) {
@@ -70,6 +71,10 @@ class Services {
   /// Where bootstraps answer STUN, which is where they are dialled, one address a family of each: once, whenever these are
   /// others, and not while a name is looked up.
   std::optional<std::vector<SocketAddress>> poll_stun_servers();
+  /// To mapped ports of clients.
+  std::optional<Transmit> poll_transmit() { return stun_ ? stun_->poll_transmit() : std::nullopt; }
+  /// What bootstraps say to check_mapping.
+  std::optional<service::MappingAnswered> poll_mapping_answer();
   Instant poll_timeout() const;
 
   // ---- getters
@@ -83,7 +88,7 @@ class Services {
   std::optional<PeerId> server_of(Via via) const { return rendezvous_.server_of(via); }
   std::vector<event::ServerSnapshot> servers() const;
   /// Where servers see this node's own socket.
-  std::vector<SocketAddress> observed() const;
+  std::vector<Sighting> sightings() const;
   /// Another one whenever these may be others.
   std::uint64_t revision() const { return revision_; }
   std::optional<event::ServingSnapshot> serving() const;
@@ -117,6 +122,7 @@ class Services {
   void on(Instant now, const service::RequestDone& e);
   void on(Instant now, const service::LookupDone& e) { rendezvous_.handle(now, e); }
   void on(Instant now, const service::PeerSeen& e) { rendezvous_.handle(now, e); }
+  void on(Instant, const service::MappingAnswered& e) { mapping_answers_.push_back(e); }
   void on(Instant now, const service::ChannelUp& e);
   void on(Instant now, const service::ChannelDown& e);
   bool is_stranger(const PeerId& peer) const;
@@ -135,6 +141,7 @@ class Services {
   std::vector<SocketAddress> stun_told_;
   bool stun_changed_ = false;
   std::deque<service::Arrived> arrived_;
+  std::deque<service::MappingAnswered> mapping_answers_;
   bool reached_once_ = false;
   std::uint64_t revision_ = 0;
 };

@@ -23,23 +23,44 @@ StunService::StunService(peer::Context& context, std::vector<SocketAddress> list
     const auto own = std::ranges::find(listening_, alternate.ip.family(), [](const auto& a) { return a.ip.family(); });
     if (own == listening_.end()) continue;  // this machine has no such family, which was told
     corners_.push_back({*own, alternate});
-    for (const SocketAddress& at : further_of(corners_.back())) {
-      const Via via{context_.next_via++};
-      further_.emplace(via, at);
-      context_.out.requests.emplace_back(event::OpenSocket{via, at.ip.family(), at});
-    }
+    for (const SocketAddress& at : further_of(corners_.back())) open(at.ip.family(), at);
   }
+  const bool v4 = std::ranges::any_of(listening_, [](const SocketAddress& a) { return a.ip.family() == Family::v4; });
+  if (v4) knocking_ = open(Family::v4, std::nullopt);
+}
+
+Via StunService::open(Family family, const std::optional<SocketAddress>& at) {
+  const Via via{context_.next_via++};
+  further_.emplace(via, at.value_or(SocketAddress{IpAddress::any(family), 0}));
+  context_.out.requests.emplace_back(event::OpenSocket{via, family, at});
+  return via;
+}
+
+void StunService::knock(const service::Knock& knock) {
+  if (!can_knock()) return;
+  wire::stun::Message message;
+  message.kind = wire::stun::Class::indication;
+  message.transaction = knock.transaction;
+  knocks_.push_back({{{}, knock.to, knocking_}, wire::stun::encode(message)});
+}
+
+std::optional<Transmit> StunService::poll_transmit() {
+  if (knocks_.empty()) return std::nullopt;
+  Transmit first = std::move(knocks_.front());
+  knocks_.pop_front();
+  return first;
 }
 
 bool StunService::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   const auto asked = further_.find(via);
   if (asked == further_.end()) return false;
   if (!bound) {
-    context_.out.emit(now, event::Trouble{"bootstrap_server.stun_alternate", asked->second.to_string() + ": " + bound.error().detail});
+    const char* what = via == knocking_ ? "a socket to check mapped ports with" : "bootstrap_server.stun_alternate";
+    context_.out.emit(now, event::Trouble{what, asked->second.to_string() + ": " + bound.error().detail});
     further_.erase(asked);
     return true;
   }
-  bound_.emplace(via, asked->second);
+  bound_.emplace(via, *bound);
   service::StunResponderOptions options;
   for (const Corners& corners : corners_)
     if (std::ranges::all_of(further_of(corners), [&](const SocketAddress& at) { return via_of(at) != Via::own; }))
@@ -61,7 +82,7 @@ Via StunService::via_of(const SocketAddress& own) const {
 
 std::optional<Transmit> StunService::handle_stun(Instant now, const PathAddress& from, const wire::stun::Decoded& message,
                                                  std::size_t size) {
-  if (from.via != Via::own && !bound_.contains(from.via)) return std::nullopt;
+  if (from.via != Via::own && (!bound_.contains(from.via) || from.via == knocking_)) return std::nullopt;
   auto outcome = responder_.answer(now, from, port_of(from), message, size);
   count(outcome.result);
   if (!outcome.answer) return std::nullopt;

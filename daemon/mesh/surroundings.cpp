@@ -91,7 +91,7 @@ void Surroundings::measure_soon(Instant now, Side& side) {
   side.due = kNever;
   side.state = NatState::off;
   if (wanted() && side.port != 0) {
-    side.due = side.started ? std::max(now, *side.started + kApart) : now;
+    side.due = side.started ? std::max(now + kSettle, *side.started + kApart) : now + kSettle;
     side.state = NatState::measuring;
   }
   after(now, side);
@@ -135,10 +135,12 @@ void Surroundings::handle_bootstraps(Instant now, std::vector<SocketAddress> ser
   if (context_.stopping) return;
   for (Side& side : sides_) {
     if (of_family(before, side.family) == of_family(bootstraps_, side.family)) continue;
-    if (wanted())
-      measure_soon(now, side);
-    else
+    if (!wanted())
       forget(now, side);
+    else if (side.running)
+      side.due = *side.started + kApart;
+    else
+      measure_soon(now, side);
   }
   handle_timeout(now);
 }
@@ -216,7 +218,7 @@ void Surroundings::after(Instant now, Side& side) {
   side.running = false;
   side.state = NatState::measured;
   side.found = side.discovery.result();
-  if (side.found->udp == event::Tested::no) side.due = now + kAgainBlocked;
+  if (side.found->udp == event::Tested::no) side.due = earlier(side.due, now + kAgainBlocked);
   if (side.told && same_kind(*side.told, *side.found)) return;
   side.told = side.found;
   context_.out.emit(now, event::NatMeasured{*side.found});

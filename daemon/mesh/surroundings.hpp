@@ -40,6 +40,8 @@ class Surroundings {
  public:
   /// Between two starts of one family's measurement, at least: a network that flaps must not become a flood of packets.
   static constexpr Duration kApart = 10s;
+  /// What gives cause for one often comes in several steps: terms, then bootstraps; one interface, then another.
+  static constexpr Duration kSettle = 10ms;
   static constexpr Duration kAgain = 1h;
   static constexpr Duration kAgainBlocked = 5min;    // nothing came back
   static constexpr Duration kAgainUnresolved = 1min;  // a server's name could not be looked up
@@ -58,8 +60,8 @@ class Surroundings {
   // ---- input
   /// True if they are others than before, excluded ones aside; the first time nothing has changed.
   bool handle_interfaces(Instant now, event::Interfaces interfaces);
-  /// Where the bootstraps answer STUN, the operator's order. Of another list than before the families are measured that it
-  /// differs in; what was found stays meanwhile, since the network is the same.
+  /// Where the bootstraps answer STUN, in the operator's order. The families that this list differs in are measured by it,
+  /// after a measurement that is under way; what was found stays meanwhile, since the network is the same.
   void handle_bootstraps(Instant now, std::vector<SocketAddress> servers);
   /// These two: false if it is not of this.
   bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
@@ -82,6 +84,10 @@ class Surroundings {
   std::vector<SocketAddress> servers(Family family) const;
   bool enabled() const { return terms_.enabled; }
   bool owns(Via via) const;
+  /// As it was measured last.
+  const std::optional<event::NatBehaviour>& behaviour(Family family) const {
+    return sides_[static_cast<std::size_t>(family)].found;
+  }
   event::NatSnapshot snapshot() const;
   /// Another one whenever any of this may be another.
   std::uint64_t revision() const { return revision_; }

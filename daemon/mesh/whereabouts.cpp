@@ -29,11 +29,12 @@ class Offer {
 };
 
 peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surroundings& surroundings,
-                         const Services& services, const PortKeeper& ports) {
+                         const Services& services, const PortKeeper& ports, const std::optional<IpAddress>& gateway_v6) {
   peer::Whereabouts out;
   out.told = surroundings.enabled();
   out.around.own = surroundings.addresses();
-  if (ports.gateway()) out.around.gateways = {ports.gateway()->address};
+  if (ports.gateway()) out.around.gateways.push_back(ports.gateway()->address);
+  if (gateway_v6) out.around.gateways.push_back(*gateway_v6);
   Offer offer{out.around};
   unsigned hosts = 0;
   for (const SocketAddress& socket : listening)
@@ -50,11 +51,10 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
     side.behaviour[static_cast<std::size_t>(family.family)] = *family.behaviour;
     if (family.behaviour->mapped) offer.add_proved(CandidateKind::server_reflexive, *family.behaviour->mapped);
   }
-  for (const SocketAddress& seen : services.observed()) offer.add(CandidateKind::server_reflexive, seen);
-  if (const auto mapping = ports.snapshot(); mapping && mapping->mapped)
-    // Not reached from outside yet, it is an outer address by somebody's word, as any other.
-    offer.add(mapping->mapped->verified ? CandidateKind::port_mapped : CandidateKind::server_reflexive,
-              mapping->mapped->external);
+  for (const Sighting& seen : services.sightings()) offer.add(CandidateKind::server_reflexive, seen.address);
+  // Before something from outside came through it, it is the gateway's word, and told to nobody.
+  if (const auto mapping = ports.snapshot(); mapping && mapping->mapped && mapping->mapped->verified)
+    offer.add(CandidateKind::port_mapped, mapping->mapped->external);
   side.candidates = offer.all();
   out.message = nat::to_wire(side);
   return out;
@@ -63,10 +63,11 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
 }  // namespace
 
 bool Locator::update(peer::Whereabouts& here, const Surroundings& surroundings, const Services& services,
-                     const PortKeeper& ports) {
+                     const PortKeeper& ports, const std::optional<IpAddress>& gateway_v6) {
   const std::array now{surroundings.revision(), services.revision(), ports.revision()};
-  if (std::exchange(known_, now) == now) return false;
-  const auto before = std::exchange(here, locate(listening_, surroundings, services, ports));
+  const bool same_gateway = std::exchange(gateway_v6_, gateway_v6) == gateway_v6;
+  if (std::exchange(known_, now) == now && same_gateway) return false;
+  const auto before = std::exchange(here, locate(listening_, surroundings, services, ports, gateway_v6));
   const bool told = before.told != here.told || before.message != here.message;
   here.revision = before.revision + (told ? 1 : 0);
   return told || before.around != here.around || before.families != here.families;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "mesh/port_keeper.hpp"
@@ -21,11 +22,13 @@ class Locator {
   explicit Locator(const std::vector<SocketAddress>& listening) : listening_{listening} {}
   /// After everything that may have changed one of them; costs nothing where nothing did. True if what peers are told is
   /// another, or what theirs are judged by.
-  bool update(peer::Whereabouts& here, const Surroundings& surroundings, const Services& services, const PortKeeper& ports);
+  bool update(peer::Whereabouts& here, const Surroundings& surroundings, const Services& services, const PortKeeper& ports,
+              const std::optional<IpAddress>& gateway_v6);
 
  private:
   const std::vector<SocketAddress>& listening_;
   std::array<std::uint64_t, 3> known_{};  // revisions of what it was made from
+  std::optional<IpAddress> gateway_v6_;
 };
 
 /// As people are told.

@@ -25,7 +25,10 @@ void add_text(Fields& f, std::string_view name, const std::string& text) {
 Fields of(const PeerAdded& e) { return {{"peer", e.peer}, {"method", name(e.method)}}; }
 Fields of(const PeerRemoved& e) { return {{"peer", e.peer}}; }
 Fields of(const DiscoveryFailed& e) {
-  Fields f{{"peer", e.peer}, {"method", name(e.method)}, {"host", e.host}};
+  Fields f;
+  if (e.peer != PeerId{}) f.push_back({"peer", e.peer});  // else of a list as a whole
+  f.push_back({"method", name(e.method)});
+  f.push_back({"host", e.host});
   add_text(f, "detail", e.detail);
   return f;
 }

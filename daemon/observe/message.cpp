@@ -13,7 +13,10 @@ std::string text(std::string_view s) { return std::string{s}; }
 
 std::string say(const PeerAdded& e) { return "peer " + e.peer.to_short() + " is known now"; }
 std::string say(const PeerRemoved& e) { return "peer " + e.peer.to_short() + " is no longer known"; }
-std::string say(const DiscoveryFailed& e) { return "could not resolve an address of " + e.peer.to_short(); }
+std::string say(const DiscoveryFailed& e) {
+  if (e.peer == PeerId{}) return "peers by " + text(name(e.method)) + " are not known anew; those known so far stay";
+  return "could not resolve an address of " + e.peer.to_short();
+}
 std::string say(const StateChanged& e) { return "session with " + e.peer.to_short() + " is " + text(name(e.to)); }
 std::string say(const DialStarted& e) { return "dialling " + e.peer.to_short(); }
 std::string say(const DialEnded& e) {

@@ -227,10 +227,11 @@ struct NodeMetrics::Impl {
   TraversalMetrics traversals{registry};
 
   Methods discovered{counters(registry, "p2p_discovered_peers_total", "Peers that became known, by method."),
-                     {DiscoveryMethod::configured, DiscoveryMethod::manual, DiscoveryMethod::inbound}};
+                     {DiscoveryMethod::configured, DiscoveryMethod::file, DiscoveryMethod::dns, DiscoveryMethod::bootstrap,
+                      DiscoveryMethod::manual, DiscoveryMethod::inbound}};
   Methods discovery_failures{
-      counters(registry, "p2p_discovery_failures_total", "Addresses that could not be resolved."),
-      {DiscoveryMethod::configured, DiscoveryMethod::manual}};
+      counters(registry, "p2p_discovery_failures_total", "Addresses or lists of peers that could not be had."),
+      {DiscoveryMethod::configured, DiscoveryMethod::file, DiscoveryMethod::dns, DiscoveryMethod::manual}};
 
   Family<Gauge>& node_info_family{gauges(registry, "peerwatch_node_info", "This node.")};
   Gauge* node_info = nullptr;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -22,10 +23,11 @@ struct Membership {
   std::vector<Buffer> secrets;  // current first, then previous; each ≥ 32 bytes
   std::vector<PeerId> deny;
   std::vector<event::PeerSpec> peers;
+  std::unordered_map<PeerId, event::DiscoveryMethod> discovered;  // of `peers`, those that no configuration lists: how they are known
   probe::Options probe;
   std::vector<event::ServerSpec> servers;  // bootstraps and relays of this node
   bool serve_anybody = false;              // as a bootstrap or relay; otherwise those who may be peers
-  std::size_t max_sessions = 500;  // sessions at once; a peer beyond is refused (session_limit), a configured one never
+  std::size_t max_sessions = 500;  // sessions at once; a peer beyond is refused (session_limit), a listed one never
 };
 
 struct Options {

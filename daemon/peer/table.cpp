@@ -12,6 +12,20 @@ using event::AdmissionRefusal;
 using event::DiscoveryMethod;
 using event::SessionState;
 
+namespace {
+
+/// By configuration, a file, DNS or an operator: each of these may let a peer in where an allowlist does.
+bool is_listed(DiscoveryMethod method) {
+  return method != DiscoveryMethod::inbound && method != DiscoveryMethod::bootstrap;
+}
+
+/// By what a reload may take away.
+bool is_of_membership(DiscoveryMethod method) {
+  return method == DiscoveryMethod::configured || method == DiscoveryMethod::file || method == DiscoveryMethod::dns;
+}
+
+}  // namespace
+
 Session* Table::find(const PeerId& peer) {
   const auto found = sessions_.find(peer);
   return found == sessions_.end() ? nullptr : found->second.get();
@@ -24,7 +38,7 @@ Session* Table::owner_of(quic::Handle connection) {
 
 bool Table::listed(const PeerId& peer) const {
   const auto found = sessions_.find(peer);
-  return found != sessions_.end() && !found->second->removed() && found->second->method() != DiscoveryMethod::inbound;
+  return found != sessions_.end() && !found->second->removed() && is_listed(found->second->method());
 }
 
 void Table::add(Instant now, const event::PeerSpec& spec, DiscoveryMethod method) {
@@ -42,18 +56,20 @@ void Table::configure(Instant now, const Membership& membership) {
   context_.bandwidth_quota.set_limit(membership.probe.bandwidth_max_bytes_per_day);
   for (const event::PeerSpec& spec : membership.peers) {
     if (spec.id == context_.self) continue;
+    const auto discovered = membership.discovered.find(spec.id);
+    const auto method = discovered == membership.discovered.end() ? DiscoveryMethod::configured : discovered->second;
     if (Session* session = find(spec.id)) {
-      session->update(spec, DiscoveryMethod::configured, now);
+      session->update(spec, method, now);
       rearm(now, *session);
     } else {
-      add(now, spec, DiscoveryMethod::configured);
+      add(now, spec, method);
     }
   }
   std::unordered_set<PeerId> configured;
   for (const event::PeerSpec& spec : membership.peers) configured.insert(spec.id);
   std::vector<PeerId> gone;
   for (const auto& [id, session] : sessions_) {
-    const bool removed = session->method() == DiscoveryMethod::configured && !configured.contains(id);
+    const bool removed = is_of_membership(session->method()) && !configured.contains(id);
     if (removed || judge_key(id, context_.self, membership, listed(id))) gone.push_back(id);
   }
   std::ranges::sort(gone);
@@ -77,9 +93,24 @@ void Table::introduce(Instant now, const event::PeerSpec& spec) {
     session->update(spec, DiscoveryMethod::manual, now);
 }
 
+/// A bootstrap's word costs a session of ours, so there are only as many as there may be at all. Whoever is at the other end
+/// proves the secret before anything else.
+bool Table::discover(Instant now, const PeerId& peer) {
+  const Membership& m = context_.membership;
+  if (context_.stopping || m.admission != AdmissionMode::secret || judge_key(peer, context_.self, m, false)) return false;
+  if (sessions_.size() >= m.max_sessions) return false;
+  there_[peer] = now;
+  add(now, event::PeerSpec{peer, {}, false, {}}, DiscoveryMethod::bootstrap);
+  return true;
+}
+
 Instant Table::forget_at(const Session& session) const {
   if (!session.idle()) return kNever;
   if (session.removed()) return session.state_since();
+  if (session.method() == DiscoveryMethod::bootstrap && !session.held()) {
+    const auto there = there_.find(session.id());
+    return (there == there_.end() ? session.state_since() : there->second) + context_.options.retention;
+  }
   // Who is to stay away is not forgotten: it would be let in again.
   if (session.method() != DiscoveryMethod::inbound || session.held()) return kNever;
   return session.state_since() + context_.options.retention;
@@ -87,6 +118,7 @@ Instant Table::forget_at(const Session& session) const {
 
 void Table::forget(Instant now, const PeerId& peer) {
   deadlines_.clear(peer);
+  there_.erase(peer);
   sessions_.erase(peer);
   context_.out.emit(now, event::PeerRemoved{peer});
 }
@@ -94,6 +126,7 @@ void Table::forget(Instant now, const PeerId& peer) {
 void Table::rearm(Instant now, Session& session) {
   const PeerId id = session.id();
   if (session.removed() && session.idle()) return forget(now, id);
+  if (session.method() == DiscoveryMethod::bootstrap && session.state() == SessionState::connected) there_[id] = now;
   deadlines_.set(id, earlier(session.next_timeout(), forget_at(session)));
 }
 
@@ -248,7 +281,9 @@ void Table::handle_channel_lost(Instant now, const PeerId& peer, Via via) {
 
 void Table::handle_present(Instant now, const PeerId& peer) {
   Session* session = find(peer);
-  if (!session) return;
+  if (!session && !discover(now, peer)) return;
+  if (!session) session = find(peer);
+  if (const auto there = there_.find(peer); there != there_.end()) there->second = now;
   session->handle_present(now);
   rearm(now, *session);
 }

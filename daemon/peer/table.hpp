@@ -33,6 +33,7 @@ class Table {
   void handle_channel(Instant now, const PeerId& peer, Via via);
   void handle_no_channel(Instant now, const PeerId& peer, const std::string& why);
   void handle_channel_lost(Instant now, const PeerId& peer, Via via);
+  /// A bootstrap says that the peer is there. In a mesh with a secret one that nobody listed becomes known by that.
   void handle_present(Instant now, const PeerId& peer);
   /// True if it names a connection of ours, whatever becomes of it there.
   bool handle_check(Instant now, const StunArrival& arrival);
@@ -57,6 +58,7 @@ class Table {
  private:
   void add(Instant now, const event::PeerSpec& spec, event::DiscoveryMethod method);
   void introduce(Instant now, const event::PeerSpec& spec);
+  bool discover(Instant now, const PeerId& peer);
   void handle_established(Instant now, const quic::Established& e);
   void stranger_closed(Instant now, const quic::Closed& e);
   std::optional<event::AdmissionRefusal> make_room(Instant now, const PeerId& visitor);
@@ -70,6 +72,7 @@ class Table {
   Context& context_;
   std::unordered_map<PeerId, std::unique_ptr<Session>> sessions_;
   Deadlines<PeerId> deadlines_;
+  std::unordered_map<PeerId, Instant> there_;  // of those that bootstraps told of: when they were there last
   Instant hasten_at_{};  // the last time, or the next
   bool reached_once_ = false;
 };

@@ -73,6 +73,9 @@ class Client {
   void publish(Instant now, const wire::PeerRecord& record);
   /// Somebody, or everybody of the mesh. Answered by LookupDone with this number. Fails unless ready.
   Result<std::uint32_t> look_up(Instant now, const std::optional<PeerId>& peer);
+  /// A packet from there to `address`, which is where the server sees this node but for the port. Answered, if it is, by
+  /// MappingAnswered with this number. Fails unless ready.
+  Status check_mapping(std::uint32_t number, const SocketAddress& address, const wire::stun::TransactionId& transaction);
   /// Answered by ChannelUp or ChannelDown. Fails unless ready.
   Result<Via> open_channel(Instant now, const PeerId& peer);
   void close_channel(Via via);

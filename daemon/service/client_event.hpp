@@ -51,6 +51,12 @@ struct RequestDone {
   wire::service::Refusal reason;  // of `refused`
   Duration took;
 };
+/// Of Client::check_mapping.
+struct MappingAnswered {
+  PeerId server;
+  std::uint32_t number;
+  std::optional<wire::service::Refusal> refusal;  // none: a packet was sent
+};
 struct Located {
   wire::PeerRecord record;  // its signature is good, it is whom one asked for, and in time
   std::vector<SocketAddress> observed;
@@ -91,6 +97,6 @@ struct Arrived {
   Buffer bytes;
 };
 using ClientEvent = std::variant<ServiceUp, ServiceDown, AddressObserved, RequestDone, LookupDone, PeerSeen, ChannelUp,
-                                 ChannelDown, Arrived>;
+                                 ChannelDown, MappingAnswered, Arrived>;
 
 }  // namespace pw::service

@@ -94,6 +94,13 @@ Result<std::uint32_t> Client::look_up(Instant now, const std::optional<PeerId>& 
   return last_request_;
 }
 
+Status Client::check_mapping(std::uint32_t number, const SocketAddress& address,
+                             const wire::stun::TransactionId& transaction) {
+  if (!ready() || !any(granted_ & wire::service::Services::bootstrap)) return fail("no bootstrap");
+  if (!send(wire::service::CheckMapping{number, address, transaction})) return fail("the server does not read");
+  return {};
+}
+
 // ---- answers
 
 void Client::read(Instant now, const wire::service::Message& message) {
@@ -105,6 +112,7 @@ void Client::read(Instant now, const wire::service::Message& message) {
   if (const auto* m = std::get_if<wire::service::Found>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::ChannelOpened>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message)) return read(now, *m);
+  if (const auto* m = std::get_if<wire::service::MappingChecked>(&message)) emit(MappingAnswered{server_.id, m->number, {}});
   if (const auto* m = std::get_if<wire::service::PeerPresent>(&message)) emit(PeerSeen{server_.id, m->peer, true});
   if (const auto* m = std::get_if<wire::service::PeerGone>(&message)) emit(PeerSeen{server_.id, m->peer, false});
 }
@@ -172,6 +180,9 @@ void Client::read(Instant now, const wire::service::Refused& m) {
     case Request::lookup:
       if (const auto p = refused(RequestKind::lookup))
         emit(LookupDone{server_.id, m.number, p->peer, RequestResult::refused, {}, 0, false});
+      return;
+    case Request::check_mapping:
+      if (ready()) emit(MappingAnswered{server_.id, m.number, m.reason});
       return;
     case Request::open_channel: {
       const auto found = channels_.find(static_cast<Number>(m.number));

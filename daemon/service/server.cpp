@@ -22,7 +22,8 @@ Server::Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& se
       endpoint_{endpoint},
       self_{self},
       registry_{options.max_entries, options.max_lifetime},
-      forwarder_{options.total_bytes_per_second} {}
+      forwarder_{options.total_bytes_per_second},
+      all_checks_{options.total_checks_per_second, options.total_checks_per_second} {}
 
 // ---- clients come and go
 
@@ -165,6 +166,9 @@ void Server::read(Instant now, Client& c, const Message& message) {
   } else if (const auto* open = std::get_if<wire::service::OpenChannel>(&message)) {
     if (!in_time) return refuse(now, c, Request::open_channel, Refusal::rate, open->channel);
     open_channel(now, c, *open);
+  } else if (const auto* check = std::get_if<wire::service::CheckMapping>(&message)) {
+    if (!in_time) return refuse(now, c, Request::check_mapping, Refusal::rate, check->number);
+    check_mapping(now, c, *check);
   } else {
     ++stats_.unknown_messages;  // of a later version, or what only servers say
   }
@@ -212,7 +216,27 @@ void Server::refuse(Instant now, Client& c, Request what, Refusal reason, std::u
   if (what == Request::registration) count(ServedRequest::enrol, false);
   if (what == Request::lookup) count(ServedRequest::lookup, false);
   if (what == Request::open_channel) count(ServedRequest::coordinate, false);
+  if (what == Request::check_mapping) count(ServedRequest::observe, false);
   send(now, c, wire::service::Refused{what, reason, number});
+}
+
+/// Nobody but the client itself can be meant by an address that packets of the client come from; ports of a NAT that it
+/// shares with others get one small packet.
+void Server::check_mapping(Instant now, Client& c, const wire::service::CheckMapping& m) {
+  const auto refused = [&](Refusal reason) { refuse(now, c, Request::check_mapping, reason, m.number); };
+  if (!any(c.services & Services::bootstrap) || !knocks_offered_) return refused(Refusal::not_offered);
+  if (m.address.ip != c.observed.ip || m.address.port == 0) return refused(Refusal::not_observed);
+  if (!c.checks.take(now) || !all_checks_.take(now)) return refused(Refusal::rate);
+  count(ServedRequest::observe, true);
+  knocks_.push_back({m.address, m.transaction});
+  send(now, c, wire::service::MappingChecked{m.number});
+}
+
+std::optional<Knock> Server::poll_knock() {
+  if (knocks_.empty()) return std::nullopt;
+  const Knock first = knocks_.front();
+  knocks_.pop_front();
+  return first;
 }
 
 void Server::count(ServedRequest request, bool success) {

@@ -13,6 +13,7 @@
 // real paths below the connection says so by handle_address, and Endpoint::set_paths.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -36,12 +37,17 @@ struct ServerOptions {
   bool relay = false;
   std::size_t max_clients = 256;      // admitted ones
   /// Connections without a Hello yet, which anybody can have who has a key: the oldest goes first. A client says it a
-  /// round trip after its handshake; who wants to crowd it out needs as many whole handshakes within that time.
-  std::size_t max_greeting = 64;
+  /// round trip after its handshake; who wants to crowd it out needs as many whole handshakes within that time. As many as
+  /// clients, who all come back at once after a restart.
+  std::size_t max_greeting = 256;
   std::size_t max_entries = 4096;
   std::size_t max_channels = 64;      // of one client, opened by either side
   double requests_per_second = 10;    // of one client, of all kinds; saved up to request_burst
   double request_burst = 100;
+  /// Packets to the mapped port of one client, and of all: each is 28 bytes to where that client is.
+  double checks_per_second = 0.5;
+  double check_burst = 10;
+  double total_checks_per_second = 50;
   double bytes_per_second = 2.5e6;    // that one client may send through channels: 20 Mbit/s
   double burst_bytes = 128 << 10;     // a congestion window's worth at once
   double total_bytes_per_second = 125e6;
@@ -50,6 +56,12 @@ struct ServerOptions {
   std::size_t max_pairs = 8192;       // remembered for that; beyond, new pairs are refused
   Duration max_lifetime = std::chrono::minutes{10};  // of a registration
   Duration admission_timeout = 5s;
+};
+
+/// One packet to a client's mapped port, as the client asked: a Binding indication with that transaction.
+struct Knock {
+  SocketAddress to;
+  wire::stun::TransactionId transaction;
 };
 
 using ServedRequest = event::ServiceRequest;
@@ -64,6 +76,8 @@ class Server {
   // ---- commands
   /// At the start and at every reload; whoever is no longer admitted by its key goes at once.
   void configure(Instant now, Admission admission);
+  /// Whether what poll_knock gives can be sent; not at first.
+  void offer_knocks(bool offered) { knocks_offered_ = offered; }
   /// Moves packets as far as rates and room allow.
   void forward(Instant now);
   /// Ends every connection.
@@ -77,6 +91,7 @@ class Server {
   void handle_timeout(Instant now);
 
   // ---- output
+  std::optional<Knock> poll_knock();
   Instant poll_timeout() const;
   ServerStats stats() const;
 
@@ -95,6 +110,7 @@ class Server {
           observed{e.path.remote},
           requests{o.requests_per_second, o.request_burst},
           notices{o.requests_per_second, o.request_burst},
+          checks{o.checks_per_second, o.check_burst},
           bytes{o.bytes_per_second, o.burst_bytes} {}
     quic::Handle handle;
     Instant since;
@@ -109,6 +125,7 @@ class Server {
     wire::service::Reader reader;
     TokenBucket requests;
     TokenBucket notices;
+    TokenBucket checks;
     TokenBucket bytes;
     std::map<wire::service::Channel, End> channels;
     wire::service::Channel next_channel = wire::service::kFirstOfServer;
@@ -128,6 +145,7 @@ class Server {
   void enrol(Instant now, Client& c, const wire::service::Register& m);
   void look_up(Instant now, Client& c, const wire::service::Lookup& m);
   void open_channel(Instant now, Client& c, const wire::service::OpenChannel& m);
+  void check_mapping(Instant now, Client& c, const wire::service::CheckMapping& m);
   std::optional<wire::service::Refusal> against(Instant now, const Client& c, const Client* other,
                                                 const wire::service::OpenChannel& m);
   void close_channel(Instant now, Client& c, wire::service::Channel number, wire::service::ChannelEnd reason, bool tell);
@@ -157,6 +175,9 @@ class Server {
   Deadlines<quic::Handle> deadlines_;  // for their Hello; of who does not read: at once
   std::size_t channels_ = 0;
   Instant next_forward_ = kNever;
+  bool knocks_offered_ = false;
+  TokenBucket all_checks_;
+  std::deque<Knock> knocks_;
   ServerStats stats_;
 };
 

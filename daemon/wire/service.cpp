@@ -82,6 +82,13 @@ struct ToEnvelope {
     p->set_channel(m.channel);
     p->set_reason(static_cast<proto::ChannelClosed::Reason>(m.reason));
   }
+  void operator()(const CheckMapping& m) const {
+    auto* p = out.mutable_check_mapping();
+    p->set_number(m.number);
+    put_address(*p->mutable_address(), m.address);
+    p->set_transaction(text_of(m.transaction));
+  }
+  void operator()(const MappingChecked& m) const { out.mutable_mapping_checked()->set_number(m.number); }
   void operator()(const Refused& m) const {
     auto* p = out.mutable_refused();
     p->set_what(static_cast<proto::Refused::What>(m.what));
@@ -183,6 +190,15 @@ Result<Message> from(const proto::Found& p) {
   return m;
 }
 
+Result<Message> from(const proto::CheckMapping& p) {
+  const auto address = address_of(p.address());
+  if (!address) return tl::unexpected(address.error());
+  CheckMapping m{p.number(), *address, {}};
+  if (p.transaction().size() != m.transaction.size()) return fail("a transaction has 12 bytes");
+  std::ranges::copy(as_bytes(p.transaction()), m.transaction.begin());
+  return m;
+}
+
 template <class M, class P>
 Result<Message> peer_from(const P& p) {
   const auto id = id_of(p.peer());
@@ -220,7 +236,8 @@ std::string_view to_string(Refusal reason) {
                               "too many channels"sv,
                               "the channel is in use"sv,
                               "the pair has used up its bytes"sv,
-                              "no common protocol version"sv};
+                              "no common protocol version"sv,
+                              "not where this client is seen"sv};
   return kWords.at(static_cast<std::size_t>(reason));
 }
 
@@ -263,9 +280,13 @@ Result<Message> decode(ByteView message) {
       if (!channel) return tl::unexpected(channel.error());
       return ChannelClosed{*channel, closed_set(envelope.channel_closed().reason(), ChannelEnd::pair_limit)};
     }
+    case proto::Envelope::kCheckMapping:
+      return from(envelope.check_mapping());
+    case proto::Envelope::kMappingChecked:
+      return MappingChecked{envelope.mapping_checked().number()};
     case proto::Envelope::kRefused: {
       const auto& p = envelope.refused();
-      return Refused{closed_set(p.what(), Request::open_channel), closed_set(p.reason(), Refusal::version), p.number()};
+      return Refused{closed_set(p.what(), Request::check_mapping), closed_set(p.reason(), Refusal::not_observed), p.number()};
     }
     case proto::Envelope::BODY_NOT_SET:
       return Unknown{};

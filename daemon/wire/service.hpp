@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "wire/framing.hpp"
 #include "wire/record.hpp"
+#include "wire/stun.hpp"
 
 namespace pw::wire::service {
 
@@ -107,7 +108,15 @@ struct ChannelClosed {
   Channel channel = 0;
   ChannelEnd reason = ChannelEnd::unspecified;
 };
-enum class Request : std::uint8_t { unknown, hello, registration, lookup, open_channel };
+struct CheckMapping {
+  std::uint32_t number = 0;
+  SocketAddress address;
+  stun::TransactionId transaction{};
+};
+struct MappingChecked {
+  std::uint32_t number = 0;
+};
+enum class Request : std::uint8_t { unknown, hello, registration, lookup, open_channel, check_mapping };
 enum class Refusal : std::uint8_t {
   unspecified,
   not_admitted,
@@ -120,7 +129,8 @@ enum class Refusal : std::uint8_t {
   too_many_channels,
   channel_in_use,
   pair_limit,
-  version
+  version,
+  not_observed  // it is not where the client is seen
 };
 std::string_view to_string(Refusal reason);
 struct Refused {
@@ -132,7 +142,7 @@ struct Refused {
 struct Unknown {};
 
 using Message = std::variant<Hello, Welcome, Observe, Observed, Register, Registered, Lookup, Found, PeerPresent, PeerGone,
-                             OpenChannel, ChannelOpened, ChannelClosed, Refused, Unknown>;
+                             OpenChannel, ChannelOpened, ChannelClosed, CheckMapping, MappingChecked, Refused, Unknown>;
 
 /// With its length in front.
 Buffer encode(const Message& message);

@@ -93,6 +93,7 @@ void Amplification::sent(Instant at, const net::Machine& from, const net::Packet
   }
   Account& all = of_flow(index);
   if (all.proved || all.dialled) return;
+  if (is_knock(packet) && is_proved(from.index(), packet.destination.ip)) return;
   if (is_check(packet)) {
     if (!all.checks_since) all.checks_since = at;
     all.checks += packet.payload.size();
@@ -115,6 +116,17 @@ void Amplification::judge(Instant at, const Host& host, const Flow& flow, const 
 bool Amplification::is_check(const net::Packet& packet) {
   const auto decoded = wire::stun::decode(packet.payload);
   return decoded && decoded->message.kind == wire::stun::Class::request && decoded->message.username;
+}
+
+bool Amplification::is_knock(const net::Packet& packet) {
+  const auto decoded = wire::stun::decode(packet.payload);
+  return decoded && decoded->message.kind == wire::stun::Class::indication;
+}
+
+bool Amplification::is_proved(std::size_t machine, const IpAddress& address) const {
+  for (std::size_t i = 0; i < flows_.size(); ++i)
+    if (flows_[i].proved && ground_.flow(i).machine == machine && ground_.flow(i).remote.ip == address) return true;
+  return false;
 }
 
 /// What it dials is judged as unsolicited.

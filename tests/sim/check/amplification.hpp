@@ -24,6 +24,9 @@ class Amplification : public Checker {
   static constexpr std::uint64_t kCandidate = 32;
   static constexpr std::uint64_t kCheckSize = 120;
   static bool is_check(const net::Packet& packet);
+  /// A bootstrap's packet to a mapped port: goes to an address that has proved itself by another port. How many may be sent
+  /// is judged as unsolicited.
+  static bool is_knock(const net::Packet& packet);
   static constexpr std::size_t kIds = 16;  // bent packets go to bent IDs; of more than that nobody can have answered
   static constexpr std::size_t kMaxConnections = 1 << 16;  // remembered; then they are forgotten all together
 
@@ -55,6 +58,7 @@ class Amplification : public Checker {
   Account& of_flow(std::size_t flow);
   void forget_connections();
   void credit(std::size_t flow, const net::Packet& packet);
+  bool is_proved(std::size_t machine, const IpAddress& address) const;
   bool dials(const Host& host, const SocketAddress& address) const;
   /// Real owners prove what they answer; the packet being told is theirs.
   void prove(Account& account) const;

@@ -136,6 +136,26 @@ TEST_CASE("names of bootstraps are looked up before anything is asked, and their
   });
 }
 
+TEST_CASE("a name that could not be looked up is looked up soon after the network has changed") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    Home h{seed, net::NatOptions{}};
+    h.add("named", h.w.internet, {outside(1)});
+    h.inside.membership.servers[0].addresses = {{"bootstrap.example", Host::kPort}};
+    h.w.names.known["bootstrap.example"] = {outside(1)};
+    h.w.names.up = false;
+    h.w.start_all();
+    h.w.run_for(10min);  // it waits for a minute by now
+    const auto up = [&] { return h.inside.snapshot().servers.at(0).state == event::ServerState::ready; };
+    if (up()) return "no name was needed";
+    h.w.names.up = true;
+    net::Machine& machine = h.inside.machine();
+    machine.set_addresses(*machine.interfaces().front(), {IpAddress::v4({192, 168, 1, 3})});
+    // A look-up under way gives up within five seconds, and another is not made sooner than five seconds after it began.
+    if (!h.w.run_until(up, 12s)) return "it is not connected soon";
+    return broken_rule(h.w);
+  });
+}
+
 TEST_CASE("a bootstrap that a reload takes away is asked no more, and what it told is told no more") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     Home h{seed, net::NatOptions{}};

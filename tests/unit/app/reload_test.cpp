@@ -31,6 +31,7 @@ config::Config all_changed() {
   c.bootstrap_server.admission = config::ServiceAdmission::open;
   c.bootstrap_server.stun_alternate = {{IpAddress::v4({192, 0, 2, 8}), 2}};
   c.relay_server.rate_per_client = 64'000;
+  c.discovery = {"/tmp/peers.toml", "peers.example"};
   c.bootstraps = {{PeerId{}, "s", {{"s.example", 1}}}};
   c.relays = {{PeerId{}, "s", {{"s.example", 2}}}};
   c.probe = {1s, 300ms, 5};

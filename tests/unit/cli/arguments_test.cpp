@@ -37,6 +37,9 @@ TEST_CASE("commands and their options are read, global options in any place") {
   CHECK(good("peers node-b").peer == "node-b");
   const auto ping = good("ping node-b -c 3 -i 0.2 --size 1KiB");
   CHECK((ping.count == 3 && ping.pause == 200ms && ping.size == 1024));
+  const auto direct = good("ping node-b --until-direct -t 5s");
+  CHECK((direct.until_direct && direct.patience == 5s));
+  CHECK(good("ping node-b --until-direct").patience == 30s);
   const auto bandwidth = good("bandwidth node-b -t 2s --bytes 10MiB");
   CHECK((bandwidth.duration == Duration{2s} && bandwidth.bytes == 10U << 20));
   CHECK_FALSE(good("bandwidth node-b").bytes);
@@ -71,6 +74,9 @@ TEST_CASE("wrong use is told in one line, with what was probably meant") {
   CHECK(has(wrong("ping x -c 1.5"), "count"));
   CHECK(has(wrong("ping x -i 1ms"), "10ms"));
   CHECK(has(wrong("ping x --size 1MiB"), "64KiB"));
+  CHECK(has(wrong("ping x --until-direct -t 1ms"), "1s to 24h"));
+  wrong("ping x --until-direct -c 3");
+  wrong("ping x -t 3s");
   CHECK(has(wrong("bandwidth x -t 1h"), "30s"));
   CHECK(has(wrong("bandwidth x --bytes 0"), "1 byte"));
   CHECK(has(wrong("connect x --address nohost"), "port"));

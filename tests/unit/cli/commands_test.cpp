@@ -212,6 +212,39 @@ TEST_CASE_METHOD(Fixture, "connect, disconnect and reload say what they did") {
   CHECK(complained("  a.toml:1:2: no\n"));
 }
 
+TEST_CASE_METHOD(Fixture, "ping --until-direct goes on until an echo goes over a direct path") {
+  const auto echo = [](const std::string& path) {
+    return Response{200, R"({"rtt_ms":12.0,"suspect":false,"path":")" + path + "\"}"};
+  };
+  const Response lost{504, R"({"code":"timeout","detail":"no answer in time"})"};
+  daemon.answers = {echo("relay_quic"), lost, echo("relay_quic"), echo("direct_v4")};
+  CHECK(run("ping node-b --until-direct") == kGood);
+  CHECK(out.str() ==
+        "node-b: echo 1 in 12.0 ms over relay_quic\n"
+        "node-b: echo 2 failed: no answer in time\n"
+        "node-b: echo 3 in 12.0 ms over relay_quic\n"
+        "node-b: echo 4 in 12.0 ms over direct_v4\n"
+        "direct: direct_v4, from echo 4 on\n");
+  CHECK(naps == 3);
+  daemon.answers = {echo("direct_v6")};
+  CHECK(run("ping node-b --until-direct --json") == kGood);
+  CHECK(out.str().ends_with("{\"direct\":true,\"reason\":null}\n"));
+}
+
+TEST_CASE_METHOD(Fixture, "ping --until-direct that came to no direct path says how the last attempt has ended") {
+  const Response relayed{200, R"({"rtt_ms":12.0,"suspect":false,"path":"relay_quic"})"};
+  daemon.answers = {relayed, relayed, relayed,
+                    Response{200, R"({"events":[{"message":"no direct path to aaaaaaaaaa: these NATs leave nothing to try"}]})"}};
+  CHECK(run("ping node-b --until-direct -t 3s") == kBadNews);
+  CHECK(out.str().ends_with("echo 3 in 12.0 ms over relay_quic\nnot direct: no direct path to aaaaaaaaaa: these NATs leave nothing to try\n"));
+  CHECK(daemon.asked.back() == "GET /api/v1/events?since=24h&limit=1&type=traversal_ended&peer=node-b");
+  daemon.answers = {relayed, Response{200, R"({"events":[]})"}};
+  CHECK(run("ping node-b --until-direct -t 1s --json") == kBadNews);
+  CHECK(out.str().ends_with("{\"direct\":false,\"reason\":\"no attempt at a direct path has ended yet\"}\n"));
+  daemon.answers = {Response{409, R"({"code":"not_connected","detail":"there is no session with this peer"})"}};
+  CHECK(run("ping node-b --until-direct -t 2s") == kBadNews);
+}
+
 TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measured; blocked UDP is bad news") {
   const std::string home =
       R"({"family":"ipv4","state":"measured","behaviour":{"udp":true,"mapped":"192.0.2.77:40000","mapping":"address_dependent",
@@ -229,6 +262,7 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
   CHECK(out.str() ==
         "STUN servers: stun.example:3478\n"
         "not found: b.example: no such host\n"
+        "captive portal: not tested\n"
         "\n"
         "IPv4  measured 12s ago\n"
         "  UDP               passes\n"
@@ -252,6 +286,24 @@ TEST_CASE_METHOD(Fixture, "netcheck says what a NAT does, and what was not measu
   CHECK(run("netcheck") == kGood);
   CHECK(out.str().starts_with("STUN servers: none: bootstraps are, and nat.stun_servers names others\n"));
   CHECK(out.str().ends_with("port mapping  none at 192.0.2.1\n  pcp: the gateway does not answer\n"));
+  daemon.answers = {Response{200, R"({"relays":[{"name":"far","up":true,"rtt_ms":80.0,"home":false},
+      {"name":"","short_id":"cccccccccc","up":false,"rtt_ms":null,"last_error":{"detail":"nobody answered"}},
+      {"name":"near","up":true,"rtt_ms":12.0,"home":true}]})"},
+                    Response{200, R"({"families":[]})"}};
+  CHECK(run("netcheck") == kGood);
+  CHECK(out.str().ends_with("relays, the nearest first\n"
+                            "  near        12.0 ms, home\n"
+                            "  far         80.0 ms\n"
+                            "  cccccccccc  not connected: nobody answered\n"));
+  for (const bool verified : {false, true}) {
+    const std::string said = verified ? R"("verified":true,"doubt":null)" : R"("verified":false,"doubt":"not tried yet")";
+    daemon.answers = {Response{200, R"({"families":[],"port_mapping":{"gateway":"192.0.2.1","protocols":[],"mapped":{)" + said +
+                                        R"(,"protocol":"pcp","external":"192.0.2.77:9470"}}})"}};
+    out.str("");
+    CHECK(run("netcheck") == kGood);
+    CHECK(out.str().ends_with(std::string{"port mapping  192.0.2.77:9470 by pcp; "} +
+                              (verified ? "reached from outside\n" : "not tried yet\n")));
+  }
   daemon.answers = {Response{200, R"({"servers":["stun.example:3478"],"bootstraps":["192.0.2.8:9470"],"families":[]})"}};
   out.str("");
   CHECK(run("netcheck") == kGood);

@@ -23,6 +23,9 @@ exclude_interfaces = ["docker*", "tun?"]
 enabled = false
 stun_servers = ["stun.example:3478"]
 port_mapping = true
+[discovery]
+file = "/peers.toml"
+dns = "_peerwatch._udp.example"
 [mesh]
 name = "m"
 admission = "secret"

@@ -197,6 +197,7 @@ TEST_CASE_METHOD(Fixture, "what NATs do is told by family, and what was not meas
   CHECK(nat["port_mapping"]["gateway"] == "192.0.2.254");
   CHECK(nat["port_mapping"]["mapped"]["external"] == "192.0.2.77:9470");
   CHECK(nat["port_mapping"]["mapped"]["verified"] == false);
+  CHECK(nat["port_mapping"]["mapped"]["doubt"] == "not tried from outside yet");
   CHECK(nat["port_mapping"]["mapped"]["expires_seconds"] == 3600);
   CHECK(nat["port_mapping"]["protocols"][1]["detail"] == "the gateway does not answer");
   CHECK(nat["families"][1]["state"] == "no_address");

@@ -124,7 +124,8 @@ class FakeBackend : public Backend {
     node->nat.mapping->protocols[0] = {event::MappingState::unverified, {}};
     node->nat.mapping->protocols[1].detail = "the gateway does not answer";
     node->nat.mapping->mapped = event::MappedPort{
-        event::MappingProtocol::pcp, SocketAddress{IpAddress::v4({192, 0, 2, 77}), 9470}, kNow + 1h, false};
+        event::MappingProtocol::pcp, SocketAddress{IpAddress::v4({192, 0, 2, 77}), 9470}, kNow + 1h, false,
+        "not tried from outside yet"};
     options.self = node->self;
     options.version = "0.1.0";
     metrics = std::make_unique<observe::Metrics>(options);

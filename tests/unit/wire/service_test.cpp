@@ -31,7 +31,10 @@ std::string error_of(ByteView bytes) {
 
 /// A field of wire type 2 (length-delimited).
 Buffer field(std::uint8_t number, ByteView content) {
-  Buffer out{static_cast<std::uint8_t>(number << 3 | 2), static_cast<std::uint8_t>(content.size())};
+  const unsigned tag = number * 8U + 2;
+  Buffer out{static_cast<std::uint8_t>(tag)};
+  if (tag > 127) out = {static_cast<std::uint8_t>(tag | 128U), static_cast<std::uint8_t>(tag >> 7)};
+  out.push_back(static_cast<std::uint8_t>(content.size()));
   out.insert(out.end(), content.begin(), content.end());
   return out;
 }
@@ -66,6 +69,11 @@ TEST_CASE("service messages survive the wire") {
   CHECK(round_trip(OpenChannel{5, peer(1)}).channel == 5);
   CHECK(round_trip(ChannelOpened{0xffff, peer(1)}).channel == 0xffff);
   CHECK(round_trip(ChannelClosed{5, ChannelEnd::pair_limit}).reason == ChannelEnd::pair_limit);
+  const CheckMapping check = round_trip(CheckMapping{6, address("192.0.2.1:9470"), {1, 2, 3}});
+  CHECK((check.number == 6 && check.address == address("192.0.2.1:9470")));
+  CHECK(check.transaction == wire::stun::TransactionId{1, 2, 3});
+  CHECK(round_trip(MappingChecked{6}).number == 6);
+  CHECK(round_trip(Refused{Request::check_mapping, Refusal::not_observed, 6}).reason == Refusal::not_observed);
   const Refused refused = round_trip(Refused{Request::open_channel, Refusal::version, 77});
   CHECK((refused.what == Request::open_channel && refused.reason == Refusal::version && refused.number == 77));
 }
@@ -88,6 +96,7 @@ TEST_CASE("what can't be is refused by name, what is not known is unknown") {
   CHECK(error_of(field(2, {})) == "an IP address has 4 or 16 bytes");
   CHECK(error_of(field(13, Buffer{0x08, 0x80, 0x80, 0x04})) == "a channel has 16 bits");
   CHECK(error_of(Buffer{0xff}) == "a control message can't be parsed");
+  CHECK(error_of(field(16, field(2, field(1, Buffer(4, 1))))) == "a transaction has 12 bytes");
   const auto unknown = decode(field(15, Buffer(3, 1)));
   REQUIRE(unknown);
   CHECK(std::holds_alternative<Unknown>(*unknown));
