@@ -21,7 +21,8 @@ class TwoHomes {
  public:
   static constexpr std::uint16_t kStunPort = 3478;
 
-  TwoHomes(std::uint64_t seed, const Home& first, const Home& second) : w{seed}, server{w.add("server")} {
+  TwoHomes(std::uint64_t seed, const Home& first, const Home& second, World::Rules rules = World::Rules::all)
+      : w{seed, rules}, server{w.add("server")} {
     net::Machine& machine = w.net.add_machine("stun");
     machine.attach(w.internet, {IpAddress::v4({12, 0, 0, 1}), IpAddress::v4({12, 0, 0, 2})});
     w.internet.hops = 1;
