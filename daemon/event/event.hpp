@@ -73,6 +73,9 @@ struct TraversalEnded {
 };
 /// Packets go out over another path now; `address`: where it leads. To none: no path is alive.
 struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; PathAddress address{}; };
+/// The path `from` failed, and packets are known to arrive over `to`: `took` is from the last proof of the old one (where only
+/// large packets are lost: from the first of them that was not answered) to the first of the new one since packets go there.
+struct PathFailedOver { PeerId peer; PathKind from; PathKind to; Duration took; };
 
 // ---- bootstraps and relays
 /// A server of ours let us in. `took`: from the dial.
@@ -121,7 +124,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
                            PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
-                           TraversalStarted, TraversalEnded>;
+                           TraversalStarted, TraversalEnded, PathFailedOver>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -135,7 +138,8 @@ inline constexpr std::array kEventNames = {
     "path_proved"sv,         "path_forgotten"sv,     "path_size_judged"sv,    "check_refused"sv,
     "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv,
     "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
-    "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv};
+    "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv,
+    "path_failed_over"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

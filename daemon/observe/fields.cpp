@@ -140,6 +140,9 @@ Fields of(const PathChanged& e) {
   if (e.to != PathKind::none) add_address(f, e.address);
   return f;
 }
+Fields of(const PathFailedOver& e) {
+  return {{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"took", e.took}};
+}
 Fields of(const ServiceUp& e) { return {{"server", e.server}, {"observed", e.observed}, {"took", e.took}}; }
 Fields of(const ServiceDown& e) {
   Fields f{{"server", e.server}, {"was_up", e.was_up}, {"error", name(e.error)}};

@@ -59,6 +59,7 @@ struct Table {
   Importance operator()(const TraversalStarted&) const { return {Room::peer, Level::debug}; }
   Importance operator()(const TraversalEnded&) const { return {Room::peer, Level::info}; }
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
+  Importance operator()(const PathFailedOver&) const { return {Room::peer, Level::info}; }
   Importance operator()(const ServiceUp&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const ServiceDown& e) const {
     return {Room::mesh, e.was_up || e.error == ErrorType::admission ? Level::warning : Level::info};

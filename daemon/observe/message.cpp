@@ -88,6 +88,10 @@ std::string say(const TraversalEnded& e) {
 std::string say(const PathChanged& e) {
   return "path to " + e.peer.to_short() + " is now " + text(name(e.to)) + ", was " + text(name(e.from));
 }
+std::string say(const PathFailedOver& e) {
+  return "packets to " + e.peer.to_short() + " arrive over " + text(name(e.to)) + ", " + human(e.took) +
+         " after the last one over " + text(name(e.from));
+}
 std::string say(const ServiceUp& e) { return "server " + e.server.to_short() + " is there, in " + human(e.took); }
 std::string say(const ServiceDown& e) {
   return (e.was_up ? "lost server " : "could not reach server ") + e.server.to_short() + ": " + text(name(e.error));
@@ -155,6 +159,7 @@ struct Reason {
   std::uint64_t operator()(const PathChanged& e) const {
     return (of_enum(e.from) * 16 + of_enum(e.to)) * 16 + of_enum(e.reason);
   }
+  std::uint64_t operator()(const PathFailedOver& e) const { return of_enum(e.from) * 16 + of_enum(e.to); }
   std::uint64_t operator()(const ServiceDown& e) const {
     return (of_text(e.server.to_string()) * 16 + of_enum(e.error)) * 2 + (e.was_up ? 1 : 0);
   }

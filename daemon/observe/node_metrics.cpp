@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "observe/failover_metrics.hpp"
 #include "observe/peer_series.hpp"
 #include "observe/registry_families.hpp"
 #include "observe/service_metrics.hpp"
@@ -209,6 +210,7 @@ struct NodeMetrics::Impl {
   GaugePer<SessionState> peers{gauges(registry, "p2p_peers", "Peers known now, by state of their session."), "state"};
   GaugePer<PathKind> by_path{gauges(registry, "p2p_peers_by_path", "Peers known now, by path in use."), "path"};
   PathChanges path_changes{registry};
+  FailoverMetrics failovers{registry};
   Histogram& time_to_connected{
       histograms(registry, "p2p_time_to_connected_seconds", "From the first attempt to a session.")
           .Add({}, kConnectSeconds)};
@@ -281,6 +283,7 @@ struct NodeMetrics::Impl {
   void on(const SessionEstablished& e, Instant) { time_to_connected.Observe(to_seconds(e.since_first_attempt)); }
   void on(const SessionEnded& e, Instant) { duration[e.reason].Observe(to_seconds(e.lasted)); }
   void on(const PathChanged& e, Instant) { path_changes(e.from, e.to, e.reason).Increment(); }
+  void on(const PathFailedOver& e, Instant) { failovers.count(e); }
   void on(const ProbeMeasured& e, Instant) {
     if (!e.suspect) datagram_rtt[e.path].Observe(to_seconds(e.rtt));
   }

@@ -33,10 +33,15 @@ struct RttSampled { Named path; Duration rtt; bool suspect; };
 struct LossAccounted { Named path; event::ProbeDirection direction; std::uint32_t expected; std::uint32_t lost; std::uint32_t suspect; };
 /// The path that this end sends on; kind none: none is alive. `silence`: since the last proof of the one before.
 struct SendingPathChanged { Named from; Named to; event::PathChangeReason reason; Duration silence; };
-/// Set::sending() is another list now: hand it to QUIC.
-struct SendingChanged {};
+/// Packets arrive over `to` instead of `from`, which failed: from the last proof of the old path (where only large packets
+/// are lost: from when they were, as far as is known) to the first proof of the new one since packets go
+/// out on it.
+struct FailedOver { Named from; Named to; Duration took; };
+/// Set::sending() is another list now: hand it to QUIC. `lost_since`: the path that packets went out on is in doubt or
+/// dead; what was sent since then may be lost.
+struct SendingChanged { std::optional<Instant> lost_since; };
 
 using Event = std::variant<PathProved, PathMoved, PathForgotten, HealthChanged, SizeJudged, RttSampled, LossAccounted,
-                           SendingPathChanged, SendingChanged>;
+                           SendingPathChanged, SendingChanged, FailedOver>;
 
 }  // namespace pw::path

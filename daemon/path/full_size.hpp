@@ -7,6 +7,7 @@
 // Order of calls: at next_check() send one and call sent(); passed() for an answer; expire() when due.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -40,6 +41,7 @@ class FullSize {
   }
   /// True if the verdict changed.
   bool passed(Instant now, Duration interval) {
+    hinted_.reset();
     unanswered_ = 0;
     judge_at_ = kNever;
     next_ = now + interval;
@@ -55,6 +57,8 @@ class FullSize {
     next_ = now;
     if (++unanswered_ < kTries) return false;
     const bool small = passed > doubted_since_;
+    lost_since_ = std::min(doubted_since_, hinted_.value_or(doubted_since_));
+    hinted_.reset();
     unanswered_ = 0;
     next_ = now + kRecheck;
     return small && std::exchange(verdict_, Size::small) != Size::small;
@@ -62,12 +66,15 @@ class FullSize {
   /// The path may be another one than it was: what was known of it counts no more.
   void restart(Instant now) {
     verdict_ = Size::unknown;
+    hinted_.reset();
     unanswered_ = 0;
     judge_at_ = kNever;
     next_ = now;
   }
-  /// Check now, if none is under way.
-  void check_now(Instant now) {
+  /// Something hints at their being lost since then: in doubt at once, until a check passes. It goes now, if none is under
+  /// way.
+  void doubt(Instant now, Instant since) {
+    if (!hinted_) hinted_ = since;
     if (judge_at_ == kNever) next_ = earlier(next_, now);
   }
   /// This node was late: what is out gets its time again.
@@ -76,8 +83,11 @@ class FullSize {
   }
 
   Size verdict() const { return verdict_; }
-  /// Large packets passed, and the last check's did not.
-  bool doubtful() const { return verdict_ == Size::full && unanswered_ > 0; }
+  /// Large packets passed, and the last check's did not, or something hints at that.
+  bool doubtful() const { return verdict_ == Size::full && (hinted_ || unanswered_ > 0); }
+  /// Of `small`: since when large packets were lost, as far as is known: by the hint, or when the first of the checks that
+  /// stayed unanswered was sent.
+  Instant lost_since() const { return lost_since_; }
   std::optional<Instant> passed_at() const { return passed_at_; }
   Instant next_check() const { return next_; }
   Instant judge_at() const { return judge_at_; }
@@ -87,6 +97,8 @@ class FullSize {
   Instant next_;
   Instant judge_at_ = kNever;
   Instant doubted_since_{};
+  Instant lost_since_{};
+  std::optional<Instant> hinted_;
   unsigned unanswered_ = 0;
   std::optional<Instant> passed_at_;
 };

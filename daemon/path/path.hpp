@@ -50,6 +50,12 @@ class Path {
   bool proved() const { return liveness.health() == event::PathHealth::proved; }
   bool doubtful() const { return !proved() || size.doubtful(); }
   Instant last_proof() const { return liveness.last_proof().value_or(since_); }
+  /// What was sent earlier has arrived, as far as checks tell.
+  Instant arrived_until() const {
+    return (size.doubtful() ? size.passed_at().value_or(since_) : last_proof()) - rtt.smoothed().value_or(Duration{});
+  }
+  /// Of packets as large as QUIC's.
+  Instant last_good() const { return size.verdict() == Size::small ? size.lost_since() : last_proof(); }
   Duration timeout() const { return probe::Liveness::timeout_of(rtt.smoothed(), rtt.variation()); }
   bool full_check_due(Instant now) const { return proved() && size.next_check() <= now; }
   Instant next_timeout() const {
@@ -80,6 +86,7 @@ class Path {
   std::uint64_t samples = 0;  // of the RTT
   bool fast = true;           // probed as often as the path in use
   unsigned lost_in_use = 0;   // how often it was left because it failed
+  std::optional<Instant> first_good;  // proof since packets go out on it
   probe::SentProbes sent;        // our probes
   Hearing heard;                 // the peer's
   probe::Liveness liveness;

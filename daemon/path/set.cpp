@@ -69,10 +69,8 @@ void Set::probe_now(Instant now) {
   handle_timeout(now);
 }
 
-void Set::check_full_size(Instant now) {
-  for (const auto id : {selector_.first(), selector_.second()})
-    if (Path* path = find(id)) path->size.check_now(now);
-  handle_timeout(now);
+void Set::doubt_full_size(Instant now, Instant since) {
+  if (Path* path = find(selector_.first())) path->size.doubt(now, since);
 }
 
 void Set::set_intervals(Instant now, const Options& options) {

@@ -77,9 +77,9 @@ class Set {
   /// Nothing goes there any more: the channel is gone, the socket closed. `reason`, should it be in use.
   void close(Instant now, const PathAddress& address, event::PathChangeReason reason);
   void probe_now(Instant now);
-  /// Something hints at large packets being lost (QUIC lost some): the paths that packets go out on are checked at full
-  /// size.
-  void check_full_size(Instant now);
+  /// Something hints at large packets being lost since then (QUIC waits in vain): the path that packets go out on is in
+  /// doubt, from the next handle_timeout on, until a check at full size passes.
+  void doubt_full_size(Instant now, Instant since);
   void set_intervals(Instant now, const Options& options);
   /// Interfaces or addresses changed; `own`: this node's addresses now. What was sent from one that is gone is sent
   /// from whichever the kernel takes, to where the peer was; every path is probed, and checked at full size.
@@ -139,7 +139,9 @@ class Set {
   // ---- choosing (set_choice.cpp)
   /// Chooses anew, tells of it, and sets the paces that follow. After everything that changed a path.
   void select(Instant now, event::PathChangeReason if_gone = event::PathChangeReason::path_lost);
+  std::optional<Instant> failed_since(const Selector::Change& change);
   void changed(Instant now, Instant since, const Selector::Change& change);
+  void fail_over();
   void set_paces(Instant now);
   Duration standby_interval();
 
@@ -159,8 +161,15 @@ class Set {
   Checks checks_;
   ReplayWindow seen_;
   Hearing heard_;  // at all places
+  /// A path that failed in use, until packets are known to arrive over another one.
+  struct Failed {
+    Named path;
+    Instant last_good;
+  };
+
   Selector selector_;
   InUse in_use_;
+  std::optional<Failed> failed_;
   std::vector<PathAddress> sending_;
   TokenBucket strangers_{kStrangersPerSecond, kStrangersBurst};
   TokenBucket answers_{kAnswersPerSecond, kAnswersBurst};

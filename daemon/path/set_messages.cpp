@@ -137,6 +137,7 @@ void Set::proved(Instant now, const Arrived& response, const Check& check, Path&
   if (check.probe) take_receipt(response, path);
   const PathHealth before = path.liveness.health();
   if (path.liveness.proof(now)) health_changed(now, path, before);
+  if (!path.first_good) path.first_good = now;
 }
 
 void Set::take_receipt(const Arrived& response, Path& path) {

@@ -105,8 +105,12 @@ void Measurements::handle(Instant now, const path::SendingPathChanged& e) {
   context_.out.emit(now, event::PathChanged{peer_, e.from.kind, e.to.kind, e.reason, e.to.address});
 }
 
-void Measurements::handle(Instant, const path::SendingChanged&) {
-  context_.endpoint.set_paths(handle_, paths_.sending());
+void Measurements::handle(Instant, const path::SendingChanged& e) {
+  context_.endpoint.set_paths(handle_, paths_.sending(), e.lost_since);
+}
+
+void Measurements::handle(Instant now, const path::FailedOver& e) {
+  context_.out.emit(now, event::PathFailedOver{peer_, e.from.kind, e.to.kind, e.took});
 }
 
 bool Measurements::in_use(const PathAddress& address) const {
@@ -157,7 +161,12 @@ void Measurements::count(Instant now, Direction direction, std::size_t bytes) {
   bytes_[index(direction)].add(now, bytes);
 }
 
-void Measurements::traffic_sent(Instant now) { paths_.traffic_sent(now); }
+void Measurements::traffic_sent(Instant now) {
+  paths_.traffic_sent(now);
+  // Small checks are answered where large packets alone are lost.
+  const quic::Stats stats = context_.endpoint.stats(handle_);
+  if (now - stats.waiting_since >= stats.pto) paths_.doubt_full_size(now, stats.waiting_since);
+}
 
 void Measurements::probe_now(Instant now) {
   paths_.probe_now(now);

@@ -95,6 +95,7 @@ class Measurements {
   void handle(Instant now, const path::LossAccounted& e);
   void handle(Instant now, const path::SendingPathChanged& e);
   void handle(Instant now, const path::SendingChanged& e);
+  void handle(Instant now, const path::FailedOver& e);
   bool in_use(const PathAddress& address) const;
   std::optional<double> rate(Instant now, event::Direction direction) const;
 

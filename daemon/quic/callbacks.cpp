@@ -145,6 +145,7 @@ int Connection::Callbacks::acked_stream_data(ngtcp2_conn*, std::int64_t id, std:
   Connection& c = of(user);
   Stream* stream = c.find(id);
   if (stream == nullptr || size == 0) return 0;
+  c.waiting_since_ = c.shared_.received_at;
   stream->out.acknowledged(offset + size);
   const bool room = stream->was_full && stream->out.size() <= c.shared_.options.max_queued_stream_bytes / 2;
   if (!stream->owes_drained || (stream->out.size() > 0 && !room)) return 0;

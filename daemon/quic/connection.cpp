@@ -259,9 +259,14 @@ bool Connection::write_datagram(ByteView bytes) {
   return true;
 }
 
-void Connection::set_paths(std::span<const PathAddress> paths) {
+void Connection::set_paths(std::span<const PathAddress> paths, std::optional<Instant> lost_since) {
   if (!established_ || paths.empty()) return;
   paths = paths.first(std::min(paths.size(), shared_.options.max_dial_candidates));
+  for (const PathAddress& path : paths)
+    if (lost_since && !paths_.contains(path))
+      recent_.since(*lost_since, [&](const RecentPackets::Sent& sent) {
+        shared_.transmits.push_back({handle_, path, sent.segment, sent.bytes});
+      });
   paths_.set(paths);
 }
 
@@ -275,7 +280,14 @@ Stats Connection::stats() const {
                                                                      : Duration{static_cast<std::int64_t>(d)};
   };
   return {duration(info.smoothed_rtt), duration(info.min_rtt), duration(ngtcp2_conn_get_pto(conn_)), info.cwnd,
-          info.bytes_in_flight,        datagrams_lost_};
+          info.bytes_in_flight,        datagrams_lost_,
+          info.bytes_in_flight > 0 ? waiting_since_ : kNever};
+}
+
+std::uint64_t Connection::bytes_in_flight() const {
+  ngtcp2_conn_info info{};
+  ngtcp2_conn_get_conn_info(conn_, &info);
+  return info.bytes_in_flight;
 }
 
 std::size_t Connection::pending(StreamId id) const {

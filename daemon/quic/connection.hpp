@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "quic/ending.hpp"
+#include "quic/recent_packets.hpp"
 #include "quic/sending_paths.hpp"
 #include "quic/shared.hpp"
 #include "quic/stream.hpp"
@@ -69,7 +70,7 @@ class Connection {
   Status write_stream(StreamId stream, ByteView bytes, bool fin);
   void consume(StreamId stream, std::size_t bytes);
   bool write_datagram(ByteView bytes);
-  void set_paths(std::span<const PathAddress> paths);
+  void set_paths(std::span<const PathAddress> paths, std::optional<Instant> lost_since);
 
   // ---- getters
   Handle handle() const { return handle_; }
@@ -109,7 +110,8 @@ class Connection {
   ngtcp2_ssize write_packet(std::uint8_t* out, ngtcp2_tstamp ts);
   ngtcp2_ssize write_from(Stream& stream, std::uint8_t* out, ngtcp2_tstamp ts);
   ngtcp2_ssize write_next_datagram(std::uint8_t* out, ngtcp2_tstamp ts);
-  void transmit(std::size_t bytes, std::size_t segments);
+  void transmit(Instant now, std::size_t bytes, std::size_t segments);
+  std::uint64_t bytes_in_flight() const;
 
   void fail(Instant now, int error);
   void end(Ending::Kind kind, bool local, Verdict verdict);
@@ -127,6 +129,7 @@ class Connection {
   std::unique_ptr<TlsSession> tls_;
   std::optional<PeerId> peer_;      // once it is established
   SendingPaths paths_;
+  RecentPackets recent_;  // of a session, for another path of it
   Instant give_up_ = kNever;        // a dial that is not confirmed by then has failed
   Digest exporter_{};
   std::vector<ConnectionId> ids_;
@@ -136,6 +139,7 @@ class Connection {
   std::vector<Buffer> datagrams_;
   std::uint64_t datagrams_sent_ = 0;
   std::uint64_t datagrams_lost_ = 0;
+  Instant waiting_since_ = kNever;  // while packets are under way
   std::vector<Event> early_;  // what came before a dialler was established
   std::optional<Ending> ended_;
 };

@@ -100,12 +100,13 @@ ngtcp2_ssize Connection::write_packet(std::uint8_t* out, ngtcp2_tstamp ts) {
 bool Connection::write(Instant now) {
   packet_open_ = false;
   const ngtcp2_tstamp ts = timestamp(now);
+  if (bytes_in_flight() == 0) waiting_since_ = now;
   for (Stream& stream : streams_) stream.blocked = false;
   std::size_t total = 0, waiting = 0, segments = 0;
   for (;;) {
     const ngtcp2_ssize n = write_packet(shared_.scratch.data() + waiting, ts);
     if (n < 0) {
-      transmit(waiting, segments);
+      transmit(now, waiting, segments);
       // ngtcp2 asserts that a packet once begun is finished, even before the last one of all: then it is not written.
       if (packet_open_)
         end(Ending::Kind::silent, false, verdict_of_library(static_cast<int>(n), 0));
@@ -120,20 +121,22 @@ bool Connection::write(Instant now) {
     ++segments;
     // Segments are of one size; a shorter one can only be the last.
     if (size < payload() || segments == kMaxSegments) {
-      transmit(waiting, segments);
+      transmit(now, waiting, segments);
       waiting = segments = 0;
     }
     if (total >= kMaxBurst * payload()) break;
   }
-  transmit(waiting, segments);
+  transmit(now, waiting, segments);
   if (total > 0 && !handshake_complete_) ngtcp2_conn_update_pkt_tx_time(conn_, ts);
   return total > 0;
 }
 
-void Connection::transmit(std::size_t bytes, std::size_t segments) {
+void Connection::transmit(Instant now, std::size_t bytes, std::size_t segments) {
   if (bytes == 0) return;
   const auto begin = shared_.scratch.begin();
   const std::size_t segment = segments > 1 ? payload() : bytes;
+  if (established_ && protocol_ == Protocol::peer)
+    recent_.add(now, segments > 1 ? segment : 0, ByteView{shared_.scratch}.first(bytes));
   paths_.for_each(bytes, segment, [&](const PathAddress& path, std::size_t fit) {
     shared_.transmits.push_back(
         {handle_, path, fit > segment ? segment : 0, Buffer(begin, begin + static_cast<std::ptrdiff_t>(fit))});

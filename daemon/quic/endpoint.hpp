@@ -119,6 +119,7 @@ struct Stats {
   std::uint64_t cwnd = 0;
   std::uint64_t bytes_in_flight = 0;
   std::uint64_t datagrams_lost = 0;  // DATAGRAM frames that QUIC declared lost
+  Instant waiting_since = kNever;    // packets are under way, and no byte of a stream was acknowledged since; kNever: none are
 };
 
 class Endpoint {
@@ -145,8 +146,9 @@ class Endpoint {
   /// event of it but Closed. No-op on a closed one.
   void close(Instant now, Handle connection, std::uint64_t application_code, std::string_view reason);
   /// Where packets go from now on: each to all of `paths` (one normally, two while the first is suspect). No-op before
-  /// Established, when the handshake itself has the path, and without paths.
-  void set_paths(Handle connection, std::span<const PathAddress> paths);
+  /// Established, when the handshake itself has the path, and without paths. `lost_since`: what was sent since then may be
+  /// lost, and goes once more, as it is, to those of `paths` that are new.
+  void set_paths(Handle connection, std::span<const PathAddress> paths, std::optional<Instant> lost_since = {});
   /// A channel through a relay, before anything that came through it, and who is at its other end by the relay's word.
   void name_channel(Instant now, Via via, const PeerId& relay, const PeerId& peer);
   void forget_channel(Via via);

@@ -63,6 +63,9 @@ class SendingPaths {
 
   /// Where one last word may go: not to all that an acceptor only heard of.
   std::vector<PathAddress> last() const { return allowed_.empty() ? paths_ : std::vector{paths_.front()}; }
+  bool contains(const PathAddress& path) const {
+    return std::ranges::any_of(paths_, [&](const PathAddress& p) { return same(p, path); });
+  }
   const PathAddress& first() const { return paths_.front(); }
 
  private:

@@ -213,6 +213,10 @@ struct Legality::Judge {
   std::string operator()(const event::CandidatesRefused& e) { return e.count > 0 ? "" : "a refusal of nothing"; }
   std::string operator()(const event::TraversalStarted&) { return {}; }
   std::string operator()(const event::TraversalEnded&) { return {}; }
+  std::string operator()(const event::PathFailedOver& e) {
+    if (!of(e.peer).session_since) return "a failover without a session";
+    return e.to == of(e.peer).path && e.from != PathKind::none ? "" : "a failover to another path than the one in use";
+  }
   std::string operator()(const event::PathChanged& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";

@@ -25,7 +25,7 @@ class TwoHomes {
   static constexpr std::uint16_t kStunPort = 3478;
 
   /// Nobody has a home yet.
-  explicit TwoHomes(std::uint64_t seed) : w{seed}, server{w.add("server")} {
+  explicit TwoHomes(std::uint64_t seed, World::Rules rules = World::Rules::all) : w{seed, rules}, server{w.add("server")} {
     net::Machine& machine = w.net.add_machine("stun");
     machine.attach(w.internet, {IpAddress::v4({12, 0, 0, 1}), IpAddress::v4({12, 0, 0, 2})});
     w.internet.hops = 1;
@@ -34,7 +34,8 @@ class TwoHomes {
     server.options.services.server.bootstrap = true;
     server.options.services.server.relay = true;
   }
-  TwoHomes(std::uint64_t seed, const Home& first, const Home& second) : TwoHomes{seed} {
+  TwoHomes(std::uint64_t seed, const Home& first, const Home& second, World::Rules rules = World::Rules::all)
+      : TwoHomes{seed, rules} {
     a = &settle("a", 1, first);
     b = &settle("b", 2, second);
     acquaint(*a, *b);

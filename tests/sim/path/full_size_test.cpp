@@ -41,7 +41,7 @@ TEST_CASE("a path in use that begins to lose large packets is left, within a sec
       ends.run(ends.net.rng_for("when").up_to(40s));
       const Instant began = ends.net.now();
       ends.both(ends.direct, [](net::Link& l) { l.mtu = kNarrow; });
-      if (reported) ends.a.command([](Set& s, Instant now) { s.check_full_size(now); });
+      if (reported) ends.a.command([](Set& s, Instant now) { s.doubt_full_size(now, now); });
       ends.run(60s);
       const Duration judged = FullSize::kTries * FullSize::kPatience * probe::Liveness::kMinTimeout + 50ms;
       REQUIRE(ends.a.moved_to(PathKind::relay_quic));
@@ -49,6 +49,11 @@ TEST_CASE("a path in use that begins to lose large packets is left, within a sec
       CHECK(ends.b.moved_to(PathKind::relay_quic));
       CHECK(ends.a.moves(PathChangeReason::path_lost) == 1);
       CHECK_FALSE(ends.a.became(PathKind::direct_v4, PathHealth::dead));
+      // Small checks pass all the time: it is the hint that counts, or the first large one in vain.
+      REQUIRE(ends.a.told<FailedOver>().size() == 1);
+      const Duration doubtful = reported ? 0s : FullSize::kPatience * probe::Liveness::kMinTimeout;
+      CHECK(ends.a.told<FailedOver>()[0].second.took > doubtful);
+      CHECK(ends.a.told<FailedOver>()[0].second.took <= judged);
     }
   }
 }

@@ -83,6 +83,49 @@ TEST_CASE("nothing sent from the moment a path is suspect is lost when a standby
   }
 }
 
+TEST_CASE("a failover is told from the last proof of the path that failed to the first of the one that took over") {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    INFO("seed " << seed);
+    Ends ends{seed};
+    ends.start_direct();
+    noticed(ends, [&] { ends.both(ends.direct, [](net::Link& l) { l.up = false; }); });
+    for (End* end : {&ends.a, &ends.b}) {
+      const Instant suspect = end->became(PathKind::direct_v4, PathHealth::suspect).value();
+      std::optional<Instant> last_old, first_new;
+      for (const auto& [at, e] : end->told<RttSampled>()) {
+        if (e.path.kind == PathKind::direct_v4) last_old = at;
+        if (e.path.kind == PathKind::relay_quic && at >= suspect && !first_new) first_new = at;
+      }
+      const auto told = end->told<FailedOver>();
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].second.from.kind == PathKind::direct_v4);
+      CHECK(told[0].second.to.kind == PathKind::relay_quic);
+      CHECK(told[0].second.took == first_new.value() - last_old.value());
+      CHECK(*first_new - suspect <= 2 * Ends::kDetour);  // it was asked at once
+    }
+  }
+}
+
+TEST_CASE("a path that came back before another one took over has not failed over, nor one that is left without need") {
+  Ends ends{1};
+  ends.start_direct();
+  ends.both(ends.detour, [](net::Link& l) { l.up = false; });
+  ends.run(10s);
+  ends.both(ends.direct, [](net::Link& l) { l.up = false; });
+  ends.run(10s);
+  REQUIRE(ends.a.set.sending_kind() == PathKind::none);
+  ends.both(ends.direct, [](net::Link& l) { l.up = true; });
+  ends.run(10s);
+  REQUIRE(ends.a.set.sending_kind() == PathKind::direct_v4);
+  CHECK(ends.a.told<FailedOver>().empty());
+
+  ends.both(ends.detour, [](net::Link& l) { l.up = true; });
+  ends.run(10s);
+  ends.a.command([&](Set& s, Instant now) { s.close(now, ends.way(ends.a, ends.b, 0), PathChangeReason::operator_request); });
+  ends.run(1s);
+  CHECK(ends.a.told<FailedOver>().empty());
+}
+
 TEST_CASE("a standby that has just been taken is watched as closely as the path before it") {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     INFO("seed " << seed);

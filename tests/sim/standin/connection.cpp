@@ -161,9 +161,14 @@ bool Connection::write_datagram(ByteView bytes) {
   return true;
 }
 
-void Connection::set_paths(std::span<const PathAddress> paths) {
+void Connection::set_paths(std::span<const PathAddress> paths, std::optional<Instant> lost_since) {
   if (!established_ || paths.empty()) return;
   paths = paths.first(std::min(paths.size(), shared_.options.max_dial_candidates));
+  for (const PathAddress& path : paths)
+    if (lost_since && !paths_.contains(path))
+      recent_.since(*lost_since, [&](const RecentPackets::Sent& sent) {
+        shared_.transmits.push_back({handle_, path, sent.segment, sent.bytes});
+      });
   paths_.set(paths);
 }
 

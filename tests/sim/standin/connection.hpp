@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "quic/recent_packets.hpp"
 #include "quic/sending_paths.hpp"
 #include "sim/standin/shared.hpp"
 #include "sim/standin/stream.hpp"
@@ -68,7 +69,7 @@ class Connection {
   Status write_stream(StreamId id, ByteView bytes, bool fin);
   void consume(StreamId id, std::size_t bytes);
   bool write_datagram(ByteView bytes);
-  void set_paths(std::span<const PathAddress> paths);
+  void set_paths(std::span<const PathAddress> paths, std::optional<Instant> lost_since);
 
   // ---- getters
   Handle handle() const { return handle_; }
@@ -126,7 +127,7 @@ class Connection {
   std::uint64_t key() const { return established_ ? session_key_ : first_id_; }
   bool has_more() const;
   std::size_t payload() const { return established_ ? udp_payload(protocol_) : kUdpPayload; }
-  void transmit(ByteView packets, std::size_t segments);
+  void transmit(Instant now, ByteView packets, std::size_t segments);
   Buffer close_packet(CloseKind kind, std::uint64_t code, std::string_view reason);
 
   Stream* find(StreamId id);
@@ -150,6 +151,7 @@ class Connection {
   std::optional<PeerId> expected_;
   std::optional<PeerId> peer_;
   SendingPaths paths_;
+  RecentPackets recent_;
   std::uint64_t first_id_;
   std::uint64_t remote_id_;
   std::uint64_t nonce_;

@@ -176,15 +176,16 @@ void Connection::write(Instant now) {
     ++segments;
     // Segments are of one size; a shorter one can only be the last.
     if (size == payload() && segments < kMaxSegments) continue;
-    transmit(ByteView{scratch}.first(waiting), segments);
+    transmit(now, ByteView{scratch}.first(waiting), segments);
     waiting = segments = 0;
   }
-  transmit(ByteView{scratch}.first(waiting), segments);
+  transmit(now, ByteView{scratch}.first(waiting), segments);
 }
 
-void Connection::transmit(ByteView packets, std::size_t segments) {
+void Connection::transmit(Instant now, ByteView packets, std::size_t segments) {
   if (packets.empty()) return;
   const std::size_t segment = segments > 1 ? payload() : packets.size();
+  if (established_ && protocol_ == Protocol::peer) recent_.add(now, segments > 1 ? segment : 0, packets);
   paths_.for_each(packets.size(), segment, [&](const PathAddress& path, std::size_t fit) {
     const ByteView some = packets.first(fit);
     shared_.transmits.push_back({handle_, path, fit > segment ? segment : 0, Buffer(some.begin(), some.end())});

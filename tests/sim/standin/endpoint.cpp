@@ -130,8 +130,8 @@ void Endpoint::close(Instant now, Handle connection, std::uint64_t application_c
   impl_->settle(*c);
 }
 
-void Endpoint::set_paths(Handle connection, std::span<const PathAddress> paths) {
-  if (standin::Connection* c = impl_->find(connection)) c->set_paths(paths);
+void Endpoint::set_paths(Handle connection, std::span<const PathAddress> paths, std::optional<Instant> lost_since) {
+  if (standin::Connection* c = impl_->find(connection)) c->set_paths(paths, lost_since);
 }
 
 void Endpoint::name_channel(Instant now, Via via, const PeerId& relay, const PeerId& peer) {

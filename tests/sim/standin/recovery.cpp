@@ -18,6 +18,7 @@ bool covered(std::span<const Interval> ranges, std::uint64_t number) {
 }  // namespace
 
 void Recovery::sent(Sent packet) {
+  if (sent_.empty()) waiting_since_ = packet.at;
   in_flight_ += packet.size;
   last_sent_ = packet.at;
   // Five quarters of a window a round trip, so that a window is never left unused for the pacer's sake.
@@ -67,6 +68,7 @@ void Recovery::acknowledge(Instant now, std::span<const Interval> ranges, std::v
       continue;
     }
     if (p.number == largest) measure(now - p.at);
+    if (!p.chunks.empty()) waiting_since_ = now;
     grow(p);
     bytes += p.size;
     gone.push_back(std::move(p));
@@ -121,6 +123,7 @@ void Recovery::fill(Stats& s) const {
   s.pto = pto();
   s.cwnd = window_;
   s.bytes_in_flight = in_flight_;
+  s.waiting_since = sent_.empty() ? kNever : waiting_since_;
 }
 
 }  // namespace pw::quic::standin

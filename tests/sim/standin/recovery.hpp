@@ -74,6 +74,7 @@ class Recovery {
   std::uint64_t window_ = 10 * kUdpPayload;  // RFC 9002 section 7.2
   std::uint64_t threshold_ = ~std::uint64_t{0};
   Instant shrunk_at_{};
+  Instant waiting_since_{};  // as in Stats, while packets are under way
 };
 
 }  // namespace pw::quic::standin

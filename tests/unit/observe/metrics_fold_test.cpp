@@ -21,7 +21,7 @@ E any(Rng& rng) {
 
 Event random_event(Rng& rng, const PeerId& p) {
   const Duration time = rng.up_to(3s);
-  switch (rng.below(14)) {
+  switch (rng.below(15)) {
     case 0:
       return StateChanged{p, any<SessionState>(rng), any<SessionState>(rng)};
     case 1:
@@ -50,6 +50,8 @@ Event random_event(Rng& rng, const PeerId& p) {
       return PacketRejected{any<RejectReason>(rng), address()};
     case 12:
       return QueueDropped{any<Queue>(rng), rng.below(100)};
+    case 13:
+      return PathFailedOver{p, any<PathKind>(rng), any<PathKind>(rng), time};
     default:
       return ClockJumped{time};
   }
@@ -82,6 +84,9 @@ struct Model {
     if (const auto* e = std::get_if<PathChanged>(&event))
       add("p2p_path_changes_total",
           {{"from_path", text(name(e->from))}, {"to_path", text(name(e->to))}, {"reason", text(name(e->reason))}});
+    if (const auto* e = std::get_if<PathFailedOver>(&event))
+      observe("p2p_path_failover_seconds", {{"from_path", text(name(e->from))}, {"to_path", text(name(e->to))}},
+              to_seconds(e->took));
     if (const auto* e = std::get_if<EchoMeasured>(&event); e != nullptr && !e->suspect)
       observe("p2p_rtt_milliseconds", {{"peer_id", label(e->peer)}}, to_milliseconds(e->rtt));
     if (const auto* e = std::get_if<ProbeMeasured>(&event); e != nullptr && !e->suspect)

@@ -138,7 +138,8 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           CandidatesRefused{p, CandidateRefusal::loopback, address(), 2},
           TraversalStarted{p, TraversalTrigger::initial, TraversalMethod::punch, Family::v4, NatType::port_restricted, NatType::full_cone},
           TraversalEnded{p, TraversalResult::failure, TraversalMethod::punch, TraversalFailure::timeout, "", 5s, Family::v4,
-                         NatType::port_restricted, NatType::full_cone}};
+                         NatType::port_restricted, NatType::full_cone},
+          PathFailedOver{p, PathKind::direct_v4, PathKind::relay_quic, 240ms}};
 }
 
 }  // namespace pw::test

@@ -43,6 +43,25 @@ TEST_CASE("a stream carries bytes both ways and ends when both sides have finish
   CHECK_FALSE(p.a->write_stream(p.ha(), s, as_bytes("late")));
 }
 
+TEST_CASE("since when a stream waits for an acknowledgement is told as long as packets are under way") {
+  Pair p;
+  REQUIRE(p.connect());
+  p.wire.run(1s);
+  const StreamId s = p.a->open_stream(p.ha()).value();
+  CHECK(p.a->stats(p.ha()).waiting_since == kNever);
+  p.wire.filter = [](const Packet&) { return false; };
+  const Instant written = p.wire.now();
+  REQUIRE(p.a->write_stream(p.ha(), s, as_bytes("hello")));
+  p.wire.run(500ms);  // time-outs of QUIC's are no answer
+  CHECK(p.a->stats(p.ha()).waiting_since == written);
+  REQUIRE(p.a->write_stream(p.ha(), s, as_bytes("world")));
+  p.wire.run(100ms);
+  CHECK(p.a->stats(p.ha()).waiting_since == written);
+  p.wire.filter = nullptr;
+  p.wire.run(3s);
+  CHECK(p.a->stats(p.ha()).waiting_since == kNever);
+}
+
 TEST_CASE("both sides may open streams, and finished ones make room for others") {
   Options options;
   options.max_streams_bidi = 2;
