@@ -140,7 +140,7 @@ std::string relays_view(const Json& relays, bool colours) {
   if (!relays.is_array() || relays.empty()) return {};
   std::vector<const Json*> all;
   for (const Json& relay : relays) all.push_back(&relay);
-  constexpr double kFar = 1e9;
+  static constexpr double kFar = 1e9;
   std::ranges::stable_sort(all, {}, [](const Json* relay) { return number(*relay, "rtt_ms").value_or(kFar); });
   std::size_t widest = 0;
   const auto title = [](const Json& relay) { return text(relay, "name").empty() ? text(relay, "short_id") : text(relay, "name"); };
