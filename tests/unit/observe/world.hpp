@@ -67,7 +67,9 @@ inline event::NodeSnapshot node_at(Instant now, std::vector<event::PeerSnapshot>
   event::NodeSnapshot s;
   s.at = now;
   s.self = peer(0);
-  s.nat = {true, {{"stun.example", 3478}}, {}, {{Family::v4, event::NatState::measured, nat_behaviour()}}};
+  s.nat.enabled = true;
+  s.nat.servers = {{"stun.example", 3478}};
+  s.nat.families = {{Family::v4, event::NatState::measured, nat_behaviour()}};
   s.nat.mapping.emplace();
   s.nat.mapping->protocols[0].state = event::MappingState::unverified;
   s.peers = std::move(peers);
