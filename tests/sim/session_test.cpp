@@ -227,6 +227,7 @@ TEST_CASE("the mesh secret admits unknown keys; a wrong one, a missing one and a
                       .secrets = c.theirs,
                       .deny = {},
                       .peers = {b.spec()},
+                      .discovered = {},
                       .probe = {},
                       .servers = {}};
       b.membership.admission = peer::AdmissionMode::secret;
