@@ -16,7 +16,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-std::filesystem::path root() { return std::filesystem::path{__FILE__}.parent_path() / "../../.."; }
+std::filesystem::path root() { return PEERWATCH_ROOT; }
 
 std::string read(const std::filesystem::path& path) {
   std::ifstream in{path, std::ios::binary};

@@ -27,7 +27,7 @@ std::string trim(std::string text) {
 
 /// Rows `| name | type | labels | meaning |` whose name is in back quotes; " S" may follow it.
 std::map<std::string, Described> read_doc() {
-  const auto path = std::filesystem::path{__FILE__}.parent_path() / "../../../docs/metrics.md";
+  const auto path = std::filesystem::path{PEERWATCH_ROOT} / "docs/metrics.md";
   std::ifstream file{path};
   REQUIRE(file);
   std::map<std::string, Described> out;
