@@ -147,15 +147,19 @@ bool Services::handle_resolved(Instant now, std::uint64_t id, const Result<std::
     site->backoff.reset();
   } else if (site->found.empty() && site->lookups.empty()) {
     // Whoever has an address, from an earlier look-up perhaps, is dialled there meanwhile.
-    site->resolve_at = now + kResolvePause + site->backoff.next(rng_);
+    const bool elsewhere = changed_at_ && *changed_at_ >= site->resolved_at;
+    if (elsewhere) site->backoff.reset();
+    site->resolve_at =
+        elsewhere ? std::max(now, site->resolved_at + kResolvePause) : now + kResolvePause + site->backoff.next(rng_);
     fail(now, *site, false, event::ErrorType::dns, addresses.error().detail);
   }
   return true;
 }
 
-/// A name that could not be looked up may be known where this node is now.
+/// A name that could not be looked up, or is just being, may be known where this node is now.
 void Services::network_changed(Instant now) {
   clients_.network_changed(now);
+  changed_at_ = now;
   for (Site& site : sites_)
     if (site.resolve_at != kNever) site.resolve_at = earlier(site.resolve_at, std::max(now, site.resolved_at + kResolvePause));
 }

@@ -143,6 +143,7 @@ class Services {
   std::deque<service::Arrived> arrived_;
   std::deque<service::MappingAnswered> mapping_answers_;
   bool reached_once_ = false;
+  std::optional<Instant> changed_at_;  // the network, last
   std::uint64_t revision_ = 0;
 };
 
