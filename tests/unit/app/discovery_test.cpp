@@ -123,7 +123,7 @@ TEST_CASE_METHOD(Fixture, "configuration goes before file, file before DNS") {
   members.admission = peer::AdmissionMode::secret;
   members.peers = {{peer(1), "static", false, {}}};
   dns = {io::FoundPeers{{{peer(1), {{"c.example", 1}}}, {peer(2), {{"d.example", 1}}}, {peer(3), {{"e.example", 1}}}}, {}, true, 1min}};
-  discovery.configure(now, {scratch.file("peers.toml", block(1, "name = \"f\"\n") + block(2, "name = \"f\"\naddresses = [\"x:1\"]\n")), "p.example"});
+  discovery.configure(now, {scratch.file("peers.toml", block(1, "name = \"f\"\n") + block(2, "name = \"g\"\naddresses = [\"x:1\"]\n")), "p.example"});
   CHECK(tick_until_answered());
   const auto m = all();
   REQUIRE(m.peers.size() == 3);

@@ -72,7 +72,7 @@ TEST_CASE("unknown keys and sections are refused, with a hint only when one is t
   CHECK(only("[http]\nmax_series = 1\n") ==
         "p.toml:2:1: unknown key \"http.max_series\" (hint: did you mean \"telemetry.max_series\"?)");
   CHECK(only("[htpp]\nlisten = []\n") == "p.toml:1:2: unknown section \"htpp\" (hint: did you mean \"http\"?)");
-  CHECK(only("[discovery]\nmdns = true\n") == "p.toml:1:2: unknown section \"discovery\"");
+  CHECK(only("[export]\ninterval = \"30s\"\n") == "p.toml:1:2: unknown section \"export\"");
   CHECK(only("rtt_interval = \"5s\"\n") ==
         "p.toml:1:1: unknown key \"rtt_interval\" (hint: did you mean \"probe.rtt_interval\"?)");
   CHECK(only("[[peer]]\nid = \"" + peer_id_text(1) + "\"\nadresses = []\n") ==
