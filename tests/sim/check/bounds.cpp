@@ -75,12 +75,14 @@ void Bounds::check(const World& world, const Host& host, Daemon& daemon) {
   if (s.half_open > s.connections) wrong("more connections are half-open than there are");
   std::size_t visitors = 0;
   std::size_t visits = 0;
+  std::size_t told = 0;  // by a bootstrap
   std::size_t sessions = 0;
   std::size_t ending = 0;
   for (const auto& p : s.peers) {
     const bool up = p.state == SessionState::connected;
     sessions += up;
     ending += p.state == SessionState::disconnecting;
+    told += p.method == event::DiscoveryMethod::bootstrap;
     if (p.method != event::DiscoveryMethod::inbound) continue;
     ++visitors;
     visits += up;
@@ -91,8 +93,9 @@ void Bounds::check(const World& world, const Host& host, Daemon& daemon) {
   }
   if (visitors > peer::Table::kMaxVisitors) wrong(std::to_string(visitors) + " visitors are known");
   if (visits > host.membership.max_sessions) wrong(std::to_string(visits) + " visitors have sessions");
+  if (told > host.membership.max_sessions) wrong(std::to_string(told) + " peers are known by a bootstrap's word");
   // Those that a reload removed may be on their way out; who was configured before it is not counted.
-  const std::size_t listed = s.peers.size() - visitors;
+  const std::size_t listed = s.peers.size() - visitors - told;
   if (listed > host.membership.peers.size() + daemon.invited + ending + sessions)
     wrong(std::to_string(listed) + " peers are known that nobody listed");
 
