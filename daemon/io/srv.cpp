@@ -99,7 +99,7 @@ Result<TxtAnswer> parse_txt(ByteView message) {
   const bool read = for_answers(message, ns_t_txt, [&](const ns_msg&, const ns_rr& record) {
     shorten(ttl, record);
     std::string text;
-    for (ByteReader data{ByteView{ns_rr_rdata(record), ns_rr_rdlen(record)}}; data.ok() && data.remaining() > 0;) {
+    for (ByteReader data{ByteView{ns_rr_rdata(record), static_cast<std::size_t>(ns_rr_rdlen(record))}}; data.ok() && data.remaining() > 0;) {
       const ByteView piece = data.bytes(data.u8());
       text += as_text(piece);
     }
