@@ -16,6 +16,7 @@ from node import Node
 
 PINGS, SIZE = 50, 1000
 POLL = 0.1  # seconds
+PICTURE = 1.2  # seconds: what a scrape is answered from is one old, at most
 MEASURED_WITHIN = 15  # seconds more
 FAMILIES = ("nat_attempts_total", "nat_results_total", "nat_traversal_by_type_total", "p2p_peers_by_path")
 SERVERS = (sketch.PUBLIC, sketch.OTHER)
@@ -86,13 +87,25 @@ class Pair:
                            for old, new in zip(before, after)],
                 "by_server": [new - old for old, new in zip(by_server, self.by_server())]}
 
+    def counted(self, here: Node, there: Node) -> tuple:
+        """What was told, and metrics of the same: a scrape's picture may be a second old."""
+        told = lambda: [here.events(kind, there) for kind in ("traversal_started", "traversal_ended")]
+        for _ in range(5):
+            before = told()
+            time.sleep(PICTURE)
+            metrics = here.metrics()
+            if told() == before:
+                break
+        return *before, metrics
+
     def told(self, here: Node, there: Node) -> dict:
-        metrics, nat = here.metrics(), here.get("/api/v1/nat").json()
+        attempts, ended, metrics = self.counted(here, there)
+        nat = here.get("/api/v1/nat").json()
         peer = here.peer(there) or {"path": None, "paths": []}
         return {"connected_s": self.first(here, there, "session_established"),
                 "direct_s": self.first(here, there, "path_changed", to="direct_v4"),
                 "path": peer["path"], "remote": next((path["remote"] for path in peer["paths"] if path["in_use"]), None),
-                "attempts": here.events("traversal_started", there), "ended": here.events("traversal_ended", there),
+                "attempts": attempts, "ended": ended,
                 "behaviour": next(f["behaviour"] for f in nat["families"] if f["family"] == "ipv4"),
                 "port_mapping": nat["port_mapping"],
                 "metrics": {name: [(labels, value) for n, labels, value in metrics.series if n == name and value]
