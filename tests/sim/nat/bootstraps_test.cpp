@@ -66,7 +66,7 @@ TEST_CASE("a bootstrap with a second address tells every NAT for what it is") {
     if (!wrong.empty()) return wrong.front();
     const auto snapshot = h.inside.snapshot().nat;
     if (snapshot.bootstraps != std::vector{SocketAddress{outside(1), Host::kPort}}) return "who was asked is not told";
-    const auto& stun = server.snapshot().serving->stats;
+    const auto stun = server.snapshot().serving->stats;
     if (stun.of(event::StunResult::success) < 5 || stun.of(event::StunResult::unsupported) != 0)
       return "the bootstrap says that it was not asked";
     if (h.inside.snapshot().servers.at(0).state != event::ServerState::ready) return "it is not connected";
