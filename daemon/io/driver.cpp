@@ -16,6 +16,7 @@
 #include "io/gate.hpp"
 #include "io/link.hpp"
 #include "io/network_watch.hpp"
+#include "io/pipes.hpp"
 #include "io/port_mapper.hpp"
 #include "io/resolver.hpp"
 #include "io/troubles.hpp"
@@ -46,7 +47,7 @@ std::string family_name(Family family) { return family == Family::v4 ? "IPv4" : 
 
 }  // namespace
 
-struct Driver::Impl {
+struct Driver::Impl : private PipeUser {
   Impl(UdpSockets opened, mesh::Options options, const quic::Identity& identity, const Rng::Seed& seed,
        Telemetry& telemetry_in)
       : sockets{std::move(opened)},
@@ -59,7 +60,7 @@ struct Driver::Impl {
         }} {
     for (UdpSockets::Port& port : sockets.ports()) links.push_back(std::make_shared<Link>(context, port));
   }
-  ~Impl() {
+  ~Impl() override {
     for (auto& link : links) link->descriptor.release();  // the socket owns the descriptor
   }
 
@@ -129,6 +130,8 @@ struct Driver::Impl {
     sockets.close(asked.via);
   }
 
+  void serve(Instant, const event::OpenPipe& asked) { pipes.open(asked.via, asked.to); }
+  void serve(Instant, const event::ClosePipe& asked) { pipes.close(asked.via); }
   void serve(Instant, const event::MapPort& asked) { mapper.serve(asked); }
   void serve(Instant, const event::UnmapPort& asked) { mapper.serve(asked); }
 
@@ -204,12 +207,21 @@ struct Driver::Impl {
   void push(Instant now, Transmit transmit) {
     const Family family = transmit.path.remote.ip.family();
     const bool own = transmit.path.via == Via::own;
+    if (!own && pipes.has(transmit.path.via)) return push_piped(now, transmit);
     if (sockets.push(std::move(transmit))) return;
     // A further socket was closed while something waited for it.
     if (!own) return node.handle_event(now, event::QueueDropped{event::Queue::transmit, 1});
     trouble(
         now, "no socket " + family_name(family),
         "packets to " + family_name(family) + " addresses can't be sent: network.listen has no socket of that family");
+  }
+
+  void push_piped(Instant now, const Transmit& t) {
+    const std::size_t step = t.segment_size == 0 ? t.bytes.size() : t.segment_size;
+    std::uint64_t dropped = 0;
+    for (std::size_t at = 0; at < t.bytes.size(); at += step)
+      dropped += !pipes.send(t.path.via, ByteView{t.bytes}.subspan(at, std::min(step, t.bytes.size() - at)));
+    if (dropped > 0) node.handle_event(now, event::QueueDropped{event::Queue::pipes, dropped});
   }
 
   void flush(Instant now) {
@@ -254,6 +266,28 @@ struct Driver::Impl {
     if (troubles.first(kind, now)) node.handle_event(now, event::Trouble{"network", std::move(detail)});
   }
 
+  // ---- pipes
+  Via pipe_accepted() override {
+    Via via = Via::own;
+    turn([&](Instant now) { via = node.handle_pipe_accepted(now); });
+    return via;
+  }
+  void pipe_opened(Via via, const Result<SocketAddress>& opened) override {
+    turn([&](Instant now) { node.handle_pipe(now, via, opened); });
+  }
+  void pipe_closed(Via via) override {
+    turn([&](Instant now) { node.handle_pipe_closed(now, via); });
+  }
+  void pipe_read(const PathAddress& from, ByteView packet) override {
+    turn([&](Instant now) { node.handle_datagram(now, now, from, packet); });
+  }
+  void pipe_refused(event::PipeRefusal reason, const SocketAddress& from) override {
+    turn([&](Instant now) { node.handle_event(now, event::PipeRefused{reason, from}); });
+  }
+  void pipe_trouble(const std::string& detail) override {
+    turn([&](Instant now) { trouble(now, "pipes", detail); });
+  }
+
   // ---- commands
   void take(event::Command command, Callers::Done done) {
     if (ending) return done(Callers::stopped());
@@ -275,6 +309,7 @@ struct Driver::Impl {
     if (network) network->stop();
     timer.cancel();
     heartbeat.cancel();
+    pipes.stop();
     for (auto& link : links) {
       link->descriptor.cancel();
       link->pause.cancel();
@@ -320,6 +355,7 @@ struct Driver::Impl {
   PortMapper mapper{context, [this](const event::PortMapped& result) {
                       turn([&](Instant now) { node.handle_port_mapped(now, result); });
                     }};
+  Pipes pipes{context, *this};
   Resolver resolver;  // last: its threads deliver into what stands above
 };
 
@@ -355,6 +391,14 @@ void Driver::watch_network(const std::vector<std::string>& exclude) {
   d.network_is(now, d.network->read());
   d.drain(now);
 }
+
+Result<SocketAddress> Driver::serve_websocket(const SocketAddress& listen, PipeTls tls) {
+  const auto listens = impl_->pipes.listen(listen, kWebSocketPath, std::move(tls));
+  if (!listens) return tl::unexpected{listens.error()};
+  return impl_->pipes.listening();
+}
+
+void Driver::set_websocket_tls(PipeTls tls) { impl_->pipes.set_tls(std::move(tls)); }
 
 event::SnapshotPtr Driver::snapshot() const {
   return std::make_shared<const event::NodeSnapshot>(impl_->node.snapshot(Clock::now()));

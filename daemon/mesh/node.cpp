@@ -108,6 +108,7 @@ struct Node::Impl {
   void tell(Instant now, const Rendezvous::Reached& o) { table.handle_channel(now, o.peer, o.via); }
   void tell(Instant now, const Rendezvous::Missed& o) { table.handle_no_channel(now, o.peer, o.why); }
   void tell(Instant now, const Rendezvous::Lost& o) { table.handle_channel_lost(now, o.peer, o.via); }
+  void tell(Instant now, const Rendezvous::Moved& o) { table.handle_channel_moved(now, o.peer, o.via); }
   void tell(Instant now, const Rendezvous::Present& o) { table.handle_present(now, o.peer); }
 
   /// As it came to a socket of ours, or through a channel.
@@ -120,6 +121,7 @@ struct Node::Impl {
       case wire::DatagramKind::unknown:
         return reject(now, event::RejectReason::unknown_protocol, from.remote);
       case wire::DatagramKind::stun:
+        if (services.is_pipe(from.via)) return reject(now, event::RejectReason::stun, from.remote);
         return stun(now, received_at, from, bytes);
       case wire::DatagramKind::quic:
         break;
@@ -284,6 +286,18 @@ void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& boun
   // Who asked for it may have lost interest meanwhile.
   if (!impl_->location.handle_socket(now, via, bound) && !impl_->services.handle_socket(now, via, bound) && bound)
     impl_->out.requests.emplace_back(event::CloseSocket{via});
+  impl_->pump(now);
+}
+
+void Node::handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened) {
+  impl_->services.handle_pipe(now, via, opened);
+  impl_->pump(now);
+}
+
+Via Node::handle_pipe_accepted(Instant) { return impl_->services.handle_pipe_accepted(); }
+
+void Node::handle_pipe_closed(Instant now, Via via) {
+  impl_->services.handle_pipe_closed(now, via);
   impl_->pump(now);
 }
 

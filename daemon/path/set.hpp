@@ -76,6 +76,8 @@ class Set {
   Verdict check(Instant now, const PathAddress& address, event::PathKind kind, std::uint8_t ttl = 0);
   /// Nothing goes there any more: the channel is gone, the socket closed. `reason`, should it be in use.
   void close(Instant now, const PathAddress& address, event::PathChangeReason reason);
+  /// The same way, carried by something of another kind.
+  void rename(Instant now, const PathAddress& address, event::PathKind kind);
   void probe_now(Instant now);
   /// Something hints at large packets being lost since then (QUIC waits in vain): the path that packets go out on is in
   /// doubt, from the next handle_timeout on, until a check at full size passes.

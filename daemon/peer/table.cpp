@@ -279,6 +279,13 @@ void Table::handle_channel_lost(Instant now, const PeerId& peer, Via via) {
   rearm(now, *session);
 }
 
+void Table::handle_channel_moved(Instant now, const PeerId& peer, Via via) {
+  Session* session = find(peer);
+  if (!session) return;
+  session->handle_channel_moved(now, via);
+  rearm(now, *session);
+}
+
 void Table::handle_present(Instant now, const PeerId& peer) {
   Session* session = find(peer);
   if (!session && !discover(now, peer)) return;

@@ -33,6 +33,7 @@ class Table {
   void handle_channel(Instant now, const PeerId& peer, Via via);
   void handle_no_channel(Instant now, const PeerId& peer, const std::string& why);
   void handle_channel_lost(Instant now, const PeerId& peer, Via via);
+  void handle_channel_moved(Instant now, const PeerId& peer, Via via);
   /// A bootstrap says that the peer is there. In a mesh with a secret one that nobody listed becomes known by that.
   void handle_present(Instant now, const PeerId& peer);
   /// True if it names a connection of ours, whatever becomes of it there.

@@ -65,7 +65,7 @@ TEST_CASE("a flood of channels ends at their limit and at the rate of requests")
   CHECK(s.stats().channels == 1);  // one of each for a pair
   CHECK(s.stats().of(service::ServedRequest::coordinate).refused >= 4900);
   CHECK(s.victim.told<service::ChannelUp>().size() == 1);
-  CHECK(s.stats().clients == 2);
+  CHECK(s.stats().all_clients() == 2);
 }
 
 TEST_CASE("nonsense as records is refused, and costs a limited number of signatures") {
@@ -172,7 +172,7 @@ TEST_CASE("clients are so many, and a second connection of one replaces the firs
   s.run(200ms);
   REQUIRE(third.host.closed.size() == 1);
   CHECK(third.host.closed[0].application_code == static_cast<std::uint64_t>(service::CloseCode::full));
-  CHECK(s.stats().clients == 2);
+  CHECK(s.stats().all_clients() == 2);
   const PathAddress path = second.host.path_to(s.server);
   static_cast<void>(second.host.act([&](Instant now) {
     return second.host.endpoint->dial(now, std::span{&path, 1}, s.server.id(), quic::Protocol::service);
@@ -200,7 +200,7 @@ TEST_CASE("strangers who say nothing shut nobody out, and are gone when their ti
   member.add_client(s.server, Services::bootstrap);
   s.run(200ms);
   CHECK(member.clients[0]->ready());
-  CHECK(s.stats().clients == 2);
+  CHECK(s.stats().all_clients() == 2);
   s.run(6s);
   for (const auto& stranger : strangers) CHECK(stranger->host.closed.size() == 1);
   CHECK(s.stats().clients_refused == strangers.size());

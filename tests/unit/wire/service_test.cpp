@@ -42,17 +42,21 @@ Buffer field(std::uint8_t number, ByteView content) {
 }  // namespace
 
 TEST_CASE("service messages survive the wire") {
-  const Hello hello = round_trip(Hello{1, 3, Services::bootstrap | Services::relay, {{1}, {2}}, Digest{3}, true});
+  const Hello hello = round_trip(Hello{1, 3, Services::bootstrap | Services::relay, {{1}, {2}}, Digest{3}, true, true});
   CHECK(hello.version_max == 3);
   CHECK(hello.services == (Services::bootstrap | Services::relay));
   CHECK(hello.mesh_tags == std::vector<Digest>{{1}, {2}});
   CHECK(hello.proof == Digest{3});
   CHECK(hello.notify);
+  CHECK(hello.resume);
   const Welcome welcome =
-      round_trip(Welcome{1, Services::carriage, address("[2001:db8::1]:9"), 8, 1U << 20, 1U << 16, 600});
+      round_trip(Welcome{1, Services::carriage, address("[2001:db8::1]:9"), 8, 1U << 20, 1U << 16, 600, {3, 0x8001}});
   CHECK(welcome.observed == address("[2001:db8::1]:9"));
   CHECK(welcome.pair_bytes == 1U << 16);
   CHECK(welcome.max_lifetime_s == 600);
+  CHECK(welcome.resumed == std::vector<Channel>{3, 0x8001});
+  CHECK_FALSE(round_trip(Welcome{}).observed);  // by a WebSocket
+  CHECK_FALSE(round_trip(Observed{7, {}}).address);
   CHECK(round_trip(Observe{7}).request == 7);
   CHECK(round_trip(Observed{7, address("192.0.2.1:65535")}).address == address("192.0.2.1:65535"));
   CHECK(round_trip(Register{8, {1, 2, 3}}).record == Buffer{1, 2, 3});
