@@ -1,7 +1,7 @@
 """Daemons behind kernel NATs find out what these do with nothing but their bootstrap, a daemon with two addresses; and coturn's
-clients come by it to the same answers."""
+client comes by it to the same verdict."""
 import lab
-lab.enter("nft", "conntrack", "turnutils_natdiscovery", "turnutils_stunclient")
+lab.enter("nft", "conntrack", "turnutils_natdiscovery")
 
 import contextlib
 import pathlib
@@ -64,8 +64,6 @@ class Bootstrap(unittest.TestCase):
         for discovery, nat in zip(asked, KINDS):
             with self.subTest(coturn=True, **nat):
                 self.assertEqual(discovery.verdict(), {"nat": "translated", "mapping": nat["mapping"], "filtering": nat["filtering"]})
-        for n, node in enumerate(self.nodes):
-            self.assertIn(f"UDP reflexive addr: {sketch.outer(n)}:", node.host.run("turnutils_stunclient", "-p", str(PORT), sketch.PUBLIC))
         for node in (*self.nodes, self.server):
             self.assertEqual(node.stop(), 0)
             self.assertEqual(node.problems_in_log(), [])
