@@ -36,15 +36,15 @@ std::optional<std::uint16_t> PortSearch::next() {
   return ports_[tried_++];
 }
 
-// ---- Sockets
+// ---- SearchSockets
 
-void Sockets::start(Instant now) {
+void SearchSockets::start(Instant now) {
   const std::size_t n = task_.servers.empty() ? 0 : std::min<std::size_t>(kSamples, task_.sockets);
   for (std::size_t i = 0; i < n; ++i) vias_.push_back(pool_.open());
   progress(now);
 }
 
-void Sockets::progress(Instant now) {
+void SearchSockets::progress(Instant now) {
   now_ = now;
   if (failure_ || held_) return;
   if (!range_) {
@@ -64,7 +64,7 @@ void Sockets::progress(Instant now) {
   if (none) failure_ = PunchFailure::budget;
 }
 
-void Sockets::spread() {
+void SearchSockets::spread() {
   std::vector<std::uint16_t> ports;
   for (const Via via : vias_)
     if (const auto outer = sampler_.outer(via)) ports.push_back(outer->port);
@@ -76,7 +76,7 @@ void Sockets::spread() {
   messages_.push_back({.kind = PunchMessage::Kind::sample, .first = range_->first, .count = range_->size()});
 }
 
-std::optional<Order> Sockets::poll_order(Instant now) {
+std::optional<Order> SearchSockets::poll_order(Instant now) {
   now_ = now;
   if (unsent_.empty() || pool_.state(unsent_.front()) != SocketPool::State::open) return std::nullopt;
   const Via via = unsent_.front();
@@ -84,7 +84,7 @@ std::optional<Order> Sockets::poll_order(Instant now) {
   return Order{path_by(via, task_.peer), task_.opener_ttl};
 }
 
-Instant Sockets::order_at() const {
+Instant SearchSockets::order_at() const {
   return unsent_.empty() || pool_.state(unsent_.front()) != SocketPool::State::open ? kNever : now_;
 }
 

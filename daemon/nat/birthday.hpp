@@ -54,7 +54,7 @@ class SearchSlot {
 };
 
 /// The hard end. Its packets never come as far as the other NAT (low TTL): they only make mappings.
-class Sockets final : public PunchMethod {
+class SearchSockets final : public PunchMethod {
  public:
   static constexpr std::size_t kSamples = 8;
 

@@ -21,7 +21,7 @@ std::unique_ptr<PunchMethod> make_method(const FamilyPlan& plan, MethodTask task
       if (plan.remote == Role::hard) return std::make_unique<Duel>(std::move(task), pool, rng);
       return std::make_unique<Bracket>(std::move(task), pool, rng);
     case Method::birthday:
-      if (hard) return std::make_unique<Sockets>(std::move(task), pool, rng);
+      if (hard) return std::make_unique<SearchSockets>(std::move(task), pool, rng);
       return std::make_unique<Probes>(std::move(task), pool, rng);
     case Method::punch:
     case Method::none: return nullptr;
