@@ -66,6 +66,7 @@ void MappingCheck::ask(Instant now) {
   const PeerId& server = all[number_ % all.size()];
   wire::stun::TransactionId transaction{};
   rng_.fill(transaction);
+  if (transactions_.size() == kRemembered) transactions_.erase(transactions_.begin());
   transactions_.push_back(transaction);
   asked_ = server;
   ask_ = Ask{server, ++number_, *view_.unverified, transaction};

@@ -12,6 +12,8 @@
 // drain poll_ask and poll_verdict, and rearm at poll_timeout.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,7 @@ class MappingCheck {
   static constexpr Duration kUnderWay = 1500ms;  // a packet that was sent
   static constexpr Duration kPatience = 5s;      // with the bootstrap's word
   static constexpr Duration kAgain = 1min;       // where it refused, or gave none
+  static constexpr std::size_t kRemembered = 8;  // packets asked for that may still come: more than there are attempts
 
   /// Why a mapping is neither proved nor refuted.
   enum class Doubt : std::uint8_t { none, no_bootstrap, other_address, own_port, no_answer };
