@@ -41,6 +41,8 @@ class Discovery {
   bool tick(Instant now);
   /// None: -1, which poll(2) passes over.
   int fd() const { return watch_ ? watch_->fd() : -1; }
+  /// DNS is being asked: a tick() to come takes the answer.
+  bool asking() const { return query_ != nullptr; }
   /// Adds what was found to the peers of a configuration.
   void add_to(peer::Membership& membership) const;
 
