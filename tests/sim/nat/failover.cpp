@@ -7,21 +7,20 @@ using event::PathKind;
 
 namespace {
 
-/// Packets with pings in them, as a home's machine sends them: to the other home, and to the server.
+/// Pings of one size, as a home's machine sends them: to the other home, and to the server. A packet to the server may carry
+/// several: its congestion control holds one back for the next.
 class Pings : public net::Observer {
  public:
-  Pings(World& world, const Host& from, const Host& server) : world_{world}, from_{from}, server_{server} {
+  Pings(World& world, const Host& from, const Host& server, std::uint32_t size)
+      : world_{world}, from_{from}, server_{server}, size_{size} {
     world_.net.add_observer(*this);
   }
   ~Pings() override { world_.net.remove_observer(*this); }
   void sent(Instant at, const net::Machine& from, const net::Packet& packet) override {
     if (&from != &from_.machine()) return;
-    const std::size_t size = packet.payload.size();
-    if (packet.destination == server_.address()) {
-      if (size >= FailingPath::kSmallPing + kAround) relayed.push_back(at);
-    } else if (size >= FailingPath::kSmallPing && !wire::stun::decode(packet.payload)) {
-      direct.push_back(at);
-    }
+    auto& to = packet.destination == server_.address() ? relayed : direct;
+    if (&to == &direct && wire::stun::decode(packet.payload)) return;
+    to.insert(to.end(), packet.payload.size() / size_, at);
   }
   static std::size_t between(const std::vector<Instant>& all, Instant from, Instant to) {
     return static_cast<std::size_t>(std::ranges::lower_bound(all, to) - std::ranges::upper_bound(all, from));
@@ -29,10 +28,10 @@ class Pings : public net::Observer {
   std::vector<Instant> direct, relayed;
 
  private:
-  static constexpr std::size_t kAround = 29;  // a packet that a relay carries, at least
   World& world_;
   const Host& from_;
   const Host& server_;
+  const std::uint32_t size_;
 };
 
 /// Answers to a home's checks, as its machine gets them: the last by the direct path, and the first through the relay since
@@ -113,10 +112,11 @@ Failover FailingPath::run(Break how, bool traffic) {
       (path.in_use ? f.direct_rtt : f.relay_rtt) = path.rtt.value_or(Duration{});
     }
   std::array answers{Answers{h.w, *h.a, h.server}, Answers{h.w, *h.b, h.server}};
-  if (traffic) talk(how == Break::large ? kLargePing : kSmallPing);
+  const std::uint32_t size = how == Break::large ? kLargePing : kSmallPing;
+  if (traffic) talk(size);
   h.w.run_for(2s + h.w.net.rng_for("when").up_to(1s));
   for (Host* host : ends()) host->events.clear();
-  std::array pings{Pings{h.w, *h.a, h.server}, Pings{h.w, *h.b, h.server}};
+  std::array pings{Pings{h.w, *h.a, h.server, size}, Pings{h.w, *h.b, h.server, size}};
   const Instant broken = h.w.now();
   inflict(how);
   h.w.run_for(kBroken);

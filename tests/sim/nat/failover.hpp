@@ -31,7 +31,7 @@ struct Failover {
   std::array<Duration, 2> slowest_return{};  // and from when the path was whole again
   std::array<std::optional<Duration>, 2> told{};  // as PathFailedOver says
   std::array<std::optional<Duration>, 2> seen{};  // and the wire: answers to checks, by their sizes
-  /// Packets with pings to the old path while it was in doubt, and to the relay meanwhile: those that went on both.
+  /// Pings to the old path while it was in doubt, and to the relay meanwhile: those that went on both.
   std::array<std::size_t, 2> on_one{}, on_both{};
   std::array<std::size_t, 2> lost{}, upgraded{};  // changes of the path in use
   std::string wrong;                         // what makes all that worthless

@@ -30,7 +30,7 @@ std::string beyond_the_bars(const Failover& f, Break how) {
     if (*f.echo[end] > f.noticed() + round_trip + kSlack)
       return who + "'s first echo comes " + ms(*f.echo[end] - f.noticed()) + " after both noticed, the relay's RTT is " + ms(f.relay_rtt);
     if (f.on_one[end] == 0) return who + " sends nothing while it doubts: the test tests nothing";
-    if (f.on_both[end] < f.on_one[end]) return who + " sends packets on the path in doubt alone";
+    if (f.on_both[end] < f.on_one[end]) return who + " sends pings on the path in doubt alone";
     if (f.slowest_return[end] > std::max(f.direct_rtt, f.relay_rtt) + kSlack)
       return who + " lost something on the way back: " + ms(f.slowest_return[end]);
     if (f.lost[end] != 1 || f.upgraded[end] != 1) return who + " flaps";
