@@ -294,8 +294,11 @@ void Services::on(Instant now, const service::ChannelUp& e) {
   if (service::Client* client = clients_.find(e.server)) client->close_channel(e.via);
 }
 
+void Services::on(Instant, const service::PeerObserved& e) { context_.observations.set(e.via, e.peer, e.address.ip); }
+
 void Services::on(Instant now, const service::ChannelDown& e) {
   context_.endpoint.forget_channel(e.via);
+  context_.observations.forget(e.via);
   inbound_.closed(e.via);
   if (Site* site = find(e.server); site != nullptr && rendezvous_.up(e.via)) --site->channels;
   rendezvous_.handle(now, e);

@@ -124,6 +124,7 @@ class Services {
   void on(Instant now, const service::PeerSeen& e) { rendezvous_.handle(now, e); }
   void on(Instant, const service::MappingAnswered& e) { mapping_answers_.push_back(e); }
   void on(Instant now, const service::ChannelUp& e);
+  void on(Instant now, const service::PeerObserved& e);
   void on(Instant now, const service::ChannelDown& e);
   bool is_stranger(const PeerId& peer) const;
   void close_unused(Instant now);

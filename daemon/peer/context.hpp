@@ -15,6 +15,7 @@
 #include "event/event.hpp"
 #include "event/request.hpp"
 #include "nat/birthday.hpp"
+#include "peer/observations.hpp"
 #include "peer/options.hpp"
 #include "peer/whereabouts.hpp"
 #include "probe/quota.hpp"
@@ -94,6 +95,7 @@ struct Context {
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
   Whereabouts whereabouts{};
+  Observations observations{};
   TokenBucket candidates{kCandidatesPerSecond, kCandidateBurst};
   TokenBucket punch_packets{kPunchPacketsPerSecond, kPunchPacketBurst};
   nat::SearchSlot search{};

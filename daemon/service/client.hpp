@@ -142,6 +142,7 @@ class Client {
   void read(Instant now, const wire::service::Registered& m);
   void read(Instant now, const wire::service::Found& m);
   void read(Instant now, const wire::service::ChannelOpened& m);
+  void read(const wire::service::PeerObserved& m);
   void read(Instant now, const wire::service::ChannelClosed& m);
   void read(Instant now, const wire::service::Refused& m);
   bool ask(Instant now);

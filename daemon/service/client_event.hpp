@@ -83,6 +83,13 @@ struct ChannelUp {
   PeerId peer;
   bool inbound;
 };
+/// Where the server sees the peer at the other end of a channel.
+struct PeerObserved {
+  PeerId server;
+  Via via;
+  PeerId peer;
+  SocketAddress address;
+};
 struct ChannelDown {
   PeerId server;
   Via via;
@@ -97,6 +104,6 @@ struct Arrived {
   Buffer bytes;
 };
 using ClientEvent = std::variant<ServiceUp, ServiceDown, AddressObserved, RequestDone, LookupDone, PeerSeen, ChannelUp,
-                                 ChannelDown, MappingAnswered, Arrived>;
+                                 PeerObserved, ChannelDown, MappingAnswered, Arrived>;
 
 }  // namespace pw::service

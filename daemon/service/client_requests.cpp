@@ -111,6 +111,7 @@ void Client::read(Instant now, const wire::service::Message& message) {
   if (const auto* m = std::get_if<wire::service::Registered>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::Found>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::ChannelOpened>(&message)) return read(now, *m);
+  if (const auto* m = std::get_if<wire::service::PeerObserved>(&message)) return read(*m);
   if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message)) return read(now, *m);
   if (const auto* m = std::get_if<wire::service::MappingChecked>(&message)) emit(MappingAnswered{server_.id, m->number, {}});
   if (const auto* m = std::get_if<wire::service::PeerPresent>(&message)) emit(PeerSeen{server_.id, m->peer, true});
@@ -263,6 +264,12 @@ void Client::read(Instant now, const wire::service::ChannelOpened& m) {
     emit(Arrived{{{}, {}, channel.via}, e.received_at, std::move(e.bytes)});
     return true;
   });
+}
+
+void Client::read(const wire::service::PeerObserved& m) {
+  const auto found = channels_.find(m.channel);
+  if (found == channels_.end() || !found->second.up) return;
+  emit(PeerObserved{server_.id, found->second.via, found->second.peer, m.address});
 }
 
 void Client::read(Instant now, const wire::service::ChannelClosed& m) {

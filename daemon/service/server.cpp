@@ -122,6 +122,8 @@ void Server::handle_address(Instant now, quic::Handle connection, const SocketAd
   if (!c->admitted) return;
   registry_.observe(c->peer, address);
   send(now, *c, wire::service::Observed{0, address});
+  for (const auto& [number, end] : c->channels)
+    if (Client* other = find(end.other)) send(now, *other, wire::service::PeerObserved{end.others_number, address});
 }
 
 // ---- the control stream

@@ -51,7 +51,9 @@ void Server::open_channel(Instant now, Client& c, const wire::service::OpenChann
   ++channels_;
   count(ServedRequest::coordinate, true);
   send(now, *other, wire::service::ChannelOpened{number, c.peer});
+  send(now, *other, wire::service::PeerObserved{number, c.observed});
   send(now, c, wire::service::ChannelOpened{m.channel, m.peer});
+  send(now, c, wire::service::PeerObserved{m.channel, other->observed});
 }
 
 /// `tell`: the client itself too, not only the other end.

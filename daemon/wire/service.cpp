@@ -77,6 +77,11 @@ struct ToEnvelope {
   void operator()(const PeerGone& m) const { out.mutable_peer_gone()->set_peer(text_of(m.peer.key())); }
   void operator()(const OpenChannel& m) const { put_channel(*out.mutable_open_channel(), m); }
   void operator()(const ChannelOpened& m) const { put_channel(*out.mutable_channel_opened(), m); }
+  void operator()(const PeerObserved& m) const {
+    auto* p = out.mutable_peer_observed();
+    p->set_channel(m.channel);
+    put_address(*p->mutable_address(), m.address);
+  }
   void operator()(const ChannelClosed& m) const {
     auto* p = out.mutable_channel_closed();
     p->set_channel(m.channel);
@@ -215,6 +220,14 @@ Result<Message> channel_from(const P& p) {
   return M{*channel, *id};
 }
 
+Result<Message> from(const proto::PeerObserved& p) {
+  const auto channel = channel_of(p.channel());
+  if (!channel) return tl::unexpected(channel.error());
+  const auto address = address_of(p.address());
+  if (!address) return tl::unexpected(address.error());
+  return PeerObserved{*channel, *address};
+}
+
 /// A value of a later version's closed set: 0, which says nothing.
 template <class E>
 E closed_set(int value, E last) {
@@ -288,6 +301,8 @@ Result<Message> decode(ByteView message) {
       const auto& p = envelope.refused();
       return Refused{closed_set(p.what(), Request::check_mapping), closed_set(p.reason(), Refusal::not_observed), p.number()};
     }
+    case proto::Envelope::kPeerObserved:
+      return from(envelope.peer_observed());
     case proto::Envelope::BODY_NOT_SET:
       return Unknown{};
   }

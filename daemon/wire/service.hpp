@@ -103,6 +103,11 @@ struct ChannelOpened {
   Channel channel = 0;
   PeerId peer;
 };
+/// Where the server sees the other end of a channel.
+struct PeerObserved {
+  Channel channel = 0;
+  SocketAddress address;
+};
 enum class ChannelEnd : std::uint8_t { unspecified, closed, peer_gone, pair_limit };
 struct ChannelClosed {
   Channel channel = 0;
@@ -142,7 +147,8 @@ struct Refused {
 struct Unknown {};
 
 using Message = std::variant<Hello, Welcome, Observe, Observed, Register, Registered, Lookup, Found, PeerPresent, PeerGone,
-                             OpenChannel, ChannelOpened, ChannelClosed, CheckMapping, MappingChecked, Refused, Unknown>;
+                             OpenChannel, ChannelOpened, PeerObserved, ChannelClosed, CheckMapping, MappingChecked, Refused,
+                             Unknown>;
 
 /// With its length in front.
 Buffer encode(const Message& message);

@@ -71,6 +71,14 @@ struct Trio : ServiceWorld {
   ServiceHost &server, &a, &b;
 };
 
+/// Where the server says that the other end of a channel is, the last time.
+std::optional<SocketAddress> seen_through(const ServiceHost& host, Via via) {
+  std::optional<SocketAddress> last;
+  for (const auto& e : host.told<service::PeerObserved>())
+    if (e.via == via) last = e.address;
+  return last;
+}
+
 bool handshake_through(Trio& t) {
   const auto [at_a, at_b] = t.channel();
   const PathAddress path{{}, {}, at_a};
@@ -159,6 +167,20 @@ TEST_CASE("a whole handshake of two peers goes through a relay") {
   CHECK(s.forwarded_packets >= 40);
   CHECK(s.channels == 1);
   for (const std::uint64_t dropped : s.dropped) CHECK(dropped == 0);
+}
+
+TEST_CASE("both ends of a channel are told where the server sees the other, also when that is another") {
+  Trio t{relay()};
+  const auto [at_a, at_b] = t.channel();
+  CHECK(seen_through(t.a, at_a) == t.b.address());
+  CHECK(seen_through(t.b, at_b) == t.a.address());
+  const SocketAddress moved = SocketAddress::parse("198.51.100.9:99").value();
+  // The server's side of a's connection is one of the first that were accepted.
+  for (std::uint64_t handle = 1; handle < 10; ++handle)
+    t.server.act([&](Instant now) { t.server.server->handle_address(now, quic::Handle{handle}, moved); });
+  t.run(500ms);
+  CHECK(seen_through(t.a, at_a) == moved);
+  CHECK(seen_through(t.b, at_b) == moved);
 }
 
 TEST_CASE("a handshake fits into what a bootstrap carries") {

@@ -68,6 +68,8 @@ TEST_CASE("service messages survive the wire") {
   CHECK(round_trip(PeerGone{peer(1)}).peer == peer(1));
   CHECK(round_trip(OpenChannel{5, peer(1)}).channel == 5);
   CHECK(round_trip(ChannelOpened{0xffff, peer(1)}).channel == 0xffff);
+  CHECK(round_trip(PeerObserved{6, address("192.0.2.1:7")}).address == address("192.0.2.1:7"));
+  CHECK(round_trip(PeerObserved{6, address("192.0.2.1:7")}).channel == 6);
   CHECK(round_trip(ChannelClosed{5, ChannelEnd::pair_limit}).reason == ChannelEnd::pair_limit);
   const CheckMapping check = round_trip(CheckMapping{6, address("192.0.2.1:9470"), {1, 2, 3}});
   CHECK((check.number == 6 && check.address == address("192.0.2.1:9470")));
