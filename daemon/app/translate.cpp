@@ -112,7 +112,8 @@ peer::Membership membership(const config::Config& config) {
 mesh::NatTerms nat_terms(const config::Config& config) {
   using enum config::Switch;
   const auto mapping = config.nat.port_mapping;
-  return {config.nat.enabled, config.nat.stun_servers, mapping == on || (mapping == automatic && !config.peers.empty())};
+  return {config.nat.enabled, config.nat.stun_servers, mapping == on || (mapping == automatic && !config.peers.empty()),
+          config.nat.prediction, config.nat.packet_budget};
 }
 
 mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed& seed, WallTime wall) {

@@ -92,6 +92,8 @@ struct Config {
     bool enabled = true;
     std::vector<HostPort> stun_servers;
     Switch port_mapping = Switch::automatic;  // where peers are configured
+    bool prediction = true;
+    double packet_budget = 500;  // a second
     bool operator==(const Nat&) const = default;
   } nat;
   struct Probe {

@@ -98,6 +98,10 @@ std::vector<Key<Config>> make_config_keys() {
           "servers that answer STUN, besides the bootstraps"),
       key("nat.port_mapping", &C::nat, &C::Nat::port_mapping, automatic_switch(), reload,
           "whether the gateway is asked to map this node's port; auto: where peers are configured"),
+      key("nat.prediction", &C::nat, &C::Nat::prediction, boolean(), reload,
+          "whether ports of NATs that give others to each remote are predicted and searched for"),
+      key("nat.packet_budget", &C::nat, &C::Nat::packet_budget, rate(10, 100000), reload,
+          "packets to addresses that have not answered, of all looks for direct paths together"),
 
       key("probe.rtt_interval", &C::probe, &C::Probe::rtt_interval, duration(100ms, 1h), reload,
           "time between two health-check echoes to a peer"),

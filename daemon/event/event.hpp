@@ -60,6 +60,7 @@ struct CandidatesRefused { PeerId peer; CandidateRefusal reason; SocketAddress f
 /// This end needs a direct path to the peer, and tries to come to one together with it, or knows that it can't.
 struct TraversalStarted { PeerId peer; TraversalTrigger trigger; TraversalMethod method; Family family; NatType local_nat; NatType remote_nat; };
 /// One for each that was started. `took`: none where nothing was tried. `method`: what succeeded, else what was tried.
+/// `phases`: how long each took that there was, by TraversalPhase.
 struct TraversalEnded {
   PeerId peer;
   TraversalResult result;
@@ -70,6 +71,7 @@ struct TraversalEnded {
   Family family;
   NatType local_nat;
   NatType remote_nat;
+  std::array<std::optional<Duration>, enum_count<TraversalPhase>()> phases{};
 };
 /// Packets go out over another path now; `address`: where it leads. To none: no path is alive.
 struct PathChanged { PeerId peer; PathKind from; PathKind to; PathChangeReason reason; PathAddress address{}; };
@@ -102,6 +104,8 @@ struct BandwidthMeasured { PeerId peer; Direction direction; std::uint64_t bytes
 // ---- this node
 struct PacketRejected { RejectReason reason; SocketAddress from; };
 struct QueueDropped { Queue queue; std::uint64_t count; };
+/// So often a budget held something back.
+struct BudgetDenied { Budget budget; std::uint64_t count; };
 /// A timer of the core fired late: samples taken meanwhile are suspect.
 struct NodeLate { Duration lag; };
 /// The machine was suspended, or the process stopped.
@@ -124,7 +128,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
                            PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
-                           TraversalStarted, TraversalEnded, PathFailedOver>;
+                           TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -139,7 +143,7 @@ inline constexpr std::array kEventNames = {
     "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv,
     "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
     "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv,
-    "path_failed_over"sv};
+    "path_failed_over"sv,    "budget_denied"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

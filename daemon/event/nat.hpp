@@ -121,6 +121,17 @@ constexpr auto names(TraversalMethod) {
   return std::array{"punch"sv, "port_mapping"sv, "prediction"sv, "birthday"sv, "none"sv};
 }
 
+/// nat_phase_duration_seconds{phase}.
+enum class TraversalPhase : std::uint8_t {
+  gathering,     // from when a direct path is wanted to the round: candidates, what NATs do, checks that need no round
+  coordination,  // until both ends are ready to check
+  punching,      // until one end has proved a path, or the end of it
+  validation     // from the other end's proof to this end's
+};
+constexpr auto names(TraversalPhase) {
+  return std::array{"gathering"sv, "coordination"sv, "punching"sv, "validation"sv};
+}
+
 /// nat_results_total{failure}.
 enum class TraversalFailure : std::uint8_t {
   none,

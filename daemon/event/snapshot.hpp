@@ -142,6 +142,7 @@ struct NodeSnapshot {
   bool stopping = false;
   std::size_t connections = 0;  // QUIC connections held, half-open ones included
   std::size_t half_open = 0;
+  std::size_t further_sockets = 0;  // of sessions: paths that go by them, rounds that look for some
   std::size_t max_sessions = 0;
   bool reached_once = false;    // a peer was connected at least once since start, or none is configured
   NatSnapshot nat;

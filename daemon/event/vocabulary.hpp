@@ -20,6 +20,13 @@ constexpr auto names(SessionState) {
 enum class DialResult : std::uint8_t { success, failed, cancelled };
 constexpr auto names(DialResult) { return std::array{"success"sv, "failed"sv, "cancelled"sv}; }
 
+/// What refused something for the time being: peerwatch_budget_denied_total{budget}.
+enum class Budget : std::uint8_t {
+  packets,  // nat.packet_budget
+  flows     // sockets, each of which is a flow through routers
+};
+constexpr auto names(Budget) { return std::array{"packets"sv, "flows"sv}; }
+
 /// Of a connection that failed: p2p_connection_errors_total{error_type}.
 enum class ErrorType : std::uint8_t {
   timeout,   // nobody answered in time, or a path stayed dead

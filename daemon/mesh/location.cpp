@@ -11,6 +11,7 @@ constexpr Duration kSlept = 30s;
 }  // namespace
 
 void Location::configure(Instant now, const NatTerms& terms) {
+  if (surroundings_.terms().packet_budget != terms.packet_budget) context_.limit_packets(terms.packet_budget);
   surroundings_.configure(now, terms);
   if (!context_.stopping) ports_.configure(now, terms.enabled && terms.map_port);
 }

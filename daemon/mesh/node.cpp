@@ -63,6 +63,9 @@ struct Node::Impl {
       out.emit(now, event::PacketRejected{rejected->reason, rejected->from});
     if (const auto dropped = endpoint.take_dropped_datagrams())
       out.emit(now, event::QueueDropped{event::Queue::datagrams, dropped});
+    for (std::size_t i = 0; i < context.denied.size(); ++i)
+      if (const auto count = std::exchange(context.denied[i], 0U))
+        out.emit(now, event::BudgetDenied{static_cast<event::Budget>(i), count});
     last = now;
   }
 
@@ -124,10 +127,15 @@ struct Node::Impl {
       case wire::DatagramKind::quic:
         break;
     }
-    if (location.owns(from.via) || services.owns(from.via))
-      return reject(now, event::RejectReason::unknown_connection, from.remote);
+    if (!may_be_ours(from, bytes)) return reject(now, event::RejectReason::unknown_connection, from.remote);
     if (const auto connection = endpoint.handle_datagram(now, received_at, from, bytes))
       table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
+  }
+
+  /// A further socket is for who has a session: handshakes come to our own, and through channels.
+  bool may_be_ours(const PathAddress& from, ByteView packet) const {
+    const bool further = from.via != Via::own && !from.relayed();
+    return !further || (context.sockets.owner(from.via) && !wire::has_long_header(packet));
   }
 
   void stun(Instant now, Instant received_at, const PathAddress& from, ByteView bytes) {
@@ -138,6 +146,7 @@ struct Node::Impl {
       return reject(now, event::RejectReason::stun, from.remote);
     }
     if (own && table.handle_check(now, {received_at, from, bytes, *decoded})) return;
+    if (table.handle_stun(now, from, decoded->message)) return;
     if (location.handle_stun(now, received_at, from, decoded->message)) return;
     if (auto answer = own ? services.handle_stun(now, from, *decoded, bytes.size()) : std::nullopt)
       answers.push_back(std::move(*answer));
@@ -168,7 +177,8 @@ struct Node::Impl {
     const Transmit& t = check.transmit;
     const bool relayed = t.path.relayed();
     if (relayed && !services.send(t.path.via, t.bytes)) return false;
-    table.count(last, check.connection, event::Direction::outbound, t.path, peer::Carried::check, t.bytes.size(), 1);
+    if (!check.connection) return true;
+    table.count(last, *check.connection, event::Direction::outbound, t.path, peer::Carried::check, t.bytes.size(), 1);
     return !relayed;
   }
 
@@ -282,9 +292,11 @@ void Node::handle_clock_jump(Instant now, Duration by) {
 
 void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   // Who asked for it may have lost interest meanwhile.
-  if (!impl_->location.handle_socket(now, via, bound) && !impl_->services.handle_socket(now, via, bound) && bound)
-    impl_->out.requests.emplace_back(event::CloseSocket{via});
-  impl_->pump(now);
+  Impl& n = *impl_;
+  const bool wanted = n.table.handle_socket(now, via, bound) || n.location.handle_socket(now, via, bound) ||
+                      n.services.handle_socket(now, via, bound);
+  if (!wanted && bound) n.out.requests.emplace_back(event::CloseSocket{via});
+  n.pump(now);
 }
 
 void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
@@ -370,6 +382,7 @@ event::NodeSnapshot Node::snapshot(Instant now) const {
   s.stopping = n.context.stopping;
   s.connections = n.endpoint.connections();
   s.half_open = n.endpoint.half_open();
+  s.further_sockets = n.context.sockets.size();
   s.max_sessions = n.context.membership.max_sessions;
   s.reached_once = n.table.reached_once() || n.services.reached_once() ||
                    (n.context.membership.peers.empty() && !n.services.any_configured());

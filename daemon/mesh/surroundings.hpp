@@ -30,6 +30,8 @@ struct NatTerms {
   bool enabled = true;
   std::vector<HostPort> stun_servers;  // besides the bootstraps
   bool map_port = false;  // the node's own, at the gateway
+  bool prediction = true;  // ports of NATs that give others to each remote are predicted and searched for
+  double packet_budget = peer::kPacketBudget;  // a second
   bool operator==(const NatTerms&) const = default;
 };
 
@@ -83,6 +85,7 @@ class Surroundings {
   /// left out where another server is outside.
   std::vector<SocketAddress> servers(Family family) const;
   bool enabled() const { return terms_.enabled; }
+  const NatTerms& terms() const { return terms_; }
   bool owns(Via via) const;
   /// As it was measured last.
   const std::optional<event::NatBehaviour>& behaviour(Family family) const {

@@ -45,7 +45,7 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
       if (hosts < kMaxHostCandidates) offer.add(CandidateKind::host, {ip, socket.port}, hosts++);
     }
   nat::Side side;
-  side.predicts = side.searches = false;
+  side.predicts = side.searches = surroundings.terms().prediction;
   for (const event::NatFamily& family : surroundings.snapshot().families) {
     if (!family.behaviour) continue;
     side.behaviour[static_cast<std::size_t>(family.family)] = *family.behaviour;
@@ -56,6 +56,8 @@ peer::Whereabouts locate(const std::vector<SocketAddress>& listening, const Surr
   if (const auto mapping = ports.snapshot(); mapping && mapping->mapped && mapping->mapped->verified)
     offer.add(CandidateKind::port_mapped, mapping->mapped->external);
   side.candidates = offer.all();
+  for (const Family family : {Family::v4, Family::v6})
+    for (const SocketAddress& server : surroundings.servers(family)) out.stun.push_back(server);
   out.message = nat::to_wire(side);
   return out;
 }

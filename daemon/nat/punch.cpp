@@ -1,6 +1,7 @@
 #include "nat/punch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "nat/prediction.hpp"
 
@@ -105,8 +106,8 @@ void Punch::add_plain(Instant start_at) {
 }
 
 void Punch::begin_checks(Instant at) {
-  if (checking_) return;
-  checking_ = true;
+  if (checks_at_ != kNever) return;
+  checks_at_ = at;
   checks_by_ = kNever;
   plain_.begin_checks(at);
 }
@@ -134,8 +135,10 @@ bool Punch::handle_message(Instant now, const PunchMessage& message) {
       if (!method_ || !method_->handle_sample(now, message)) return false;
       break;
     case Kind::done:
-      if (!peer_done_) deadline_ = now + std::max(kValidationTimeout, 10 * task_.rtt);
-      peer_done_ = true;
+      if (!peer_done_at_) {
+        peer_done_at_ = now;
+        deadline_ = now + std::max(kValidationTimeout, 10 * task_.rtt);
+      }
       if (method_) method_->hold();
       break;
     case Kind::cancel:
@@ -205,7 +208,7 @@ void Punch::progress(Instant now) {
 // ---- ends
 
 void Punch::expire() {
-  if (peer_done_) return fail(PunchFailure::validation);
+  if (peer_done_at_) return fail(PunchFailure::validation);
   if (!answered_) return fail(PunchFailure::coordination, "the other end does not answer");
   const bool finds = chosen().local != Role::hard || chosen().remote == Role::hard;
   if (method_ && finds && !method_->informed())
@@ -266,9 +269,11 @@ std::optional<PunchMessage> Punch::poll_message() {
 std::optional<event::Request> Punch::poll_request() { return sockets_.poll_request(); }
 
 bool Punch::take_token(Instant now) {
-  starved_ = !share_.packets.take(now);
-  if (starved_) retry_at_ = now + kPace;
-  return !starved_;
+  const bool waited = std::exchange(starved_, !share_.packets.take(now));
+  if (!starved_) return true;
+  held_back_ += waited ? 0 : 1;
+  retry_at_ = now + kPace;
+  return false;
 }
 
 bool Punch::within_caps(const IpAddress& to) {

@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -105,6 +106,12 @@ class Punch {
   const std::optional<PunchEnd>& end() const { return end_; }
   /// The further socket that the proved path goes by; none: it goes by Via::own.
   std::optional<Via> won() const { return won_; }
+  /// When this end begins, or began, to check; never: not yet.
+  Instant checks_at() const { return checks_at_; }
+  /// When the other end said that it has proved a path.
+  std::optional<Instant> peer_done_at() const { return peer_done_at_; }
+  /// Packets that waited for the budget, since the last call.
+  unsigned take_held_back() { return std::exchange(held_back_, 0U); }
   bool owns(Via via) const { return sockets_.owns(via); }
   unsigned packets() const { return packets_; }
 
@@ -138,8 +145,8 @@ class Punch {
   bool holds_slot_ = false;
   bool method_begun_ = false;
   bool ready_ = false;               // that was told
-  bool checking_ = false;
-  bool peer_done_ = false;
+  Instant checks_at_ = kNever;
+  std::optional<Instant> peer_done_at_;
   Instant start_at_ = kNever;
   Instant checks_by_ = kNever;       // whatever the other end says
   Instant deadline_ = kNever;
@@ -148,6 +155,7 @@ class Punch {
   bool starved_ = false;             // the budget refused what was due last
   bool capped_ = false;              // a cap of this round refused something
   unsigned packets_ = 0;
+  unsigned held_back_ = 0;
   std::map<IpAddress, unsigned> to_address_;  // at most a candidate's each, and servers
   std::optional<PunchEnd> end_;
   std::optional<Via> won_;

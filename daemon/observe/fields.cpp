@@ -176,6 +176,7 @@ Fields of(const BandwidthMeasured& e) {
 }
 Fields of(const PacketRejected& e) { return {{"reason", name(e.reason)}, {"from", e.from}}; }
 Fields of(const QueueDropped& e) { return {{"queue", name(e.queue)}, {"count", e.count}}; }
+Fields of(const BudgetDenied& e) { return {{"budget", name(e.budget)}, {"count", e.count}}; }
 Fields of(const NodeLate& e) { return {{"lag", e.lag}}; }
 Fields of(const ClockJumped& e) { return {{"by", e.by}}; }
 Fields of(const NetworkChanged& e) {

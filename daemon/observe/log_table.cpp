@@ -73,6 +73,7 @@ struct Table {
   Importance operator()(const BandwidthMeasured&) const { return {Room::probe, Level::info}; }
   Importance operator()(const PacketRejected&) const { return {Room::quic, Level::info}; }
   Importance operator()(const QueueDropped&) const { return {Room::mesh, Level::warning}; }
+  Importance operator()(const BudgetDenied&) const { return {Room::peer, Level::info}; }
   Importance operator()(const NodeLate&) const { return {Room::io, Level::info}; }
   Importance operator()(const ClockJumped&) const { return {Room::io, Level::warning}; }
   Importance operator()(const NetworkChanged&) const { return {Room::io, Level::info}; }

@@ -111,6 +111,7 @@ std::string say(const PathLatency& e) { return "path to " + e.peer.to_short() + 
 std::string say(const BandwidthMeasured& e) { return "bandwidth measured with " + e.peer.to_short(); }
 std::string say(const PacketRejected& e) { return "packets rejected: " + text(name(e.reason)); }
 std::string say(const QueueDropped& e) { return "queue full, entries dropped: " + text(name(e.queue)); }
+std::string say(const BudgetDenied& e) { return "held back for the budget of " + text(name(e.budget)); }
 std::string say(const NodeLate& e) {
   return "this node was " + human(e.lag) + " late: samples taken meanwhile are suspect";
 }
@@ -172,6 +173,7 @@ struct Reason {
   std::uint64_t operator()(const BandwidthMeasured& e) const { return of_enum(e.direction); }
   std::uint64_t operator()(const PacketRejected& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const QueueDropped& e) const { return of_enum(e.queue); }
+  std::uint64_t operator()(const BudgetDenied& e) const { return of_enum(e.budget); }
   std::uint64_t operator()(const ConfigReloaded& e) const { return of_text(e.detail) * 2 + (e.success ? 1 : 0); }
   std::uint64_t operator()(const Trouble& e) const { return of_text(e.what + ": " + e.detail); }
   std::uint64_t operator()(const auto&) const { return 0; }

@@ -255,6 +255,8 @@ struct NodeMetrics::Impl {
       "reason"};
   CounterPer<Queue> queue_dropped{
       counters(registry, "peerwatch_queue_dropped_total", "Entries that a full queue dropped."), "queue"};
+  CounterPer<Budget> budget_denied{
+      counters(registry, "peerwatch_budget_denied_total", "How often a budget held something back."), "budget"};
   Counter& clock_jumps{
       counters(registry, "peerwatch_clock_jumps_total", "Times the machine or this process stood still.").Add({})};
   Counter& series_evicted{
@@ -299,6 +301,7 @@ struct NodeMetrics::Impl {
   void on(const TraversalEnded& e, Instant) { traversals.count(e); }
   void on(const ServiceRequested& e, Instant) { services.count(e); }
   void on(const QueueDropped& e, Instant) { queue_dropped[e.queue].Increment(static_cast<double>(e.count)); }
+  void on(const BudgetDenied& e, Instant) { budget_denied[e.budget].Increment(static_cast<double>(e.count)); }
   void on(const ClockJumped&, Instant) { clock_jumps.Increment(); }
   void on(const ConfigReloaded& e, Instant at) {
     reload_successful.Set(e.success ? 1 : 0);

@@ -23,6 +23,7 @@ class TraversalMetrics {
   CounterPer<event::TraversalTrigger> attempts_;
   prometheus::Family<Counter>& results_;
   HistogramPer<event::TraversalResult> durations_;
+  HistogramPer<event::TraversalPhase> phases_;
   prometheus::Family<Counter>& by_type_;
 };
 

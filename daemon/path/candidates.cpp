@@ -69,6 +69,10 @@ void Candidates::remove(const PathAddress& address) {
   std::erase_if(candidates_, [&](const Candidate& c) { return same_way(c.name.address, address); });
 }
 
+void Candidates::remove(Via via) {
+  std::erase_if(candidates_, [via](const Candidate& c) { return c.name.address.via == via; });
+}
+
 std::optional<Named> Candidates::poll_due(Instant now) {
   for (Candidate& c : candidates_) {
     if (c.next > now || c.tries >= kTries) continue;

@@ -54,6 +54,7 @@ class Candidates {
   Candidate* trigger(Instant now, const Named& name);
   Candidate* find(const PathAddress& address);
   void remove(const PathAddress& address);
+  void remove(Via via);
 
   /// The next one whose check is due, counted as sent. Drain it at next_timeout().
   std::optional<Named> poll_due(Instant now);

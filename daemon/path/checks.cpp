@@ -42,6 +42,11 @@ void Checks::abandon(const PathAddress& to) {
     if (check.to == to) check.done = true;
 }
 
+void Checks::abandon(Via by) {
+  for (Check& check : checks_)
+    if (check.to.via == by) check.done = true;
+}
+
 void Checks::forget_old(Instant now) {
   const auto over = [&](const Check& c) { return c.done || now - c.at >= kLifetime; };
   while (!checks_.empty() && (checks_.size() >= kMax || over(checks_.front()))) checks_.pop_front();

@@ -44,6 +44,7 @@ class Checks {
   void finish(Check& check) { check.done = true; }
   /// Nothing goes there any more, and no answer counts.
   void abandon(const PathAddress& to);
+  void abandon(Via by);
   std::size_t size() const { return checks_.size(); }
 
  private:

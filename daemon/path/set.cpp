@@ -64,6 +64,18 @@ void Set::close(Instant now, const PathAddress& address, PathChangeReason reason
   select(now, reason);
 }
 
+void Set::close_socket(Instant now, Via via) {
+  candidates_.remove(via);
+  checks_.abandon(via);
+  const auto by_it = [via](const Path& p) { return p.name.address.via == via; };
+  bool any = false;
+  for (auto found = std::ranges::find_if(paths_, by_it); found != paths_.end(); found = std::ranges::find_if(paths_, by_it)) {
+    forget(*found, Forgotten::closed);
+    any = true;
+  }
+  if (any) select(now);
+}
+
 void Set::probe_now(Instant now) {
   for (Path& path : paths_) path.liveness.probe_now(now);
   handle_timeout(now);
@@ -160,6 +172,10 @@ std::optional<Instant> Set::last_proof() const {
   std::optional<Instant> latest;
   for (const Path& path : paths_) latest = std::max(latest, std::optional{path.last_proof()});
   return latest;
+}
+
+bool Set::uses(Via via) const {
+  return std::ranges::any_of(paths_, [via](const Path& p) { return p.name.address.via == via; });
 }
 
 // ---- the table

@@ -74,8 +74,10 @@ class Set {
   /// One check, as a punching schedule orders it; nothing is remembered of the address unless it answers. A path that
   /// is known is probed, if it is not proved. `ttl`: a check that is only to open the way, and need not arrive.
   Verdict check(Instant now, const PathAddress& address, event::PathKind kind, std::uint8_t ttl = 0);
-  /// Nothing goes there any more: the channel is gone, the socket closed. `reason`, should it be in use.
+  /// Nothing goes there any more: the channel is gone. `reason`, should it be in use.
   void close(Instant now, const PathAddress& address, event::PathChangeReason reason);
+  /// Nothing goes or comes by that socket any more.
+  void close_socket(Instant now, Via via);
   void probe_now(Instant now);
   /// Something hints at large packets being lost since then (QUIC waits in vain): the path that packets go out on is in
   /// doubt, from the next handle_timeout on, until a check at full size passes.
@@ -109,6 +111,8 @@ class Set {
   /// The latest proof over any path.
   std::optional<Instant> last_proof() const;
   std::size_t paths() const { return paths_.size(); }
+  /// Whether a path, dead or alive, goes by that socket.
+  bool uses(Via via) const;
   std::size_t candidates() const { return candidates_.size(); }
   std::size_t checks_under_way() const { return checks_.size(); }
 

@@ -2,8 +2,11 @@
 // force.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -15,6 +18,7 @@
 #include "event/event.hpp"
 #include "event/request.hpp"
 #include "nat/birthday.hpp"
+#include "peer/further_sockets.hpp"
 #include "peer/observations.hpp"
 #include "peer/options.hpp"
 #include "peer/whereabouts.hpp"
@@ -35,9 +39,10 @@ struct StunArrival {
 
 enum class Carried : std::uint8_t { quic, check };
 
-/// A connectivity check or its answer on its way out. Counted as traffic of the connection that it is for.
+/// A connectivity check or its answer on its way out, counted as traffic of the connection that it is for; or a question to
+/// a STUN server, which is nobody's. They keep their order: what it is about are ports that a NAT gives one after another.
 struct CheckOut {
-  quic::Handle connection;
+  std::optional<quic::Handle> connection;
   Transmit transmit;
 };
 
@@ -68,14 +73,10 @@ struct Outbox {
 inline constexpr double kDialsPerSecond = 200;
 inline constexpr double kDialBurst = 50;
 
-/// Packets of all rounds of punching together: nat/punch.hpp.
-inline constexpr double kPunchPacketsPerSecond = 500;
-inline constexpr double kPunchPacketBurst = 50;
-
-/// Candidates of all peers together, each checked by a few packets: a node with a thousand relayed sessions does not check
-/// them in one burst when its network changes.
-inline constexpr double kCandidatesPerSecond = 100;
-inline constexpr double kCandidateBurst = 100;
+/// Packets to places where nobody may be, of all rounds of punching and all checks of candidates together: a node with a
+/// thousand relayed sessions does not look for all of these peers in one burst when its network changes.
+inline constexpr double kPacketBudget = 500;  // a second, and as many saved
+inline constexpr double kLeastPacketBurst = 50;
 
 struct Context {
   const Options& options;
@@ -96,11 +97,19 @@ struct Context {
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
   Whereabouts whereabouts{};
   Observations observations{};
-  TokenBucket candidates{kCandidatesPerSecond, kCandidateBurst};
-  TokenBucket punch_packets{kPunchPacketsPerSecond, kPunchPacketBurst};
+  TokenBucket packets{kPacketBudget, kPacketBudget};
   nat::SearchSlot search{};
+  FurtherSockets sockets{};
+  std::array<std::uint64_t, enum_count<event::Budget>()> denied{};  // by event::Budget, until it is told
   bool rendezvous = false;     // there are servers through which peers may be reached
   bool stopping = false;
+
+  void limit_packets(double a_second) { packets = TokenBucket{a_second, std::max(a_second, kLeastPacketBurst)}; }
+  void close_socket(Via via) {
+    sockets.remove(via);
+    out.requests.emplace_back(event::CloseSocket{via});
+  }
+  void deny(event::Budget budget, std::uint64_t count = 1) { denied[static_cast<std::size_t>(budget)] += count; }
 };
 
 /// Application error codes of CONNECTION_CLOSE between peers.

@@ -210,6 +210,11 @@ void Measurements::close_path(Instant now, const PathAddress& address) {
   drain(now);
 }
 
+void Measurements::close_socket(Instant now, Via via) {
+  paths_.close_socket(now, via);
+  drain(now);
+}
+
 void Measurements::abandon() {
   for (event::Ticket ticket : echo_.abandon())
     context_.out.fail(ticket, event::CommandError::lost, "the session ended meanwhile");

@@ -46,6 +46,8 @@ class Measurements {
   void check(Instant now, const PathAddress& address, std::uint8_t ttl);
   /// Nothing goes there any more: its channel is gone.
   void close_path(Instant now, const PathAddress& address);
+  /// Nothing goes or comes by it any more.
+  void close_socket(Instant now, Via via);
   void ping(Instant now, event::Ticket ticket, std::uint32_t size, Link& link);
   /// The session ends: pings under way are answered.
   void abandon();
@@ -61,6 +63,8 @@ class Measurements {
   PathAddress address() const { return paths_.sending().empty() ? PathAddress{} : paths_.sending().front(); }
   /// A direct path that is alive, the one proved last, whether packets go out on it or not.
   std::optional<PathAddress> direct() const;
+  /// Whether a path goes by that socket.
+  bool uses(Via via) const { return paths_.uses(via); }
   /// Of the path in use; QUIC's, as long as that has none.
   Duration rtt() const;
   /// How long no path has been alive; nothing while one is.

@@ -185,7 +185,10 @@ void Session::failed(Instant now, ErrorType error, const std::string& detail, co
 void Session::end_session(Instant now, CloseReason reason, std::string detail, SessionState to) {
   drop_measurements(now);
   release_held(now);
-  if (!leaving_) release_channels(nullptr);  // else the goodbye goes through them
+  if (!leaving_) {  // else the goodbye goes through them
+    release_channels(nullptr);
+    release_sockets();
+  }
   estimate_inbound_.reset();
   estimate_outbound_.reset();
   const Duration lasted = now - *connected_since_;
@@ -206,7 +209,10 @@ void Session::drop_measurements(Instant now) {
 
 void Session::left(Instant now) {
   leaving_.reset();
-  if (!active_) release_channels(nullptr);
+  if (!active_) {
+    release_channels(nullptr);
+    release_sockets();
+  }
   leave_deadline_ = kNever;
   if (state_.is(SessionState::disconnecting)) state_.move(now, SessionState::disconnected);
 }
@@ -285,10 +291,12 @@ void Session::node_was_late(Instant now) {
 
 void Session::probe_now(Instant now) {
   if (measurements_) measurements_->probe_now(now);
+  traverse(now);
 }
 
 void Session::network_changed(Instant now, std::span<const IpAddress> own) {
   if (measurements_) measurements_->network_changed(now, own);
+  if (traversal_) traversal_->network_changed(now);
   traverse(now);
 }
 

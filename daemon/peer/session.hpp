@@ -62,6 +62,10 @@ class Session {
   /// A check for one of its links.
   void handle_check(Instant now, quic::Handle connection, const StunArrival& arrival);
   void handle(Instant now, const quic::Closed& e);
+  /// Of a further socket that it asked for.
+  void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  /// True if it answers a question of its own.
+  bool handle_stun(Instant now, const PathAddress& from, const wire::stun::Message& message);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   void handle_timeout(Instant now);
   /// What was sought is there, or is not to be had.
@@ -121,8 +125,10 @@ class Session {
   void seek(Instant now);
   void release_channels(const Link* kept);
 
-  // session_traversal.cpp
+  // session_traversal.cpp: direct paths, and the further sockets that some go by
   void traverse(Instant now);
+  void settle_sockets(Instant now);
+  void release_sockets();
 
   // session_links.cpp: links on their way in and out
   Link* find(quic::Handle handle);
@@ -173,6 +179,7 @@ class Session {
   std::optional<Traversal> traversal_;  // as long as them
   Traversal::Budget traversal_budget_;
   std::vector<Via> channels_;  // that this side opened for the session
+  std::vector<Via> sockets_;   // further ones, that paths of the session go by
   bool seeking_ = false;       // a further one, for the session
   Instant next_seek_{};
   Instant next_present_{};

@@ -17,6 +17,7 @@ void Session::handle_channel(Instant now, Via via) {
   }
   channels_.push_back(via);
   measurements_->add_path(now, PathAddress{{}, {}, via});
+  traverse(now);
 }
 
 void Session::handle_no_channel(Instant now, const std::string& why) {

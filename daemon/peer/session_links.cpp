@@ -239,6 +239,7 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   bool restarted = false;
   remember(link->hello(), restarted);
   release_channels(link.get());
+  release_sockets();
   std::vector<PathAddress> direct;  // that a relay was quicker than: they may answer yet
   if (dial_ && link->path().relayed()) direct = dial_->candidates();
   if (dial_ && dial_->owns(link->handle())) {

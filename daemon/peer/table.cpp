@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/check.hpp"
 #include "path/checks.hpp"
 #include "peer/admission.hpp"
 
@@ -288,6 +289,27 @@ void Table::handle_present(Instant now, const PeerId& peer) {
   rearm(now, *session);
 }
 
+bool Table::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  const auto owner = context_.sockets.owner(via);
+  if (!owner) return false;
+  if (!bound) context_.sockets.remove(via);
+  Session* session = find(*owner);
+  PW_CHECK(session != nullptr);  // no socket outlives its session
+  session->handle_socket(now, via, bound);
+  rearm(now, *session);
+  return true;
+}
+
+bool Table::handle_stun(Instant now, const PathAddress& from, const wire::stun::Message& message) {
+  const auto owner = context_.sockets.owner(from.via);
+  if (!owner) return false;
+  Session* session = find(*owner);
+  PW_CHECK(session != nullptr);
+  const bool taken = session->handle_stun(now, from, message);
+  rearm(now, *session);
+  return taken;
+}
+
 void Table::handle_timeout(Instant now) {
   while (const PeerId* due = deadlines_.due(now)) {
     const PeerId id = *due;
@@ -318,6 +340,9 @@ bool Table::handle_check(Instant now, const StunArrival& arrival) {
   const quic::Handle connection = tag->second;
   Session* session = owner_of(connection);
   if (!session) return false;  // it has just ended
+  // By the socket of another session it would be a path that ends with that one.
+  const bool further = arrival.from.via != Via::own && !arrival.from.relayed();
+  if (further && context_.sockets.owner(arrival.from.via) != session->id()) return false;
   session->count(now, event::Direction::inbound, arrival.from, Carried::check, arrival.bytes.size(), 1);
   session->handle_check(now, connection, arrival);
   rearm(now, *session);

@@ -28,6 +28,9 @@ class Table {
   // ---- input
   void handle(Instant now, const quic::Event& e);
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
+  /// These: false if it is of no further socket of ours.
+  bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  bool handle_stun(Instant now, const PathAddress& from, const wire::stun::Message& message);
   void handle_timeout(Instant now);
   /// Answers to SeekChannel, and what else servers tell of channels with a peer.
   void handle_channel(Instant now, const PeerId& peer, Via via);

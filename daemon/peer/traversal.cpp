@@ -7,6 +7,18 @@ namespace pw::peer {
 
 using event::TraversalTrigger;
 
+namespace {
+
+template <class T>
+std::optional<T> taken(std::deque<T>& queue) {
+  if (queue.empty()) return std::nullopt;
+  T front = std::move(queue.front());
+  queue.pop_front();
+  return front;
+}
+
+}  // namespace
+
 /// Of this node, as it is now.
 wire::Candidates Traversal::message() const {
   return context_.whereabouts.told ? context_.whereabouts.message : wire::Candidates{};
@@ -23,7 +35,14 @@ void Traversal::begin_anew(Instant now, TraversalTrigger why) {
   if (trigger_ != TraversalTrigger::initial) trigger_ = why;
   backoff_.reset();
   hopeless_ = false;
-  if (heard_message_ && !direct_) next_attempt_ = now;
+  if (direct_) return;
+  if (!needed_) needed_ = now;
+  if (heard_message_) next_attempt_ = now;
+}
+
+void Traversal::network_changed(Instant now) {
+  if (punch_) punch_->cancel();
+  after_round(now);
 }
 
 void Traversal::say_again(Instant now) {
@@ -43,6 +62,7 @@ void Traversal::tell(Instant now) {
   tell_at_ = now + kTellApart;
   told_ = here;
   messages_.emplace_back(std::move(here));
+  reconsider(now);
 }
 
 void Traversal::handle(Instant now, const wire::Candidates& message) {
@@ -59,6 +79,7 @@ void Traversal::judge(Instant now, const wire::Candidates& message) {
   select(true);
   begin_anew(now, TraversalTrigger::network_change);
   report_refused(now);
+  reconsider(now);
 }
 
 /// Whom to check of those that it named, by where this node is now.
@@ -96,19 +117,10 @@ void Traversal::report_refused(Instant now) {
 
 // ---- output
 
-std::optional<wire::ControlMessage> Traversal::poll_message() {
-  if (messages_.empty()) return std::nullopt;
-  wire::ControlMessage first = std::move(messages_.front());
-  messages_.pop_front();
-  return first;
-}
-
-std::optional<PathAddress> Traversal::poll_candidate() {
-  if (candidates_.empty()) return std::nullopt;
-  const PathAddress first = candidates_.front();
-  candidates_.pop_front();
-  return first;
-}
+std::optional<wire::ControlMessage> Traversal::poll_message() { return taken(messages_); }
+std::optional<PathAddress> Traversal::poll_candidate() { return taken(candidates_); }
+std::optional<Via> Traversal::poll_won() { return taken(won_); }
+std::optional<Via> Traversal::poll_closed() { return taken(closed_); }
 
 Instant Traversal::next_timeout() const {
   const bool untold = told_revision_ != context_.whereabouts.revision;

@@ -15,14 +15,19 @@
 // of the peer (over all its connections) and of the node, so that no third party that a peer names gets more than a few
 // small packets a second.
 //
+// Where the ports of one end change with each remote, a round predicts them or searches for them, from sockets of its own. The
+// one that a proved path goes by is the session's from then on (poll_won); all others are closed with the round.
+//
 // Order of calls: after the constructor and every handle_* and command call settle() with what the session's paths are;
-// then drain poll_message, poll_candidate and poll_check, and rearm at next_timeout. abandon() before it is destroyed.
+// then drain poll_won, poll_closed, poll_candidate, poll_packet and poll_message, and rearm at next_timeout. abandon() before
+// it is destroyed.
 #pragma once
 
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "base/backoff.hpp"
 #include "base/token_bucket.hpp"
@@ -52,6 +57,8 @@ class Traversal {
   static constexpr Duration kRetryMax = 10min;
   /// A check and its answer, which the other end may begin half a round trip later.
   static constexpr Duration grace(Duration rtt) { return rtt + rtt / 2 + 20ms; }
+  /// For its turn to search: one search runs on a node at a time.
+  static constexpr Duration kSearchTurn = 2s;
   /// Rounds, whoever begins them.
   static constexpr double kRoundsPerSecond = 0.05;
   static constexpr double kRoundsBurst = 3;
@@ -77,6 +84,8 @@ class Traversal {
   // ---- commands
   /// What peers are told, or what theirs are judged by, is another.
   void whereabouts_changed(Instant now);
+  /// This node has moved: what a round has measured, it has measured elsewhere.
+  void network_changed(Instant now);
   /// A message could not be sent: what it said is said again later.
   void say_again(Instant now);
   /// The session ends, or goes on over another connection.
@@ -85,14 +94,23 @@ class Traversal {
   // ---- input
   void handle(Instant now, const wire::Candidates& message);
   void handle(Instant now, const wire::Punch& message);
+  /// Of a socket that a round asked for.
+  void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  /// True if it answers a question of a round.
+  bool handle_stun(Instant now, const PathAddress& from, const wire::stun::Message& message);
   void settle(Instant now, const Paths& paths);
 
   // ---- output
   std::optional<wire::ControlMessage> poll_message();
   /// One more address that may be the peer's.
   std::optional<PathAddress> poll_candidate();
-  /// One check, to be sent now.
-  std::optional<nat::Order> poll_check(Instant now);
+  /// One check, or one question to a STUN server, to be sent now and in this order.
+  using Packet = std::variant<nat::Order, Transmit>;
+  std::optional<Packet> poll_packet(Instant now);
+  /// A socket that a proved path goes by: the session's from now on.
+  std::optional<Via> poll_won();
+  /// Nothing goes or comes by that socket any more.
+  std::optional<Via> poll_closed();
   Instant next_timeout() const;
 
  private:
@@ -111,12 +129,16 @@ class Traversal {
   nat::Side theirs() const;
   nat::Plan plan(std::uint32_t round) const { return nat::plan(ours(), theirs(), round); }
   void attempt(Instant now);
+  bool may_check(Instant now);
   void check(Instant now, bool open);
   void begin_round(Instant now);
   void make_round(Instant now, std::uint32_t round, const nat::Plan& plan);
   void start(Instant now, const nat::Plan& plan);
   void end(Instant now, const nat::PunchEnd& end, std::optional<Duration> took);
+  void take(Instant now, event::Request request);
   void after_round(Instant now);
+  void reconsider(Instant now);
+  nat::PunchShare share() { return {context_.packets, context_.search, context_.next_via}; }
 
   Context& context_;
   PeerId peer_;
@@ -136,14 +158,20 @@ class Traversal {
   event::TraversalTrigger trigger_ = event::TraversalTrigger::initial;
   Instant next_attempt_ = kNever;
   Instant round_at_ = kNever;
+  std::optional<Instant> needed_;           // since when a direct path is, of what no round has begun yet
   bool hopeless_ = false;                   // and that was told
   std::uint32_t next_round_ = 0;
   std::unique_ptr<nat::Punch> punch_;
+  std::uint32_t round_ = 0;                 // of it
+  nat::Method method_{};                    // that it was planned with
+  Family family_{};
   event::TraversalStarted started_{};       // of the round
   Instant started_at_{};
   Backoff backoff_{kRetry, kRetryMax};
   std::deque<wire::ControlMessage> messages_;
   std::deque<PathAddress> candidates_;
+  std::deque<Via> won_;
+  std::deque<Via> closed_;
   struct Refused {
     SocketAddress first;
     unsigned count = 0;

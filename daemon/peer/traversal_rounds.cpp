@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "path/candidates.hpp"
 #include "peer/traversal.hpp"
 
 namespace pw::peer {
@@ -43,6 +44,7 @@ void Traversal::settle(Instant now, const Paths& paths) {
   if (direct_ && !was_direct) {
     backoff_.reset();
     next_attempt_ = round_at_ = kNever;
+    needed_.reset();
   }
   if (!direct_ && was_direct) {
     trigger_ = TraversalTrigger::path_lost;
@@ -61,11 +63,19 @@ void Traversal::attempt(Instant now) {
   if (!heard_message_ || !told_ || !context_.whereabouts.told) return;  // until there is something to try
   next_attempt_ = now + kChecked + backoff_.next(context_.rng);
   if (!budget_.attempts.take(now)) return;
+  if (!needed_) needed_ = now;
   select(false);
   std::erase_if(checked_, [&](const auto& one) { return now - one.second >= kChecked; });
   const bool open = std::ranges::any_of(targets_, is_open);
   round_at_ = open ? now + grace(rtt_) : now;
   check(now, true);
+}
+
+bool Traversal::may_check(Instant now) {
+  if (!budget_.checks.take(now)) return false;
+  if (context_.packets.take(now, path::Candidates::kTries)) return true;
+  context_.deny(event::Budget::packets, path::Candidates::kTries);
+  return false;
 }
 
 /// Those of one kind that are not being checked already. Whom the budget does not suffice for comes first the next time.
@@ -75,7 +85,7 @@ void Traversal::check(Instant now, bool open) {
     const std::size_t at = (first + i) % targets_.size();
     const SocketAddress& address = targets_[at].address;
     if (is_open(targets_[at]) != open || checked_.contains(address)) continue;
-    if (!budget_.checks.take(now) || !context_.candidates.take(now)) {
+    if (!may_check(now)) {
       first_ = at;
       return;
     }
@@ -98,7 +108,12 @@ void Traversal::begin_round(Instant now) {
     return end(now, {TraversalResult::failure, TraversalMethod::none,
                      empty ? TraversalFailure::no_candidates : TraversalFailure::infeasible, nat::describe(made.why())}, {});
   }
-  if (!initiator() || !budget_.rounds.take(now)) return;  // the next attempt will
+  if (!initiator()) return;
+  if (made.method() == nat::Method::birthday && context_.search.taken()) {
+    round_at_ = now + kSearchTurn;
+    return;
+  }
+  if (!budget_.rounds.take(now)) return;  // the next attempt will
   make_round(now, next_round_++, made);
   punch_->start(now, now + rtt_ / 2);
   after_round(now);
@@ -109,13 +124,16 @@ void Traversal::make_round(Instant now, std::uint32_t round, const nat::Plan& ma
                       .initiator = initiator(),
                       .plan = made,
                       .rtt = rtt_,
-                      .step = 0,
+                      .step = ours().behaviour[static_cast<std::size_t>(made.family)].step,
                       .theirs = targets_,
-                      .observed = {},
+                      .observed = context_.observations.of(peer_),
                       .servers = {}};
-  punch_ = std::make_unique<nat::Punch>(std::move(task), nat::PunchOptions{},
-                                        nat::PunchShare{context_.punch_packets, context_.search, context_.next_via},
-                                        rng_.split());
+  for (const SocketAddress& server : context_.whereabouts.stun)
+    if (server.ip.family() == made.family) task.servers.push_back(server);
+  punch_ = std::make_unique<nat::Punch>(std::move(task), nat::PunchOptions{}, share(), rng_.split());
+  round_ = round;
+  method_ = made.method();
+  family_ = made.family;
   start(now, made);
 }
 
@@ -160,19 +178,57 @@ void Traversal::start(Instant now, const nat::Plan& made) {
 }
 
 void Traversal::end(Instant now, const nat::PunchEnd& end, std::optional<Duration> took) {
-  context_.out.emit(now, event::TraversalEnded{peer_, end.result, end.method, end.failure, std::string{end.detail}, took,
-                                               started_.family, started_.local_nat, started_.remote_nat});
+  event::TraversalEnded ended{peer_, end.result, end.method, end.failure, std::string{end.detail}, took,
+                              started_.family, started_.local_nat, started_.remote_nat};
+  using enum event::TraversalPhase;
+  const auto phase = [&](event::TraversalPhase which, Instant from, Instant to) {
+    if (from < to) ended.phases[static_cast<std::size_t>(which)] = to - from;
+  };
+  if (punch_) {
+    const Instant checks = std::min(punch_->checks_at(), now);
+    const Instant proved = punch_->peer_done_at().value_or(now);
+    phase(gathering, std::exchange(needed_, {}).value_or(started_at_), started_at_);
+    phase(coordination, started_at_, checks);
+    phase(punching, checks, proved);
+    phase(validation, proved, now);
+  }
+  context_.out.emit(now, std::move(ended));
+}
+
+// ---- what a round asks for, and says
+
+/// A round that was planned by what is no longer so is in the way of a better one.
+void Traversal::reconsider(Instant now) {
+  if (!punch_ || !initiator()) return;
+  const nat::Plan made = plan(round_);
+  if (made.method() == method_ && made.family == family_) return;
+  punch_->cancel();
+  after_round(now);
+}
+
+void Traversal::take(Instant now, event::Request request) {
+  if (const auto* open = std::get_if<event::OpenSocket>(&request); open && !context_.sockets.add(open->via, peer_)) {
+    context_.deny(event::Budget::flows);
+    punch_->handle_socket(now, open->via, fail("too many sockets are open"));
+    return;
+  }
+  if (const auto* close = std::get_if<event::CloseSocket>(&request)) {
+    context_.sockets.remove(close->via);
+    closed_.push_back(close->via);
+  }
+  context_.out.requests.push_back(std::move(request));
 }
 
 /// Takes what a round has to say; once it has ended, a last time.
 void Traversal::after_round(Instant now) {
   if (!punch_) return;
+  while (auto request = punch_->poll_request()) take(now, std::move(*request));
   while (const auto message = punch_->poll_message()) messages_.emplace_back(nat::to_wire(*message));
-  while (auto request = punch_->poll_request()) context_.out.requests.push_back(std::move(*request));
+  if (const unsigned held_back = punch_->take_held_back()) context_.deny(event::Budget::packets, held_back);
   if (!punch_->end()) return;
-  const nat::PunchEnd over = *punch_->end();
+  if (const auto won = punch_->won()) won_.push_back(*won);
+  end(now, nat::PunchEnd{*punch_->end()}, now - started_at_);
   punch_.reset();
-  end(now, over, now - started_at_);
 }
 
 void Traversal::abandon(Instant now) {
@@ -180,11 +236,26 @@ void Traversal::abandon(Instant now) {
   after_round(now);
 }
 
-std::optional<nat::Order> Traversal::poll_check(Instant now) {
-  if (!punch_) return std::nullopt;
-  auto order = punch_->poll_order(now);
+void Traversal::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
+  if (punch_) punch_->handle_socket(now, via, bound);
   after_round(now);
-  return order;
+}
+
+bool Traversal::handle_stun(Instant now, const PathAddress& from, const wire::stun::Message& message) {
+  const bool answers = punch_ && punch_->handle_stun(now, from, message);
+  after_round(now);
+  return answers;
+}
+
+std::optional<Traversal::Packet> Traversal::poll_packet(Instant now) {
+  if (!punch_) return std::nullopt;
+  std::optional<Packet> packet;
+  if (auto question = punch_->poll_transmit(now))
+    packet = std::move(*question);
+  else if (const auto order = punch_->poll_order(now))
+    packet = *order;
+  after_round(now);
+  return packet;
 }
 
 }  // namespace pw::peer

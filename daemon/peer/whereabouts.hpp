@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "nat/exchange.hpp"
 #include "nat/plan.hpp"
@@ -15,6 +16,7 @@ struct Whereabouts {
   wire::Candidates message;
   nat::Surroundings around;        // judges what peers tell
   std::array<bool, 2> families{};  // by Family: this node has a socket and an address of it
+  std::vector<SocketAddress> stun;  // servers that say where a socket is seen
   std::uint64_t revision = 0;      // of what peers are told
 };
 

@@ -22,4 +22,7 @@ constexpr DatagramKind classify(ByteView datagram) {
   return DatagramKind::unknown;
 }
 
+/// Of a QUIC packet (RFC 9000 section 17.2): its connection's handshake is not done.
+constexpr bool has_long_header(ByteView packet) { return !packet.empty() && (packet[0] & 0x80) != 0; }
+
 }  // namespace pw::wire

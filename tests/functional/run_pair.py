@@ -54,7 +54,9 @@ class Pair:
         if self.row.outcome in pairs.WITHOUT_METHOD:
             return True
         ended = [here.events("traversal_ended", there) for here, there in self.meeting.pair]
-        return all(e and self.row.outcome in (e[-1]["method"], e[-1]["failure"]) for e in ended)
+        said = [self.row.outcome in (e[-1]["method"], e[-1]["failure"]) for e in ended if e]
+        # Where ports are looked for, one end may be found by what the other does, and calls it punched.
+        return any(said) if self.row.outcome in pairs.LOOKED_FOR else len(said) == 2 and all(said)
 
     def measured(self) -> bool:
         return all(family["state"] == "measured" and family["behaviour"] for here, _ in self.meeting.pair

@@ -94,6 +94,12 @@ void Host::shutdown() {
   machine_.rearm(*this);
 }
 
+void Host::pretend(event::Interfaces interfaces) {
+  node_->handle_interfaces(machine_.now(), std::move(interfaces));
+  drain();
+  machine_.rearm(*this);
+}
+
 event::Ticket Host::command(event::Command command) {
   const event::Ticket ticket{next_ticket_++};
   world_.tell([&](Checker& c) { c.commanded(world_.now(), *this, ticket, command); });

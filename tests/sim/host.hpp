@@ -49,6 +49,8 @@ class Host : public net::Program {
   const mesh::Node& node() const { return *node_; }
   void configure();
   void shutdown();
+  /// Tells the daemon of other interfaces than its machine has.
+  void pretend(event::Interfaces interfaces);
   event::Ticket command(event::Command command);
   /// Instances so far.
   unsigned generation() const { return generation_; }
@@ -81,6 +83,10 @@ class Host : public net::Program {
   }
   event::NodeSnapshot snapshot() const { return node_->snapshot(machine_.now()); }
   event::PeerSnapshot peer(const Host& other) const;
+  /// The port of a socket that is open.
+  std::optional<std::uint16_t> port_of(Via via) const;
+  /// Sockets that the core asked for, besides its own.
+  const std::map<Via, SocketAddress>& further() const { return further_; }
   /// As the events say; the checkers hold the snapshot against it.
   event::SessionState state(const Host& other) const;
   bool connected(const Host& other) const { return state(other) == event::SessionState::connected; }
@@ -109,7 +115,6 @@ class Host : public net::Program {
   void serve(const event::CloseSocket& request);
   void serve(const event::MapPort& request);
   void serve(const event::UnmapPort& request);
-  std::optional<std::uint16_t> port_of(Via via) const;
   bool is_open(std::uint16_t port) const;
   Instant next_lookup() const;
 

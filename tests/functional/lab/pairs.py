@@ -64,6 +64,7 @@ PLACES = {place.name: place for place in (
 
 WITHOUT_METHOD = ("open", "mapped", "none")
 RELAYED = ("infeasible", "timeout")
+LOOKED_FOR = ("prediction", "birthday")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +113,13 @@ ROWS = [
     Row("port-restricted", "port-restricted", "punch", 5, carrier={"nat": {}}, met_at=SAME_CARRIER, note="one carrier"),
     Row("port-restricted", "port-restricted", "timeout", 15, carrier={"nat": {"hairpin": "none"}}, note="one carrier, no hairpin"),
     Row("symmetric", "symmetric", "open", 5, hosts=("h0", "g0"), met_at=(sketch.inner(0), sketch.inner(0, 1)), note="one network"),
-    # What only prediction or a search lead through, which the daemon does not speak yet.
-    Row("port-restricted", "symmetric, in steps", "infeasible", 15),
-    Row("symmetric, in steps", "symmetric, in steps", "infeasible", 15),
-    Row("port-restricted", "symmetric", "infeasible", 15),
-    Row("behind a carrier", "symmetric", "infeasible", 15),
-    Row("port-restricted", "by address", "infeasible", 15),
-    Row("by address, open", "by address, open", "infeasible", 15),
+    # What only prediction or a search lead through.
+    Row("port-restricted", "symmetric, in steps", "prediction", 15),
+    Row("symmetric, in steps", "symmetric, in steps", "prediction", 15),
+    Row("port-restricted", "symmetric", "birthday", 30),
+    Row("behind a carrier", "symmetric", "birthday", 30),
+    Row("port-restricted", "by address", "birthday", 30),
+    Row("by address, open", "by address, open", "birthday", 30),
     # What nothing leads through.
     Row("symmetric", "symmetric", "infeasible", 15),
     Row("by address", "by address", "infeasible", 15),

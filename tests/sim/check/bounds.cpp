@@ -1,5 +1,7 @@
 #include "sim/check/bounds.hpp"
 
+#include <set>
+
 #include "peer/table.hpp"
 #include "sim/world.hpp"
 
@@ -66,12 +68,29 @@ void Bounds::look(const World& world) {
     complain(std::to_string(ground_.under_way()) + " packets are under way");
 }
 
+std::string Bounds::leak(const event::NodeSnapshot& s, const std::map<Via, SocketAddress>& open, bool searches) {
+  std::set<Via> needed;
+  bool leaving = false;
+  for (const auto& p : s.peers) {
+    leaving |= p.state == SessionState::disconnecting;  // its goodbye goes by the path that it had
+    for (const auto& path : p.paths)
+      if (path.address.via != Via::own && !path.address.relayed()) needed.insert(path.address.via);
+  }
+  for (const Via via : needed)
+    if (!open.contains(via)) return "a path goes by a socket that is closed";
+  if (open.size() > s.further_sockets + kMeasuringSockets)
+    return std::to_string(open.size()) + " further sockets are open, and the core knows " + std::to_string(s.further_sockets);
+  if (s.further_sockets <= needed.size() || searches || leaving) return {};
+  return std::to_string(s.further_sockets) + " further sockets for " + std::to_string(needed.size()) + " paths";
+}
+
 void Bounds::check(const World& world, const Host& host, Daemon& daemon) {
   const auto s = host.snapshot();
   const auto& o = host.options;
   auto wrong = [&](const std::string& what) { complain(host.name() + ": " + what); };
   if (s.connections > o.quic.max_connections) wrong(std::to_string(s.connections) + " connections");
   if (s.half_open > o.quic.max_half_open) wrong(std::to_string(s.half_open) + " half-open connections");
+  if (const auto lost = leak(s, host.further(), ground_.searched(host) >= world.now()); !lost.empty()) wrong(lost);
   if (s.half_open > s.connections) wrong("more connections are half-open than there are");
   std::size_t visitors = 0;
   std::size_t visits = 0;

@@ -1,9 +1,11 @@
-// Bounds: nothing grows without end: connections, half-open ones, peers known, events a second, timers, packets under way.
+// Bounds: nothing grows without end: connections, half-open ones, peers known, events a second, timers, packets under way; and
+// every further socket belongs to a path, or to a round that is under way.
 #pragma once
 
 #include <map>
 #include <optional>
 
+#include "event/snapshot.hpp"
 #include "sim/check/ground.hpp"
 
 namespace pw::sim {
@@ -26,6 +28,12 @@ class Bounds : public Checker {
   /// A connection that neither a session, a dial nor a handshake explains may be on its way in for admission_timeout.
   static constexpr Duration kUnexplained = 60s;
   static constexpr Duration kSlack = 1s;
+
+  /// Of behaviour discovery, a few for each family, and the one that speaks with the gateway.
+  static constexpr std::size_t kMeasuringSockets = 24;
+
+  /// What is wrong with a daemon's further sockets, `open` at its driver; nothing if a path needs each, or a round may.
+  static std::string leak(const event::NodeSnapshot& s, const std::map<Via, SocketAddress>& open, bool searches);
 
   explicit Bounds(const Ground& ground) : Checker{"bounds"}, ground_{ground} {}
   void arrived(Instant at, const net::Machine& machine, const net::Packet& packet) override;

@@ -91,7 +91,7 @@ void Causes::health_changed(Instant at, const Host& host, const event::PathHealt
   if (e.address.relayed()) return;  // what goes wrong at a relay, or on the way to it, is told of no path
   const std::size_t needed = e.to == PathHealth::dead ? kDeadAfter : 1;
   const Instant since = e.to == PathHealth::suspect ? p.last_proof - kRecovery : p.last_proof;
-  const Alarm alarm{at, &host, e.peer, e.address.remote, e.to, since, needed, ground_.find(host.machine().index(), e.address.remote)};
+  const Alarm alarm{at, &host, e.peer, e.address.remote, e.to, since, needed, ground_.find(host, e.address)};
   if (!other_end_excuses(host, e.peer, alarm.since) && !explained(alarm)) alarms_.push_back(alarm);
 }
 

@@ -1,5 +1,6 @@
 #include "sim/check/ground.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "probe/starvation.hpp"
@@ -50,23 +51,43 @@ bool long_header(const net::Packet& packet) { return !packet.payload.empty() && 
 // ---- packets
 
 std::size_t Ground::find(std::size_t machine, const SocketAddress& remote) const {
-  const auto found = flow_index_.find({machine, remote});
+  const auto found = flow_index_.find({machine, Host::kPort, remote});
   return found == flow_index_.end() ? Flow::kNone : found->second;
 }
 
-std::size_t Ground::flow_of(std::size_t machine, const SocketAddress& remote) {
-  const auto [found, fresh] = flow_index_.try_emplace({machine, remote}, flows_.size());
+std::size_t Ground::find(const Host& host, const PathAddress& path) const {
+  const auto port = host.port_of(path.via);
+  if (!port) return Flow::kNone;  // closed, or a channel
+  const auto found = flow_index_.find({host.machine().index(), *port, path.remote});
+  return found == flow_index_.end() ? Flow::kNone : found->second;
+}
+
+/// Whether it is a daemon's, by its own socket or a session's. What measures NATs and speaks with gateways is another matter.
+bool Ground::daemons(std::size_t machine, std::uint16_t port, const net::Packet& packet) const {
+  if (packet.protocol != net::Protocol::udp) return false;
+  if (port == Host::kPort) return true;
+  const Host* host = host_on(machine);
+  const bool further = host != nullptr && std::ranges::any_of(host->further(), [port](const auto& s) { return s.second.port == port; });
+  if (!further) return false;
+  const auto kind = wire::classify(packet.payload);
+  const auto decoded = kind == wire::DatagramKind::stun ? wire::stun::decode(packet.payload) : fail("none");
+  return kind == wire::DatagramKind::quic || (decoded && decoded->integrity != wire::stun::Integrity::none);
+}
+
+std::size_t Ground::flow_of(const FlowKey& key) {
+  const auto [found, fresh] = flow_index_.try_emplace(key, flows_.size());
   if (fresh) {
     flows_.emplace_back();
-    flows_.back().machine = machine;
-    flows_.back().remote = remote;
+    flows_.back().machine = key.machine;
+    flows_.back().remote = key.remote;
   }
   return found->second;
 }
 
-std::size_t Ground::session_flow(Instant at, const Host& host, const PeerId& peer, const SocketAddress& remote) {
-  if (remote.port == 0) return Flow::kNone;  // through a relay: of its packets only the two ends know
-  const std::size_t flow = flow_of(host.machine().index(), remote);
+std::size_t Ground::session_flow(Instant at, const Host& host, const PeerId& peer, const PathAddress& path) {
+  const auto port = host.port_of(path.via);
+  if (!port) return Flow::kNone;  // through a relay: of its packets only the two ends know
+  const std::size_t flow = flow_of({host.machine().index(), *port, path.remote});
   const auto& others = hosts_of(peer);
   if (flows_[flow].user && flows_[flow].user != peer) flows_[flow].shared_at = at;
   flows_[flow].user = peer;
@@ -91,8 +112,8 @@ void Ground::settle(std::uint64_t id) {
 
 void Ground::sent(Instant at, const net::Machine& from, const net::Packet& packet) {
   now_ = {};
-  if (packet.protocol != net::Protocol::udp || packet.source.port != Host::kPort) return;  // another program's
-  now_.flow = flow_of(from.index(), packet.destination);
+  if (!daemons(from.index(), packet.source.port, packet)) return;  // another program's
+  now_.flow = flow_of({from.index(), packet.source.port, packet.destination});
   now_.sent_at = at;
   Flow& flow = flows_[now_.flow];
   ++flow.sent.packets;
@@ -129,8 +150,8 @@ void Ground::check_sent(Instant at, const net::Machine& from, std::size_t index,
 
 void Ground::arrived(Instant at, const net::Machine& machine, const net::Packet& packet) {
   now_ = {};
-  if (packet.protocol != net::Protocol::udp || packet.destination.port != Host::kPort) return;
-  now_.flow = flow_of(machine.index(), packet.source);
+  if (!daemons(machine.index(), packet.destination.port, packet)) return;
+  now_.flow = flow_of({machine.index(), packet.destination.port, packet.source});
   now_.forged = packet.origin == net::kNoMachine;
   Known& here = known(machine.index());
   clock_ = at;
@@ -289,6 +310,10 @@ const std::optional<event::InstanceId>& Ground::instance(const Host& host) const
   return known(host.machine().index()).instance;
 }
 Instant Ground::said_late(const Host& host) const { return known(host.machine().index()).said_late; }
+Instant Ground::searched(const Host& host) const {
+  const Known& here = known(host.machine().index());
+  return here.searches.empty() ? here.searched : Instant::max();
+}
 Instant Ground::busy_until(const Host& host) const { return known(host.machine().index()).busy_until; }
 
 void Ground::started(Instant at, const Host& host) {
@@ -296,6 +321,7 @@ void Ground::started(Instant at, const Host& host) {
   here.host = &host;
   here.changed = at;
   here.said_late = Instant::min();
+  here.searches.clear();
   here.relations.clear();
   auto& same = hosts_[index_of(host.id())];
   if (std::ranges::find(same, &host) == same.end()) same.push_back(&host);
@@ -326,9 +352,14 @@ void Ground::recorded(Instant at, const Host& host, const event::Record& record)
     r.health_since = at;
     r.in_use = up->address;
     r.paths = {{up->address, {event::PathHealth::proved, at}}};
-    r.flow = session_flow(at, host, up->peer, up->address.remote);
+    r.flow = session_flow(at, host, up->peer, up->address);
     r.dialled = up->dialled;
     ++r.sessions;
+  } else if (const auto* attempt = std::get_if<event::TraversalStarted>(&record.event)) {
+    const bool looks = attempt->method == event::TraversalMethod::prediction || attempt->method == event::TraversalMethod::birthday;
+    if (looks) here.searches.emplace(attempt->peer, at);
+  } else if (const auto* over = std::get_if<event::TraversalEnded>(&record.event)) {
+    if (here.searches.erase(over->peer) != 0) here.searched = at;
   } else if (const auto* gone = std::get_if<event::PeerRemoved>(&record.event)) {
     relation(host, gone->peer) = {};
   } else {
@@ -340,7 +371,7 @@ void Ground::path_told(Instant at, const Host& host, const event::Event& event) 
   if (const auto* proved = std::get_if<event::PathProved>(&event)) {
     Relation& r = relation(host, proved->peer);
     r.paths[proved->address] = {event::PathHealth::proved, at};
-    session_flow(at, host, proved->peer, proved->address.remote);
+    session_flow(at, host, proved->peer, proved->address);
     if (proved->address != r.in_use || r.health == event::PathHealth::proved) return;
     r.health = event::PathHealth::proved;  // by a newer connection of the same session
     r.health_since = at;
@@ -361,7 +392,7 @@ void Ground::path_told(Instant at, const Host& host, const event::Event& event) 
     if (changed->to == event::PathKind::none) return;
     r.in_use = changed->address;
     r.health = r.paths[changed->address].health;
-    r.flow = session_flow(at, host, changed->peer, changed->address.remote);
+    r.flow = session_flow(at, host, changed->peer, changed->address);
   }
 }
 

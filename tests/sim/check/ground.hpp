@@ -2,7 +2,7 @@
 // machines got to run, who runs which instance, and who says to be connected to whom. It is told everything before the
 // rules are, and never complains.
 //
-// A flow is what one machine exchanges with one remote address, as that machine sees the address. A daemon's path is a
+// A flow is what one socket of a daemon exchanges with one remote address, as its machine sees the address. A daemon's path is a
 // flow; the way back is the flow of the machine at the other end, found by the packets that really came.
 #pragma once
 
@@ -103,7 +103,10 @@ class Ground : public Checker {
   const Flow& flow(std::size_t index) const { return flows_[index]; }
   std::size_t flows() const { return flows_.size(); }
   const Passage& passage(std::size_t from, std::size_t to) const;
+  /// Of the daemon's own socket.
   std::size_t find(std::size_t machine, const SocketAddress& remote) const;
+  /// As a path of that host goes, by whatever socket.
+  std::size_t find(const Host& host, const PathAddress& path) const;
   std::size_t under_way() const { return under_way_; }
 
   // ---- machines
@@ -137,6 +140,8 @@ class Ground : public Checker {
   Instant said_late(const Host& host) const;
   /// What a machine sent to addresses that are no path of any session: dials, checks of what may become one.
   const Count& unclaimed(std::size_t machine) const { return known(machine).unclaimed; }
+  /// When it last looked for ports, or is still looking: an attempt by prediction or search.
+  Instant searched(const Host& host) const;
   /// Bytes of bandwidth measurements and commands may fill queues until then.
   Instant busy_until(const Host& host) const;
 
@@ -153,12 +158,13 @@ class Ground : public Checker {
  private:
   struct FlowKey {
     std::size_t machine;
+    std::uint16_t port;  // its own
     SocketAddress remote;
     bool operator==(const FlowKey&) const = default;
   };
   struct FlowHash {
     std::size_t operator()(const FlowKey& k) const noexcept {
-      return std::hash<SocketAddress>{}(k.remote) ^ (k.machine * 0x9e3779b97f4a7c15ULL);
+      return std::hash<SocketAddress>{}(k.remote) ^ ((k.machine << 16 | k.port) * 0x9e3779b97f4a7c15ULL);
     }
   };
   struct UnderWay {
@@ -181,6 +187,8 @@ class Ground : public Checker {
     Instant changed{};
     std::optional<event::InstanceId> instance;
     Instant said_late = Instant::min();
+    std::map<PeerId, Instant> searches;  // under way: since when
+    Instant searched = Instant::min();
     Instant busy_until = Instant::min();
     Instant pinged = Instant::min();
     std::uint64_t ping_bytes = 0;  // of pings that came one upon another
@@ -191,9 +199,10 @@ class Ground : public Checker {
   Known& known(std::size_t machine) const;
   Passage& passage_between(std::size_t from, std::size_t to);
   void check_sent(Instant at, const net::Machine& from, std::size_t flow, const net::Packet& packet);
-  std::size_t flow_of(std::size_t machine, const SocketAddress& remote);
+  std::size_t flow_of(const FlowKey& key);
+  bool daemons(std::size_t machine, std::uint16_t port, const net::Packet& packet) const;
   void path_told(Instant at, const Host& host, const event::Event& event);
-  std::size_t session_flow(Instant at, const Host& host, const PeerId& peer, const SocketAddress& remote);
+  std::size_t session_flow(Instant at, const Host& host, const PeerId& peer, const PathAddress& path);
   UnderWay* under_way(std::uint64_t id);
   void settle(std::uint64_t id);
 

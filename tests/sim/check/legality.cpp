@@ -295,6 +295,7 @@ struct Legality::Judge {
 
   // ---- this node
   std::string operator()(const event::PacketRejected&) { return {}; }
+  std::string operator()(const event::BudgetDenied& e) { return e.count > 0 ? "" : "no budget held anything back"; }
   std::string operator()(const event::QueueDropped& e) { return e.count > 0 ? "" : "nothing was dropped from a queue"; }
   std::string operator()(const event::NodeLate& e) {
     return e.lag >= probe::Starvation::kThreshold ? "" : "a lateness below the threshold";

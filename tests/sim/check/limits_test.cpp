@@ -46,6 +46,23 @@ Buffer answer(std::uint8_t id, std::size_t size) {
 
 }  // namespace
 
+TEST_CASE("a further socket that no path and no round needs is found, and a path without its socket") {
+  event::NodeSnapshot s;
+  event::PeerSnapshot& peer = s.peers.emplace_back();
+  peer.state = event::SessionState::connected;
+  peer.paths.emplace_back().address = {{}, kVictim, Via{5}};
+  peer.paths.emplace_back().address = {{}, {}, Via{6}};  // a channel
+  s.further_sockets = 1;
+  CHECK(Bounds::leak(s, {{Via{5}, {}}}, false).empty());
+  CHECK_FALSE(Bounds::leak(s, {{Via{4}, {}}}, false).empty());
+  s.further_sockets = 2;
+  CHECK_FALSE(Bounds::leak(s, {{Via{5}, {}}, {Via{7}, {}}}, false).empty());
+  CHECK(Bounds::leak(s, {{Via{5}, {}}, {Via{7}, {}}}, true).empty());
+  std::map<Via, SocketAddress> open;
+  for (unsigned n = 0; n < 30; ++n) open[Via{5U + n}] = {};
+  CHECK_FALSE(Bounds::leak(s, open, true).empty());
+}
+
 TEST_CASE("a life with deaths, losses and jitter stays within every limit") {
   for (const auto& rule : {make<Bounds>, make<Storm>, make<Amplification>, make<Unsolicited>}) {
     TamperedPair p{rule};

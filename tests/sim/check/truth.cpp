@@ -31,9 +31,12 @@ void Truth::died(Instant, const Host& host) { daemons_.erase(host.index()); }
 
 void Truth::arrived(Instant, const net::Machine& machine, const net::Packet& packet) {
   const Host* host = ground_.host_on(machine.index());
-  if (!host || packet.protocol != net::Protocol::udp || packet.destination.port != Host::kPort) return;
+  if (!host || ground_.packet().flow == Flow::kNone) return;
+  const auto kind = wire::classify(packet.payload);
+  // What else comes to further sockets is of other protocols: a gateway's, say.
+  if (packet.destination.port != Host::kPort && kind != wire::DatagramKind::stun) return;
   const auto daemon = daemons_.find(host->index());
-  if (daemon != daemons_.end() && host->running()) ++daemon->second.arrived[index(wire::classify(packet.payload))];
+  if (daemon != daemons_.end() && host->running()) ++daemon->second.arrived[index(kind)];
 }
 
 // ---- counts of our own
@@ -69,10 +72,10 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
   count(daemon, record.event);
   if (const auto* probe = std::get_if<event::ProbeMeasured>(&record.event)) {
     if (!probe->suspect) daemon.peers[probe->peer].probes[probe->address].add(probe->rtt);
-    check_rtt(at, host, probe->peer, probe->address.remote, probe->rtt, probe->suspect, Measured::probe);
+    check_rtt(at, host, probe->peer, probe->address, probe->rtt, probe->suspect, Measured::probe);
   } else if (const auto* echo = std::get_if<event::EchoMeasured>(&record.event)) {
     if (!echo->suspect) daemon.peers[echo->peer].echoes.add(echo->rtt);
-    check_rtt(at, host, echo->peer, ground_.relation(host, echo->peer).in_use.remote, echo->rtt, echo->suspect, Measured::echo);
+    check_rtt(at, host, echo->peer, ground_.relation(host, echo->peer).in_use, echo->rtt, echo->suspect, Measured::echo);
   } else if (const auto* probes = std::get_if<event::ProbesAccounted>(&record.event)) {
     check_lost(at, host, daemon.peers[probes->peer], *probes);
   } else if (const auto* who = std::get_if<event::PeerIdentified>(&record.event)) {
@@ -120,7 +123,7 @@ std::size_t Truth::other_machine(const PeerId& peer) const {
 // ---- measurements
 
 /// Of a probe, whose answer says how long the other end held it, or of an echo, which counts that too.
-void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what) {
+void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const PathAddress& path, Duration rtt, bool suspect, Measured what) {
   const auto told = [&](const std::string& text) {
     return host.name() + at_text(at) + "a round trip with " +
              id.to_short() + " of " + std::to_string(to_milliseconds(rtt)) + " ms, " + text;
@@ -142,7 +145,7 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const Sock
   if (answer.flow == Flow::kNone || !answer.travelled || ground_.flow(answer.flow).machine != here) return;
   if (answer.sent_at + *answer.travelled != at) return;
   const Flow& way = ground_.flow(answer.flow);
-  if (answer.flow != ground_.find(here, remote) || way.to != there || !way.travel.any()) return;
+  if (answer.flow != ground_.find(host, path) || way.to != there || !way.travel.any()) return;
   // Of a probe that waited there until the machine ran again, the way is older than what is remembered of it.
   const Duration waited = what == Measured::probe ? ground_.paused(there, at - 1min, at) : Duration{};
   if (rtt + waited > Travel::kSpan) return;

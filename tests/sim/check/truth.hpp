@@ -119,7 +119,7 @@ class Truth : public Checker {
     Instant looked = Instant::min();
   };
   void count(Daemon& daemon, const event::Event& event);
-  void check_rtt(Instant at, const Host& host, const PeerId& id, const SocketAddress& remote, Duration rtt, bool suspect, Measured what);
+  void check_rtt(Instant at, const Host& host, const PeerId& id, const PathAddress& path, Duration rtt, bool suspect, Measured what);
   void check_lost(Instant at, const Host& host, Peer& peer, const event::ProbesAccounted& e);
   void count_traffic(Daemon& daemon, const event::NodeSnapshot& snapshot);
   Samples expect(const Daemon& daemon, const event::NodeSnapshot& snapshot) const;

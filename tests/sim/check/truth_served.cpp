@@ -114,7 +114,7 @@ void Truth::check_peer(const World& world, const Host& host, Daemon& daemon, con
 void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, Peer& peer, const event::PeerSnapshot& p) {
   const std::size_t machine = host.machine().index();
   const std::size_t index_of_flow =
-      p.paths.size() != 1 ? Flow::kNone : ground_.find(machine, p.paths.front().address.remote);
+      p.paths.size() != 1 ? Flow::kNone : ground_.find(host, p.paths.front().address);
   const bool before = std::exchange(peer.steady, false);
   if (index_of_flow == Flow::kNone) return;
   // Between a server and its client there are packets of the service, too.

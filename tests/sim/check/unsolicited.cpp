@@ -59,7 +59,8 @@ void Unsolicited::sent(Instant at, const net::Machine& from, const net::Packet& 
   const bool check = Amplification::is_check(packet);
   const std::size_t kind = check ? 1 : 0;
   const Cap& cap = check ? kChecks : kHandshake;
-  const Cap& of_peer = check ? kChecksOfPeer : kHandshake;
+  const bool searched = ground_.searched(*host) > at - std::chrono::seconds{kWindows.back() + 2};
+  const Cap& of_peer = !check ? kHandshake : searched ? kSearch : kChecksOfPeer;
   const auto times = static_cast<double>(t.peers);
   if (t.packets[kind].add(at, 1)) {
     judge(at, *host, t.packets[kind], cap, node.earned, times, packet.destination.to_string());

@@ -29,6 +29,8 @@ class Unsolicited : public Checker {
   static constexpr Cap kChecks{"checks", {12, 42, 98}};
   /// To all addresses that a peer names: 32 candidates at once and one in two seconds, and rounds with 16 of them.
   static constexpr Cap kChecksOfPeer{"checks", {240, 700, 1200}};
+  /// A search: 200 ports a second, and whatever else is checked meanwhile.
+  static constexpr Cap kSearch{"searches", {240, 2100, 12100}};
   /// An operator's command, a new configuration, or a peer that is added dials anew at once.
   static constexpr std::uint32_t kOfNewStart = 10;
   /// dials of all peers together (peer/context.hpp), each to so many addresses.

@@ -190,7 +190,7 @@ TEST_CASE("a peer that says it is at somebody else's addresses makes nobody a vi
       event::Interfaces told{{"lan", IpAddress::v4({192, 168, 2, 2}), false}, {"lie", victim, false}};
       for (std::uint8_t n = 0; n < 6; ++n)
         told.push_back({"lie", IpAddress::v4({13, 0, static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(n + 2)}), false});
-      h.b->node().handle_interfaces(h.w.now(), told);
+      h.b->pretend(told);
       h.w.run_for(1s);
     }
     // Seven checks in ten seconds, and rounds of up to eight: three at first, and one in twenty seconds.

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "sim/checks.hpp"
 #include "sim/net/puncher.hpp"
@@ -131,9 +132,12 @@ class SentTo : public net::Observer {
   }
   ~SentTo() override { world_.net.remove_observer(*this); }
   void sent(Instant, const net::Machine& from, const net::Packet& packet) override {
-    packets += &from == &from_.machine() && packet.destination.ip == to_;
+    if (&from != &from_.machine() || packet.destination.ip != to_) return;
+    ++packets;
+    ports.insert(packet.destination.port);
   }
   std::uint64_t packets = 0;
+  std::set<std::uint16_t> ports;
 
  private:
   World& world_;

@@ -21,7 +21,7 @@ E any(Rng& rng) {
 
 Event random_event(Rng& rng, const PeerId& p) {
   const Duration time = rng.up_to(3s);
-  switch (rng.below(15)) {
+  switch (rng.below(17)) {
     case 0:
       return StateChanged{p, any<SessionState>(rng), any<SessionState>(rng)};
     case 1:
@@ -52,6 +52,13 @@ Event random_event(Rng& rng, const PeerId& p) {
       return QueueDropped{any<Queue>(rng), rng.below(100)};
     case 13:
       return PathFailedOver{p, any<PathKind>(rng), any<PathKind>(rng), time};
+    case 14:
+      return BudgetDenied{any<Budget>(rng), rng.below(100)};
+    case 15: {
+      TraversalEnded e{p, TraversalResult::success, TraversalMethod::birthday, TraversalFailure::none, "", {}, pw::Family::v4, {}, {}};
+      e.phases[rng.below(e.phases.size())] = time;
+      return e;
+    }
     default:
       return ClockJumped{time};
   }
@@ -105,6 +112,15 @@ struct Model {
       add("peerwatch_packets_rejected_total", {{"reason", text(name(e->reason))}});
     if (const auto* e = std::get_if<QueueDropped>(&event))
       add("peerwatch_queue_dropped_total", {{"queue", text(name(e->queue))}}, static_cast<double>(e->count));
+    if (const auto* e = std::get_if<BudgetDenied>(&event))
+      add("peerwatch_budget_denied_total", {{"budget", text(name(e->budget))}}, static_cast<double>(e->count));
+    if (const auto* e = std::get_if<TraversalEnded>(&event)) {
+      add("nat_results_total", {{"result", text(name(e->result))}, {"method", text(name(e->method))}, {"failure", text(name(e->failure))}});
+      add("nat_traversal_by_type_total", {{"local_nat", "unknown"}, {"remote_nat", "unknown"}, {"family", "ipv4"}, {"result", "success"}});
+      for (std::size_t i = 0; i < e->phases.size(); ++i)
+        if (e->phases[i])
+          observe("nat_phase_duration_seconds", {{"phase", text(name(static_cast<TraversalPhase>(i)))}}, to_seconds(*e->phases[i]));
+    }
     if (std::holds_alternative<ClockJumped>(event)) add("peerwatch_clock_jumps_total", {});
   }
 };

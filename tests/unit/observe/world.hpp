@@ -141,7 +141,8 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           TraversalStarted{p, TraversalTrigger::initial, TraversalMethod::punch, Family::v4, NatType::port_restricted, NatType::full_cone},
           TraversalEnded{p, TraversalResult::failure, TraversalMethod::punch, TraversalFailure::timeout, "", 5s, Family::v4,
                          NatType::port_restricted, NatType::full_cone},
-          PathFailedOver{p, PathKind::direct_v4, PathKind::relay_quic, 240ms}};
+          PathFailedOver{p, PathKind::direct_v4, PathKind::relay_quic, 240ms},
+          BudgetDenied{Budget::packets, 5}};
 }
 
 }  // namespace pw::test

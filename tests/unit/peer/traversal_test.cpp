@@ -3,70 +3,13 @@
 
 #include <set>
 
-#include "context.hpp"
-#include "peer/traversal.hpp"
+#include "traversal_fixture.hpp"
 
 using namespace pw;
 using namespace pw::peer;
 
-namespace {
-
-using Refusal = event::CandidateRefusal;
-
-struct Fixture : ContextFixture {
-  Fixture() {
-    context.whereabouts.told = true;
-    context.whereabouts.families = {true, true};
-    context.whereabouts.revision = 1;
-    context.whereabouts.message = listing({"198.51.100.1:9470"});
-    context.whereabouts.around.own = {*IpAddress::parse("198.51.100.1")};
-    context.whereabouts.around.gateways = {*IpAddress::parse("192.168.1.1")};
-  }
-  static wire::Candidates listing(const std::vector<std::string>& addresses) {
-    wire::Candidates m;
-    for (const std::string& a : addresses) m.candidates.push_back({1, *SocketAddress::parse(a), 1});
-    return m;
-  }
-  std::vector<std::string> ordered() {
-    std::vector<std::string> all;
-    while (const auto path = traversal.poll_candidate()) all.push_back(path->remote.to_string());
-    return all;
-  }
-  unsigned told() {
-    unsigned n = 0;
-    while (traversal.poll_message()) ++n;
-    return n;
-  }
-  unsigned refused(Refusal why) {
-    unsigned n = 0;
-    for (const auto& record : out.events)
-      if (const auto* e = std::get_if<event::CandidatesRefused>(&record.event); e && e->reason == why) n += e->count;
-    return n;
-  }
-  void hear(const wire::Candidates& message, bool direct = false) {
-    traversal.handle(now, message);
-    settle(now, direct);
-  }
-  void settle(Instant at, bool direct) {
-    traversal.settle(at, {direct ? std::optional{PathAddress{{}, *SocketAddress::parse("203.0.113.1:9470")}} : std::nullopt, 40ms});
-  }
-  /// Of one kind of event.
-  template <class E>
-  std::vector<E> all() {
-    std::vector<E> found;
-    for (const auto& record : out.events)
-      if (const auto* e = std::get_if<E>(&record.event)) found.push_back(*e);
-    return found;
-  }
-  PeerId peer{};  // the lowest: it begins rounds
-  Traversal::Budget budget;
-  Traversal traversal{context, peer, budget};
-};
-
-}  // namespace
-
 TEST_CASE("what is told is told once, and again when it is another, but not in a flood") {
-  Fixture f;
+  TraversalFixture f;
   f.settle(f.now, false);
   CHECK(f.told() == 1);
   f.settle(f.now + 10s, false);
@@ -103,8 +46,8 @@ TEST_CASE("what is told is told once, and again when it is another, but not in a
 }
 
 TEST_CASE("a peer's addresses are checked while no path is direct, and again with back-off") {
-  Fixture f;
-  const auto list = Fixture::listing({"203.0.113.1:9470", "[2001:db8::7]:9470"});
+  TraversalFixture f;
+  const auto list = TraversalFixture::listing({"203.0.113.1:9470", "[2001:db8::7]:9470"});
   f.hear(list, true);
   CHECK(f.ordered().empty());
   CHECK(f.traversal.next_timeout() == kNever);
@@ -128,8 +71,8 @@ TEST_CASE("a peer's addresses are checked while no path is direct, and again wit
 }
 
 TEST_CASE("addresses that can be nobody's, or are ours, are refused, each with its reason") {
-  Fixture f;
-  f.hear(Fixture::listing({"127.0.0.1:9470", "224.0.0.1:9470", "0.0.0.0:9470", "255.255.255.255:9470", "169.254.1.1:1",
+  TraversalFixture f;
+  f.hear(TraversalFixture::listing({"127.0.0.1:9470", "224.0.0.1:9470", "0.0.0.0:9470", "255.255.255.255:9470", "169.254.1.1:1",
                            "240.0.0.1:1", "198.51.100.1:9471", "192.168.1.1:9470", "203.0.113.1:0", "203.0.113.2:7",
                            "203.0.113.2:7", "[::1]:1", "[ff02::1]:1"}));
   CHECK(f.ordered() == std::vector<std::string>{"203.0.113.2:7"});
@@ -149,10 +92,10 @@ TEST_CASE("addresses that can be nobody's, or are ours, are refused, each with i
 }
 
 TEST_CASE("however a peer lists others' addresses, few of them are checked") {
-  Fixture f;
+  TraversalFixture f;
   std::vector<std::string> ports;
   for (int i = 1; i <= 60; ++i) ports.push_back("203.0.113.9:" + std::to_string(i));
-  f.hear(Fixture::listing(ports));
+  f.hear(TraversalFixture::listing(ports));
   CHECK(f.ordered().size() == Traversal::kMaxOfOneAddress);
   CHECK(f.refused(Refusal::too_many) == 60 - Traversal::kMaxOfOneAddress);
 
@@ -161,7 +104,7 @@ TEST_CASE("however a peer lists others' addresses, few of them are checked") {
   for (int i = 0; i < 600; ++i) {
     std::vector<std::string> addresses;
     for (int k = 1; k <= 64; ++k) addresses.push_back("203.0." + std::to_string(i % 250) + "." + std::to_string(k) + ":5");
-    f.hear(Fixture::listing(addresses));
+    f.hear(TraversalFixture::listing(addresses));
     checked += f.ordered().size();
     f.now += 100ms;
   }
@@ -170,8 +113,8 @@ TEST_CASE("however a peer lists others' addresses, few of them are checked") {
 }
 
 TEST_CASE("addresses are judged by the network that this node is in when it checks them") {
-  Fixture f;
-  f.hear(Fixture::listing({"192.168.7.1:53", "203.0.113.2:7"}), true);
+  TraversalFixture f;
+  f.hear(TraversalFixture::listing({"192.168.7.1:53", "203.0.113.2:7"}), true);
   CHECK(f.refused(Refusal::gateway) == 0);
   f.context.whereabouts.around.own = {*IpAddress::parse("203.0.113.2")};
   f.context.whereabouts.around.gateways = {*IpAddress::parse("192.168.7.1")};
@@ -186,19 +129,19 @@ TEST_CASE("addresses are judged by the network that this node is in when it chec
 }
 
 TEST_CASE("nothing goes where this node has no address of the family") {
-  Fixture f;
+  TraversalFixture f;
   f.context.whereabouts.families = {true, false};
-  f.hear(Fixture::listing({"[2001:db8::7]:9470", "203.0.113.2:7"}));
+  f.hear(TraversalFixture::listing({"[2001:db8::7]:9470", "203.0.113.2:7"}));
   CHECK(f.ordered() == std::vector<std::string>{"203.0.113.2:7"});
 }
 
 TEST_CASE("a new connection is no new budget, and the network that flaps no more attempts") {
-  Fixture f;
+  TraversalFixture f;
   std::size_t checked = 0;
   for (int i = 0; i < 600; ++i) {
     Traversal one{f.context, f.peer, f.budget};
     one.settle(f.now, {{}, 40ms});
-    one.handle(f.now, Fixture::listing({"203.0.113.9:1", "203.0.113.9:2", "203.0.113.9:3"}));
+    one.handle(f.now, TraversalFixture::listing({"203.0.113.9:1", "203.0.113.9:2", "203.0.113.9:3"}));
     one.whereabouts_changed(f.now);
     one.settle(f.now, {{}, 40ms});
     one.settle(f.now + 90ms, {{}, 40ms});
@@ -210,8 +153,8 @@ TEST_CASE("a new connection is no new budget, and the network that flaps no more
 }
 
 TEST_CASE("of messages that come too fast the last is not lost") {
-  Fixture f;
-  for (int i = 1; i <= 50; ++i) f.hear(Fixture::listing({"203.0.113." + std::to_string(i) + ":9470"}), true);
+  TraversalFixture f;
+  for (int i = 1; i <= 50; ++i) f.hear(TraversalFixture::listing({"203.0.113." + std::to_string(i) + ":9470"}), true);
   for (int i = 0; i < 10; ++i, f.now += 1s) f.settle(f.now, true);
   CHECK(f.traversal.next_timeout() == kNever);
   f.settle(f.now, false);
@@ -219,11 +162,11 @@ TEST_CASE("of messages that come too fast the last is not lost") {
 }
 
 TEST_CASE("whom the budget does not suffice for is checked the next time") {
-  Fixture f;
+  TraversalFixture f;
   std::vector<std::string> all;
   for (int i = 1; i <= 16; ++i) all.push_back("203.0.113." + std::to_string(i) + ":9470");
   f.budget.checks = TokenBucket{0.25, 4};
-  f.hear(Fixture::listing(all));
+  f.hear(TraversalFixture::listing(all));
   std::set<std::string> checked;
   for (int i = 0; i < 600; ++i, f.now += 1s) {
     f.settle(f.now, false);
@@ -233,10 +176,10 @@ TEST_CASE("whom the budget does not suffice for is checked the next time") {
 }
 
 TEST_CASE("however often a peer begins rounds, few packets follow") {
-  Fixture f;
+  TraversalFixture f;
   std::vector<std::string> addresses;
   for (int k = 1; k <= 16; ++k) addresses.push_back("203.0.113." + std::to_string(k) + ":5");
-  wire::Candidates list = Fixture::listing(addresses);
+  wire::Candidates list = TraversalFixture::listing(addresses);
   for (wire::Candidate& c : list.candidates) c.kind = 2;
   f.hear(list);
   unsigned packets = 0;
@@ -245,7 +188,7 @@ TEST_CASE("however often a peer begins rounds, few packets follow") {
     f.traversal.handle(f.now, wire::Punch{.kind = 1, .round = round, .method = 1});
     for (int i = 0; i < 10; ++i) {
       f.settle(f.now, false);
-      while (f.traversal.poll_check(f.now)) ++packets;
+      while (f.traversal.poll_packet(f.now)) ++packets;
       f.now += 10ms;
     }
     while (const auto message = f.traversal.poll_message())
@@ -261,10 +204,10 @@ TEST_CASE("however often a peer begins rounds, few packets follow") {
 }
 
 TEST_CASE("that nothing leads through two NATs is told once, and again when they are others") {
-  Fixture f;
+  TraversalFixture f;
   const wire::NatVerdict hard{.family = Family::v4, .udp = 2, .mapping = 4, .filtering = 3, .allocation = 3, .mapped = {}};
   f.context.whereabouts.message.nats = {hard};
-  wire::Candidates theirs = Fixture::listing({"203.0.113.1:9470"});
+  wire::Candidates theirs = TraversalFixture::listing({"203.0.113.1:9470"});
   theirs.nats = {hard};
   f.hear(theirs);
   for (int i = 0; i < 600; ++i) f.settle(f.now += 1s, false);
@@ -286,8 +229,8 @@ TEST_CASE("that nothing leads through two NATs is told once, and again when they
 }
 
 TEST_CASE("a round that is under way when the session ends is told as cancelled") {
-  Fixture f;
-  wire::Candidates theirs = Fixture::listing({"203.0.113.1:9470"});
+  TraversalFixture f;
+  wire::Candidates theirs = TraversalFixture::listing({"203.0.113.1:9470"});
   f.hear(theirs);
   f.traversal.handle(f.now, wire::Punch{.kind = 1, .round = 0, .method = 1});
   f.traversal.abandon(f.now + 1s);
