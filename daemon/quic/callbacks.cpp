@@ -16,7 +16,6 @@ ngtcp2_callbacks Connection::Callbacks::table(bool dialled) {
   if (dialled) {
     t.client_initial = ngtcp2_crypto_client_initial_cb;
     t.recv_retry = recv_retry;
-    t.handshake_confirmed = handshake_confirmed;
   } else {
     t.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb;
   }
@@ -70,12 +69,7 @@ int Connection::Callbacks::handshake_completed(ngtcp2_conn*, void* user) noexcep
   if (!c.tls_ || !c.tls_->peer() || !c.tls_->export_secret(c.exporter_)) return NGTCP2_ERR_CALLBACK_FAILURE;
   if (!c.dialled_ && c.tls_->alpn() == c.shared_.options.service_alpn) c.protocol_ = Protocol::service;
   c.handshake_complete_ = true;
-  if (!c.dialled_) c.establish();
-  return 0;
-}
-
-int Connection::Callbacks::handshake_confirmed(ngtcp2_conn*, void* user) noexcept {
-  of(user).establish();
+  c.establish();
   return 0;
 }
 

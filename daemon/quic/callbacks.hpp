@@ -12,7 +12,6 @@ struct Connection::Callbacks {
                               const std::uint8_t* data, std::size_t size, void* user) noexcept;
   static int recv_retry(ngtcp2_conn*, const ngtcp2_pkt_hd* header, void* user) noexcept;
   static int handshake_completed(ngtcp2_conn*, void* user) noexcept;
-  static int handshake_confirmed(ngtcp2_conn*, void* user) noexcept;
   static void rand(std::uint8_t* out, std::size_t size, const ngtcp2_rand_ctx* context) noexcept;
   static int path_challenge_data(ngtcp2_conn*, std::uint8_t* data, void* user) noexcept;
   static int get_new_connection_id(ngtcp2_conn*, ngtcp2_cid* cid, std::uint8_t* token, std::size_t size,

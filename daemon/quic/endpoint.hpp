@@ -76,7 +76,7 @@ struct Options {
 };
 
 // ---- events
-/// Dialled: the acceptor has accepted our key too (handshake confirmed). Accepted: the peer's key is proved.
+/// The peer's key is proved. What a dialler says now leaves with its handshake's last flight; only the answer confirms it.
 struct Established {
   Handle connection;
   PeerId peer;

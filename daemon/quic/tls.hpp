@@ -34,7 +34,7 @@ struct Identity::Tls {
   ~Tls();
 };
 
-/// Order of calls: make, attach, then QUIC drives it. Destroyed once the handshake is confirmed, never inside a
+/// Order of calls: make, attach, then QUIC drives it. Destroyed once the handshake is complete, never inside a
 /// callback of ngtcp2, and after detach().
 class TlsSession {
  public:

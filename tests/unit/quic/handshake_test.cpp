@@ -19,6 +19,39 @@ TEST_CASE("a handshake proves both keys to each other") {
   CHECK(p.b->half_open() == 0);
 }
 
+TEST_CASE("a dialler may speak a round trip after the dial, and has its answer a round trip later") {
+  Pair p;
+  p.b.echo = true;
+  p.dial();
+  p.wire.run(2 * p.wire.delay + 1ms);
+  REQUIRE(p.a.established());
+  CHECK(p.b.ups.empty());  // that flight is under way
+  const StreamId stream = p.a->open_stream(p.ha()).value();
+  const Buffer words{1, 2, 3};
+  REQUIRE(p.a->write_stream(p.ha(), stream, words));
+  p.wire.run(2 * p.wire.delay + 1ms);
+  CHECK(p.a.received[stream] == words);
+  CHECK(p.b.ups.size() == 1);
+}
+
+TEST_CASE("what a dialler says in vain, because the last flight of its handshake was lost, comes later") {
+  Pair p;
+  p.b.echo = true;
+  p.dial();
+  p.wire.run(2 * p.wire.delay);
+  p.wire.loss = 1;
+  p.wire.run(1ms);
+  REQUIRE(p.a.established());
+  const StreamId stream = p.a->open_stream(p.ha()).value();
+  const Buffer words{1, 2, 3};
+  REQUIRE(p.a->write_stream(p.ha(), stream, words));
+  p.wire.run(10ms);
+  p.wire.loss = 0;
+  p.wire.run(1s);
+  CHECK(p.b.ups.size() == 1);
+  CHECK(p.a.received[stream] == words);
+}
+
 TEST_CASE("the exporter is equal at both ends and differs from connection to connection") {
   Pair p;
   REQUIRE(p.connect());
