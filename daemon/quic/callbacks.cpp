@@ -128,6 +128,7 @@ int Connection::Callbacks::stream_open(ngtcp2_conn*, std::int64_t id, void* user
 int Connection::Callbacks::recv_stream_data(ngtcp2_conn*, std::uint32_t flags, std::int64_t id, std::uint64_t,
                                             const std::uint8_t* data, std::size_t size, void* user, void*) noexcept {
   Connection& c = of(user);
+  c.got_stream_ = true;
   if (Stream* stream = c.find(id)) stream->unconsumed += size;
   c.emit(StreamData{c.handle_, id, Buffer(data, data + size), (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0,
                     c.shared_.received_at});
@@ -184,6 +185,7 @@ int Connection::Callbacks::stream_close(ngtcp2_conn* conn, std::uint32_t, std::i
 int Connection::Callbacks::recv_datagram(ngtcp2_conn*, std::uint32_t, const std::uint8_t* data, std::size_t size,
                                          void* user) noexcept {
   Connection& c = of(user);
+  c.got_datagram_ = true;
   c.emit(DatagramReceived{c.handle_, c.shared_.from, c.shared_.received_at, Buffer(data, data + size)});
   return 0;
 }

@@ -170,12 +170,20 @@ void Connection::establish() {
 
 bool Connection::read(Instant now, ByteView datagram) {
   if (!established_ && !paths_.take(shared_.from, datagram.size())) return false;
+  got_datagram_ = got_stream_ = false;
   const ngtcp2_pkt_info info{};
   const int result =
       ngtcp2_conn_read_pkt(conn_, &synthetic_path(), &info, datagram.data(), datagram.size(), timestamp(now));
   if (result != 0) fail(now, result);
   after_callbacks();
+  hold_acknowledgement(now);
   return true;
+}
+
+void Connection::hold_acknowledgement(Instant now) {
+  const bool waits = established_ && protocol_ == Protocol::service && got_datagram_ && !got_stream_ && datagrams_.empty();
+  if (waits && held_ == 0) held_since_ = now;
+  held_ = waits ? held_ + 1 : 0;
 }
 
 void Connection::after_callbacks() {
@@ -201,7 +209,10 @@ void Connection::reset_by_peer() {
   end(Ending::Kind::draining, false, {event::ErrorType::reset, {}, "the peer knows nothing of this connection"});
 }
 
-Instant Connection::deadline() const { return earlier(give_up_, instant(ngtcp2_conn_get_expiry(conn_))); }
+Instant Connection::deadline() const {
+  const Instant expiry = instant(ngtcp2_conn_get_expiry(conn_));
+  return earlier(give_up_, may_wait() ? std::max(expiry, held_since_ + kAcknowledgeWithin) : expiry);
+}
 
 // ---- commands
 

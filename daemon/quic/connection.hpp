@@ -76,6 +76,8 @@ class Connection {
   Handle handle() const { return handle_; }
   const std::optional<Ending>& ended() const { return ended_; }
   Ending take_ending() { return std::move(*ended_); }
+  /// What was read last asks for nothing but an acknowledgement, which may go together with later ones.
+  bool may_wait() const { return held_ > 0 && held_ < kAcknowledgeEvery; }
   /// Accepted, the peer's key not proved yet.
   bool half_open() const { return !dialled_ && !established_; }
   Instant deadline() const;
@@ -91,6 +93,11 @@ class Connection {
   bool counted_half_open = false;  // in the endpoint's count
 
  private:
+  /// RFC 9000 section 13.2.2 recommends every second packet: between a relay and its clients acknowledgements would cost as
+  /// much as what they acknowledge. As many as a sender's burst; and within a part of max_ack_delay, which is 25 ms.
+  static constexpr unsigned kAcknowledgeEvery = 10;
+  static constexpr Duration kAcknowledgeWithin = 5ms;
+
   struct Callbacks;  // what ngtcp2 calls
 
   Connection(Shared& shared, Handle handle, bool dialled, SendingPaths paths)
@@ -99,6 +106,7 @@ class Connection {
              const Origin* origin);
   void add_id(const ConnectionId& id);
   void emit(Event event);
+  void hold_acknowledgement(Instant now);
   void establish();
   /// Handshakes are of one size: an acceptor hears only in the middle of one what the connection is for.
   std::size_t payload() const { return established_ ? udp_payload(protocol_) : kUdpPayload; }
@@ -139,6 +147,10 @@ class Connection {
   std::vector<Buffer> datagrams_;
   std::uint64_t datagrams_sent_ = 0;
   std::uint64_t datagrams_lost_ = 0;
+  bool got_datagram_ = false;  // by the packet that is being read
+  bool got_stream_ = false;
+  unsigned held_ = 0;  // packets whose acknowledgement is held back
+  Instant held_since_{};
   Instant waiting_since_ = kNever;  // while packets are under way
   std::vector<Event> early_;  // what came before a dialler was established
   std::optional<Ending> ended_;

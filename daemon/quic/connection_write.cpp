@@ -99,6 +99,7 @@ ngtcp2_ssize Connection::write_packet(std::uint8_t* out, ngtcp2_tstamp ts) {
 
 bool Connection::write(Instant now) {
   packet_open_ = false;
+  held_ = 0;
   const ngtcp2_tstamp ts = timestamp(now);
   if (bytes_in_flight() == 0) waiting_since_ = now;
   for (Stream& stream : streams_) stream.blocked = false;

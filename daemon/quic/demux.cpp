@@ -48,7 +48,7 @@ std::optional<Handle> Endpoint::Impl::handle_known(Handle handle, const PathAddr
     return std::nullopt;
   }
   if (!c->read(now, bytes)) return reject(RejectReason::wrong_source, from);
-  if (!c->ended()) mark(*c);
+  if (!c->ended() && !c->may_wait()) mark(*c);
   settle(*c);
   return handle;
 }

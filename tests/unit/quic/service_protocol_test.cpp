@@ -84,6 +84,28 @@ TEST_CASE("a service's largest datagram is a packet and its channel, in one pack
   CHECK(p.a->take_dropped_datagrams() == 0);
 }
 
+TEST_CASE("a service's datagrams are acknowledged several at a time, and the last of them soon", "[real]") {
+  ServicePair p;
+  p.connect_service();
+  p.wire.run(1s);
+  const auto send = [&](std::size_t n) {
+    for (; n > 0; --n) {
+      REQUIRE(p.a->write_datagram(p.ha(), Buffer(kMaxServiceDatagram, 7)));
+      p.wire.run(400us);
+    }
+  };
+  const std::uint64_t before = p.wire.sent;
+  send(100);
+  p.wire.run(50ms);
+  CHECK(p.b.datagrams.size() == 100);
+  CHECK(p.wire.sent - before <= 100 + 15);
+  send(3);
+  p.wire.run(2 * p.wire.delay + 7ms);
+  CHECK(p.b.datagrams.size() == 103);
+  CHECK(p.a->stats(p.ha()).bytes_in_flight == 0);
+  CHECK(p.a->stats(p.ha()).datagrams_lost == 0);
+}
+
 TEST_CASE("it fits whatever the length of the packet number", "[real]") {
   // RFC 9000 section 17.1: a number is written so that its distance to the last acknowledged one can be told. Acknowledged
   // up to there, the window is grown; then nothing is, until the distance asks for three bytes.
