@@ -15,6 +15,11 @@ namespace {
 /// Of QUIC's packets: more than acknowledgements and echoes, so that somebody waits for what is in them.
 constexpr std::size_t kTraffic = 200;
 
+/// Packets of QUIC that are read before what follows from them is done, if they came together: then they are acknowledged
+/// by one packet, and what a relay forwards to one place leaves in one go. As many as a connection writes at once, which is
+/// less than a relay has room for.
+constexpr std::size_t kTogether = 10;
+
 event::InstanceId draw_instance(Rng& rng) {
   event::InstanceId id{};
   rng.fill(id);
@@ -67,6 +72,13 @@ struct Node::Impl {
       if (const auto count = std::exchange(context.denied[i], 0U))
         out.emit(now, event::BudgetDenied{static_cast<event::Budget>(i), count});
     last = now;
+    unpumped = 0;
+  }
+
+  /// Does what datagrams that were only read so far ask for.
+  Impl& caught_up() {
+    if (unpumped > 0) pump(last);
+    return *this;
   }
 
   /// Events, and what follows from them. False: there were none.
@@ -224,6 +236,7 @@ struct Node::Impl {
   bool left = false;  // the servers
   Instant started;
   Instant last{};
+  std::size_t unpumped = 0;  // datagrams, read at `last`
   std::optional<Instant> last_late;
 };
 
@@ -235,14 +248,18 @@ void Node::handle_datagram(Instant now, Instant received_at, const PathAddress& 
   Impl& n = *impl_;
   if (n.location.handle_gateway_datagram(now, from, bytes)) return n.pump(now);
   const auto kind = wire::classify(bytes);
+  // A check may be one of a session that the packet before it has made.
+  if (kind != wire::DatagramKind::quic) n.caught_up();
   const bool ours = kind == wire::DatagramKind::stun || kind == wire::DatagramKind::quic;
   if (ours) n.judge_lateness(now, received_at);
   n.datagram(now, received_at, from, bytes);
-  if (ours) n.pump(now);
+  if (!ours) return;
+  n.last = now;
+  if (++n.unpumped >= kTogether || kind == wire::DatagramKind::stun) n.pump(now);
 }
 
 void Node::handle_timeout(Instant now) {
-  Impl& n = *impl_;
+  Impl& n = impl_->caught_up();
   if (const Instant due = n.next(); due < now) n.late(now, now - std::max(due, n.last));
   n.endpoint.handle_timeout(now);
   n.table.handle_timeout(now);
@@ -252,39 +269,39 @@ void Node::handle_timeout(Instant now) {
 }
 
 void Node::handle_command(Instant now, event::Ticket ticket, const event::Command& command) {
-  impl_->table.handle_command(now, ticket, command);
+  impl_->caught_up().table.handle_command(now, ticket, command);
   impl_->pump(now);
 }
 
 void Node::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
-  if (!impl_->services.handle_resolved(now, id, addresses) && !impl_->location.handle_resolved(now, id, addresses))
+  if (!impl_->caught_up().services.handle_resolved(now, id, addresses) && !impl_->location.handle_resolved(now, id, addresses))
     impl_->table.handle_resolved(now, id, addresses);
   impl_->pump(now);
 }
 
 void Node::handle_interfaces(Instant now, event::Interfaces interfaces) {
-  Impl& n = *impl_;
+  Impl& n = impl_->caught_up();
   if (n.location.handle_interfaces(now, std::move(interfaces))) n.network_changed(now);
   n.pump(now);
 }
 
 void Node::handle_gateway(Instant now, const std::optional<event::Gateway>& gateway) {
-  if (impl_->location.handle_gateway(now, gateway)) impl_->network_changed(now);
+  if (impl_->caught_up().location.handle_gateway(now, gateway)) impl_->network_changed(now);
   impl_->pump(now);
 }
 
 void Node::handle_gateway_v6(Instant now, const std::optional<event::Gateway>& gateway) {
-  if (impl_->location.handle_gateway_v6(now, gateway)) impl_->network_changed(now);
+  if (impl_->caught_up().location.handle_gateway_v6(now, gateway)) impl_->network_changed(now);
   impl_->pump(now);
 }
 
 void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {
-  impl_->location.handle_port_mapped(now, result);
+  impl_->caught_up().location.handle_port_mapped(now, result);
   impl_->pump(now);
 }
 
 void Node::handle_clock_jump(Instant now, Duration by) {
-  impl_->out.emit(now, event::ClockJumped{by});
+  impl_->caught_up().out.emit(now, event::ClockJumped{by});
   impl_->table.node_was_late(now, true);
   impl_->location.handle_clock_jump(now, by);
   impl_->pump(now);
@@ -292,28 +309,28 @@ void Node::handle_clock_jump(Instant now, Duration by) {
 
 void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {
   // Who asked for it may have lost interest meanwhile.
-  Impl& n = *impl_;
+  Impl& n = impl_->caught_up();
   const bool wanted = n.table.handle_socket(now, via, bound) || n.location.handle_socket(now, via, bound) ||
                       n.services.handle_socket(now, via, bound);
   if (!wanted && bound) n.out.requests.emplace_back(event::CloseSocket{via});
   n.pump(now);
 }
 
-void Node::handle_event(Instant now, event::Event event) { impl_->out.emit(now, std::move(event)); }
+void Node::handle_event(Instant now, event::Event event) { impl_->caught_up().out.emit(now, std::move(event)); }
 
 void Node::configure(Instant now, const peer::Membership& membership) {
-  impl_->services.configure(now, membership);
+  impl_->caught_up().services.configure(now, membership);
   impl_->table.configure(now, impl_->options.services.peer ? membership : bystander(membership));
   impl_->pump(now);
 }
 
 void Node::configure(Instant now, const NatTerms& terms) {
-  impl_->location.configure(now, terms);
+  impl_->caught_up().location.configure(now, terms);
   impl_->pump(now);
 }
 
 void Node::shutdown(Instant now) {
-  if (impl_->context.stopping) return;
+  if (impl_->caught_up().context.stopping) return;
   impl_->out.emit(now, event::NodeStopping{});
   impl_->location.stop(now);
   impl_->table.shutdown(now);
@@ -322,7 +339,7 @@ void Node::shutdown(Instant now) {
 
 /// What goes through a channel becomes packets of a server's connection, which follow.
 std::optional<Transmit> Node::poll_transmit() {
-  Impl& n = *impl_;
+  Impl& n = impl_->caught_up();
   for (;;) {
     if (auto sent = n.endpoint.poll_transmit()) {
       if (n.carry(*sent)) return Transmit{sent->path, std::move(sent->bytes), sent->segment_size};
@@ -343,7 +360,7 @@ std::optional<Transmit> Node::poll_transmit() {
 }
 
 std::optional<event::Record> Node::poll_event() {
-  auto& events = impl_->out.events;
+  auto& events = impl_->caught_up().out.events;
   if (events.empty()) return std::nullopt;
   auto first = std::move(events.front());
   events.pop_front();
@@ -351,7 +368,7 @@ std::optional<event::Record> Node::poll_event() {
 }
 
 std::optional<event::Request> Node::poll_request() {
-  auto& requests = impl_->out.requests;
+  auto& requests = impl_->caught_up().out.requests;
   if (requests.empty()) return std::nullopt;
   auto first = std::move(requests.front());
   requests.pop_front();
@@ -359,14 +376,14 @@ std::optional<event::Request> Node::poll_request() {
 }
 
 std::optional<event::Reply> Node::poll_reply() {
-  auto& replies = impl_->out.replies;
+  auto& replies = impl_->caught_up().out.replies;
   if (replies.empty()) return std::nullopt;
   auto first = std::move(replies.front());
   replies.pop_front();
   return first;
 }
 
-Instant Node::poll_timeout() const { return impl_->next(); }
+Instant Node::poll_timeout() const { return impl_->unpumped > 0 ? impl_->last : impl_->next(); }
 
 bool Node::stopped() const { return impl_->context.stopping && impl_->table.quiet(); }  // servers were told by then
 
