@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures a release build beside its peers, in one run on one machine, and prints a table.
 
-    tests/bench/bench.py [--programs build/release] [--peers 100 1000] [--seconds 30] [--json build/bench.json]
+    tests/bench/bench.py [--programs build/release] [--peers 100 1000] [--seconds 30] [--only relay] [--json build/bench.json]
 
 What is measured, each figure beside what it is to be compared with:
   memory and CPU  of a daemon with 100 and with 1000 connected peers and one probe a second each way, beside
@@ -9,6 +9,7 @@ What is measured, each figure beside what it is to be compared with:
                   peer's probe counts as one
   a scrape        CPU of one GET /metrics with 1000 peers, all labelled
   RTT             median of pings between two daemons, beside a bare UDP echo at the same pace
+  relay           CPU of forwarding packets of 1200 bytes, and how many at most, beside coturn and a bare forwarder
 Needs deploy/setup.sh --tests --bench. Everything runs in a network namespace of its own.
 """
 import argparse
@@ -27,8 +28,10 @@ sys.path.insert(0, str(ROOT / "tests" / "functional"))
 import lab  # noqa: E402
 lab.enter()
 
+import forwarding  # noqa: E402
 import node as nodes  # noqa: E402
 import scrape  # noqa: E402
+from forwarding import cpu_seconds  # noqa: E402
 from node import wait_for  # noqa: E402
 
 # The aims; ratios decide where absolute times drift with the machine.
@@ -39,12 +42,6 @@ AIM_RTT_ABOVE_ECHO = 60    # microseconds
 AIM_SCALING = 1.3          # cost of a probe at 1000 peers : at 100
 PING_INTERVAL_MS = 50
 PINGS = 200
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of all threads, in the scheduler's nanoseconds."""
-    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def rss(pid: int) -> int:
@@ -207,6 +204,14 @@ def row(what: str, measured: str, beside: str, aim: str, met: bool) -> None:
 
 def table(results: dict) -> None:
     print(f"\n{'':<34} {'peerwatchd':>14} {'beside':>26} {'aim':>14}")
+    if "probes" in results:
+        monitoring_table(results)
+    if "relay" in results:
+        for each in forwarding.rows(results["relay"]):
+            row(*each)
+
+
+def monitoring_table(results: dict) -> None:
     for own, other in zip(results["probes"], results["smokeping"], strict=True):
         n, beside = own["peers"], "smokeping "
         large = n >= 1000
@@ -228,26 +233,41 @@ def table(results: dict) -> None:
         "≤ echo + 60 µs", above <= AIM_RTT_ABOVE_ECHO)
 
 
+def measure_monitoring(chosen, place) -> dict:
+    results: dict = {"probes": [], "smokeping": []}
+    print("RTT")
+    results["rtt"] = measure_rtt(chosen.programs, place)
+    for count in chosen.peers:
+        print(f"{count} peers")
+        results["probes"].append(measure_probes(chosen.programs, place, count, chosen.seconds))
+        results["smokeping"].append(measure_smokeping(count, chosen.seconds))
+    print("scrapes")
+    results["scrape"] = measure_scrape(chosen.programs, place, chosen.peers[-1], chosen.scrapes)
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/release", help="build folder")
     parser.add_argument("--peers", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--seconds", type=int, default=30, help="of each measurement of CPU")
     parser.add_argument("--scrapes", type=int, default=30)
+    parser.add_argument("--only", choices=["monitoring", "relay"], help="a part of it")
+    parser.add_argument("--packets", type=int, default=10_000, help="a second, that relays forward below saturation")
+    parser.add_argument("--flood", type=int, default=200_000, help="a second, that saturate them")
     parser.add_argument("--json", type=pathlib.Path, default=ROOT / "build/bench.json")
     chosen = parser.parse_args()
     nodes.PROGRAMS = chosen.programs.resolve() / "daemon"
     with tempfile.TemporaryDirectory(prefix="peerwatch-bench-") as folder:
         place = pathlib.Path(folder)
-        results: dict = {"probes": [], "smokeping": []}
-        print("RTT")
-        results["rtt"] = measure_rtt(chosen.programs, place)
-        for count in chosen.peers:
-            print(f"{count} peers")
-            results["probes"].append(measure_probes(chosen.programs, place, count, chosen.seconds))
-            results["smokeping"].append(measure_smokeping(count, chosen.seconds))
-        print("scrapes")
-        results["scrape"] = measure_scrape(chosen.programs, place, chosen.peers[-1], chosen.scrapes)
+        results: dict = {}
+        if chosen.only != "relay":
+            results |= measure_monitoring(chosen, place)
+        if chosen.only != "monitoring":
+            print("relay")
+            results["relay"] = forwarding.measure(chosen.programs, daemon(place, "relay", "127.0.0.1"), chosen.packets,
+                                                  chosen.flood, min(chosen.seconds, 10))
+            results["relay"]["greedy"] = forwarding.measure_greedy(chosen.programs, daemon(place, "fair", "127.0.0.1"), 10)
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps(results, indent=2) + "\n")
     table(results)
