@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "nat/port_mapping_wire.hpp"
+
 namespace pw::nat {
 namespace {
 
@@ -160,6 +162,16 @@ Plan plan(const Side& local, const Side& remote, unsigned round) {
     made.family = of(Family::v4).why == Why::no_candidates ? Family::v6 : Family::v4;
   }
   return made;
+}
+
+bool likely_open(const Candidate& theirs, const Side& local, const Side& remote) {
+  if (theirs.kind == CandidateKind::port_mapped) return true;
+  if (theirs.kind != CandidateKind::host) return false;
+  const IpAddress& ip = theirs.address.ip;
+  if (is_public(ip)) return true;
+  const View here{local, ip.family()};
+  return same_nat(here, View{remote, ip.family()}) ||
+         std::ranges::any_of(here.hosts, [&](const IpAddress& own) { return near_by(own, ip); });
 }
 
 }  // namespace pw::nat

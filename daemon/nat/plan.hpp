@@ -91,4 +91,9 @@ struct Plan {
 /// method first: what failed once, though it should not have, is not all that is tried.
 Plan plan(const Side& local, const Side& remote, unsigned round = 0);
 
+/// Whether a check of that candidate of the other end's is likely to be answered though nobody punches: a mapped port, or an
+/// address of its machine that is on the internet, or by the looks in our own network. Others are worth a check (a VPN may
+/// lead there), but not worth waiting for.
+bool likely_open(const Candidate& theirs, const Side& local, const Side& remote);
+
 }  // namespace pw::nat

@@ -3,9 +3,10 @@
 //
 //   at once       checks of those candidates of the other that need nothing but an answer: addresses of its machine, mapped
 //                 ports
-//   after kGrace  if none of them did, the end with the lower PeerId begins a round of punching (nat/punch.hpp), as both
+//   after grace() if none of them did, the end with the lower PeerId begins a round of punching (nat/punch.hpp), as both
 //                 ends have planned it (nat/plan.hpp). Earlier checks of the others could spoil it: some NATs take a
-//                 packet that comes before ours has left for their own.
+//                 packet that comes before ours has left for their own. At once, where plain punching or prediction is
+//                 planned and none of them is likely to answer (nat::likely_open).
 //
 // and again with back-off; at once when the addresses of either end change, or a direct path is lost. Where the plan is that
 // nothing leads through the two NATs, all candidates are checked, for the plan may be wrong, and that is told once.
@@ -129,6 +130,7 @@ class Traversal {
   nat::Side theirs() const;
   nat::Plan plan(std::uint32_t round) const { return nat::plan(ours(), theirs(), round); }
   void attempt(Instant now);
+  bool worth_waiting() const;
   bool may_check(Instant now);
   void check(Instant now, bool open);
   void begin_round(Instant now);

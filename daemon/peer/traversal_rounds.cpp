@@ -66,9 +66,20 @@ void Traversal::attempt(Instant now) {
   if (!needed_) needed_ = now;
   select(false);
   std::erase_if(checked_, [&](const auto& one) { return now - one.second >= kChecked; });
-  const bool open = std::ranges::any_of(targets_, is_open);
-  round_at_ = open ? now + grace(rtt_) : now;
+  round_at_ = worth_waiting() ? now + grace(rtt_) : now;
   check(now, true);
+}
+
+/// Whether a path may come of those that need nothing but an answer before a round were worth its packets. A round that costs
+/// next to nothing goes beside checks that will hardly be answered.
+bool Traversal::worth_waiting() const {
+  const nat::Side here = ours();
+  const nat::Side there = theirs();
+  const nat::Method next = nat::plan(here, there, next_round_).method();
+  const bool cheap = next == nat::Method::punch || next == nat::Method::prediction;
+  return std::ranges::any_of(targets_, [&](const nat::Candidate& c) {
+    return is_open(c) && (!cheap || nat::likely_open(c, here, there));
+  });
 }
 
 bool Traversal::may_check(Instant now) {

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "sim/checks.hpp"
+#include "sim/service/service_host.hpp"
 
 using namespace pw;
 using namespace pw::sim;
@@ -138,14 +139,21 @@ TEST_CASE("a visitor that falls silent before its proof costs five seconds, and 
   }
   m.lower().start();
   m.w.run_for(100ms);
-  m.upper().start();
+  // In upper's place one that has its key, and never says a word.
+  ServiceHost visitor{m.upper().machine(), 1};
+  visitor.identity = identity_of(m.upper().key());
+  visitor.start();
+  visitor.act([&](Instant now) {
+    const PathAddress there{{}, m.lower().address()};
+    CHECK(visitor.endpoint->dial(now, {&there, 1}, m.lower().id()));
+  });
   REQUIRE(m.w.run_until(
       [&] {
         const auto s = m.lower().node().snapshot(m.w.now());
         return s.connections == 2 && s.half_open == 0;
       },
       1s));
-  m.upper().kill();
+  visitor.kill();
   m.w.run_for(4900ms);
   CHECK(m.lower().count<event::AdmissionRefused>() == 0);
   m.w.run_for(200ms);

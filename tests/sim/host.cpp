@@ -8,9 +8,8 @@
 #include "sim/world.hpp"
 
 namespace pw::sim {
-namespace {
 
-quic::Identity make_identity(std::size_t key) {
+quic::Identity identity_of(std::size_t key) {
   quic::Identity::Seed seed{};
   seed[0] = static_cast<std::uint8_t>(key);
   seed[1] = static_cast<std::uint8_t>(key >> 8);
@@ -20,15 +19,13 @@ quic::Identity make_identity(std::size_t key) {
   return std::move(*identity);
 }
 
-}  // namespace
-
 Host::Host(World& world, std::size_t index, std::size_t key, std::string name, net::Machine& machine, Rng rng)
     : world_{world},
       index_{index},
       key_{key},
       name_{std::move(name)},
       machine_{machine},
-      identity_{make_identity(key)},
+      identity_{identity_of(key)},
       rng_{std::move(rng)} {
   options.quic.static_secret[0] = static_cast<std::uint8_t>(index + 1);
   options.quic.static_secret[1] = static_cast<std::uint8_t>((index + 1) >> 8);

@@ -15,6 +15,9 @@ namespace pw::sim {
 
 class World;
 
+/// Of Host::key().
+quic::Identity identity_of(std::size_t key);
+
 class Host : public net::Program {
  public:
   static constexpr std::uint16_t kPort = 9470;

@@ -199,4 +199,22 @@ TEST_CASE("both ends make the same plan, whatever is known of them") {
   for (const int n : seen) CHECK(n > 10);
 }
 
+TEST_CASE("who is waited for: mapped ports, machines on the internet, and those beside us; never what needs punching") {
+  const Side a = side(1, kEim);
+  const Side b = side(2, kEim);
+  const auto open = [&](CandidateKind kind, const char* address, const Side& local, const Side& remote) {
+    return likely_open({kind, at(address), Via::own, 1}, local, remote);
+  };
+  CHECK(open(CandidateKind::port_mapped, "10.9.9.9:1", a, b));
+  CHECK(open(CandidateKind::host, "8.8.8.8:1", a, b));
+  CHECK(open(CandidateKind::host, "10.0.1.77:1", a, b));        // a's own network is 10.0.1.0/24, by the looks
+  CHECK_FALSE(open(CandidateKind::host, "10.0.2.2:1", a, b));
+  CHECK_FALSE(open(CandidateKind::server_reflexive, "8.8.8.8:1", a, b));
+  CHECK_FALSE(open(CandidateKind::host, "[fd00::1]:1", a, b));
+  CHECK(open(CandidateKind::host, "[2600::1]:1", a, b));
+  Side beside = b;
+  beside.behaviour[0].mapped->ip = a.behaviour[0].mapped->ip;   // one NAT
+  CHECK(open(CandidateKind::host, "10.0.2.2:1", a, beside));
+}
+
 }  // namespace pw::nat
