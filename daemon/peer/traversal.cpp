@@ -57,9 +57,15 @@ void Traversal::tell(Instant now) {
   if (now < tell_at_ || told_revision_ == revision) return;
   wire::Candidates here = message();
   const bool owed = told_ && !told_revision_;
+  if (!owed && told_.value_or(wire::Candidates{}) == here) {
+    told_revision_ = revision;
+    return;
+  }
+  if (!telling_.take(now)) {
+    tell_at_ = now + kTellApart;
+    return;
+  }
   told_revision_ = revision;
-  if (!owed && told_.value_or(wire::Candidates{}) == here) return;
-  tell_at_ = now + kTellApart;
   told_ = here;
   messages_.emplace_back(std::move(here));
   reconsider(now);

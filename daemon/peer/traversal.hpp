@@ -40,7 +40,9 @@ namespace pw::peer {
 
 class Traversal {
  public:
-  static constexpr Duration kTellApart = 1s;  // messages of ours, at least
+  /// Messages of ours. At the start several at once: addresses are known sooner than what the NATs do.
+  static constexpr Duration kTellApart = 1s;
+  static constexpr double kTellBurst = 3;
   /// Messages of theirs that are judged; of those that come faster the last one, once it is its turn.
   static constexpr double kHeardPerSecond = 0.5;
   static constexpr double kHeardBurst = 10;
@@ -148,6 +150,7 @@ class Traversal {
   Rng rng_;
   std::optional<wire::Candidates> told_;       // last
   std::optional<std::uint64_t> told_revision_;  // of the whereabouts that it was made of; none: it is to be said again
+  TokenBucket telling_{1 / to_seconds(kTellApart), kTellBurst};
   Instant tell_at_{};                          // not sooner
   std::optional<wire::Candidates> heard_message_;  // last
   std::optional<wire::Candidates> waiting_;    // the next, which came too soon

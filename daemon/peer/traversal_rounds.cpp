@@ -70,16 +70,15 @@ void Traversal::attempt(Instant now) {
   check(now, true);
 }
 
-/// Whether a path may come of those that need nothing but an answer before a round were worth its packets. A round that costs
-/// next to nothing goes beside checks that will hardly be answered.
+/// Whether a path may come of those that need nothing but an answer, of either end, before a round were worth its packets. A
+/// round that costs next to nothing goes beside checks that will hardly be answered.
 bool Traversal::worth_waiting() const {
   const nat::Side here = ours();
   const nat::Side there = theirs();
   const nat::Method next = nat::plan(here, there, next_round_).method();
-  const bool cheap = next == nat::Method::punch || next == nat::Method::prediction;
-  return std::ranges::any_of(targets_, [&](const nat::Candidate& c) {
-    return is_open(c) && (!cheap || nat::likely_open(c, here, there));
-  });
+  if (next != nat::Method::punch && next != nat::Method::prediction) return std::ranges::any_of(targets_, is_open);
+  return std::ranges::any_of(targets_, [&](const auto& c) { return nat::likely_open(c, here, there); }) ||
+         std::ranges::any_of(here.candidates, [&](const auto& c) { return nat::likely_open(c, there, here); });
 }
 
 bool Traversal::may_check(Instant now) {

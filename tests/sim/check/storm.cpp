@@ -176,6 +176,8 @@ void Storm::recorded(Instant at, const Host& host, const event::Record& record) 
                  std::to_string(started[w]) + " dials of " + dial->peer.to_short() + " within " + window_text(w));
   } else if (const auto* health = std::get_if<event::PathHealthChanged>(&record.event)) {
     if (health->to == event::PathHealth::suspect) earn(at, host, health->peer, kOfSuspicion);
+  } else if (const auto* changed = std::get_if<event::PathChanged>(&record.event)) {
+    earn(at, host, changed->peer, kOfTakeover);
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&record.event)) {
     earn(at, host, ended->peer, kOfEnd);
     dials_[key(ended->peer)].allowed.add(at, kDialsOfNewStart);

@@ -15,6 +15,7 @@ class Storm : public Checker {
   // ---- packets that one thing may cost, each way
   static constexpr std::uint32_t kOfHandshake = 30;  // flights with retransmissions, Hello, first measurements, close
   static constexpr std::uint32_t kOfSuspicion = 36;  // nine probes at PTO pace, a receipt each, QUIC's own probes
+  static constexpr std::uint32_t kOfTakeover = 30;   // what went out in the last three seconds goes once more by the new path
   static constexpr std::uint32_t kOfMishap = 6;      // retransmissions, PTO probes, acknowledgements of both
   static constexpr std::uint32_t kOfPing = 8;        // two datagrams there and back, acknowledged
   static constexpr std::uint32_t kOfForged = 2;      // a reset, a Retry, a repeated close

@@ -87,7 +87,7 @@ TEST_CASE("a key that does not work yet is unknown, also where one that works is
 }
 
 TEST_CASE("keys that other parts of the interface will bring are unknown until they work") {
-  const auto key = GENERATE("[nat]\nprediction = true", "[limits]\nmemory = \"1GiB\"",
+  const auto key = GENERATE("[limits]\nmemory = \"1GiB\"",
                             "[recovery]\nbreaker_failures = 5", "[log]\naudit_file = \"\"",
                             "[telemetry]\nsampling_rate = 0.01", "[privacy]\naddresses = \"masked\"",
                             "[relay_server]\nwebsocket_listen = \"\"", "[export]\ninterval = \"30s\"");

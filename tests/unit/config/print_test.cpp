@@ -23,6 +23,8 @@ exclude_interfaces = ["docker*", "tun?"]
 enabled = false
 stun_servers = ["stun.example:3478"]
 port_mapping = true
+prediction = false
+packet_budget = "600/s"
 [discovery]
 file = "/peers.toml"
 dns = "_peerwatch._udp.example"

@@ -116,7 +116,8 @@ struct Model {
       add("peerwatch_budget_denied_total", {{"budget", text(name(e->budget))}}, static_cast<double>(e->count));
     if (const auto* e = std::get_if<TraversalEnded>(&event)) {
       add("nat_results_total", {{"result", text(name(e->result))}, {"method", text(name(e->method))}, {"failure", text(name(e->failure))}});
-      add("nat_traversal_by_type_total", {{"local_nat", "unknown"}, {"remote_nat", "unknown"}, {"family", "ipv4"}, {"result", "success"}});
+      add("nat_traversal_by_type_total", {{"local_nat", text(name(e->local_nat))}, {"remote_nat", text(name(e->remote_nat))},
+                                          {"family", text(name_of(e->family))}, {"result", text(name(e->result))}});
       for (std::size_t i = 0; i < e->phases.size(); ++i)
         if (e->phases[i])
           observe("nat_phase_duration_seconds", {{"phase", text(name(static_cast<TraversalPhase>(i)))}}, to_seconds(*e->phases[i]));

@@ -36,6 +36,7 @@ struct Methods : TraversalFixture {
   void start(std::uint32_t method) {
     hear(list);
     traversal.handle(now, wire::Punch{.kind = 1, .round = 0, .method = method});
+    traversal.handle(now, wire::Punch{.kind = 2, .round = 0});
   }
   /// The driver: opens what is asked for.
   void serve() {

@@ -99,7 +99,7 @@ TEST_CASE("what can't be is refused by name, what is not known is unknown") {
   CHECK(error_of(field(13, Buffer{0x08, 0x80, 0x80, 0x04})) == "a channel has 16 bits");
   CHECK(error_of(Buffer{0xff}) == "a control message can't be parsed");
   CHECK(error_of(field(16, field(2, field(1, Buffer(4, 1))))) == "a transaction has 12 bytes");
-  const auto unknown = decode(field(15, Buffer(3, 1)));
+  const auto unknown = decode(field(99, Buffer(3, 1)));
   REQUIRE(unknown);
   CHECK(std::holds_alternative<Unknown>(*unknown));
   const auto later = decode(field(14, Buffer{0x08, 0x63, 0x10, 0x63}));  // 99 and 99
