@@ -85,7 +85,7 @@ class TwoHomes {
     net::Router& router = w.net.add_router("router " + name, options);
     routers.push_back(&router);
     std::vector<IpAddress> outer{IpAddress::v4({11, 9, n, 1})};
-    if (home.ipv6) outer.push_back(v6("2001:db8:9:" + std::to_string(n) + "::1"));
+    if (home.ipv6) outer.push_back(v6("2a00:9:" + std::to_string(n) + "::1"));
     router.attach_outer(w.internet, std::move(outer));
     if (home.place != net::Place::carrier) return settle_behind(router, w.net.add_segment("lan " + name), name, n, home);
     net::Segment& carrier = w.net.add_segment("lan " + name);
@@ -108,7 +108,7 @@ class TwoHomes {
     std::vector<IpAddress> own{IpAddress::v4({192, 168, n, 2})};
     std::vector<net::Prefix> behind;
     if (home.ipv6) {
-      const std::string prefix = "2001:db8:" + std::to_string(n) + "::";
+      const std::string prefix = "2a00:" + std::to_string(n) + "::";
       inner.push_back(v6(prefix + "1"));
       own.push_back(v6(prefix + "2"));
       behind.push_back({v6(prefix), 64});
