@@ -53,6 +53,10 @@ bool UdpSockets::push(Transmit transmit) {
                : further == further_.end()   ? nullptr
                                              : further->second.get();
   if (!port) return false;
+  if (further != further_.end()) {
+    const Via before = std::exchange(pushed_, further->first);
+    if (const auto last = further_.find(before); before != pushed_ && last != further_.end()) last->second->out.flush();
+  }
   port->out.push(std::move(transmit));
   return true;
 }

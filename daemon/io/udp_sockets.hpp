@@ -47,6 +47,8 @@ class UdpSockets {
   void close(Via via) { further_.erase(via); }
 
   /// Queues it at the socket that it names, by default the one of its family; false (and dropped) when there is none.
+  /// Packets of further sockets leave in the order of push(), as long as these can send: who measures which port comes next
+  /// counts on it.
   bool push(Transmit transmit);
 
  private:
@@ -55,6 +57,7 @@ class UdpSockets {
   std::shared_ptr<SendBatch> send_batch_ = make_send_batch();
   std::vector<Port> ports_;
   std::unordered_map<Via, std::unique_ptr<Port>> further_;
+  Via pushed_ = Via::own;  // of these, the last that something was queued at
   std::vector<std::string> warnings_;
   ReceiveBatch batch_;
 };

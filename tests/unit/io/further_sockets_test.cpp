@@ -75,6 +75,26 @@ TEST_CASE("a further socket may be asked for at an address and port, and is refu
   CHECK_FALSE(a.open(kSecond, Family::v4, SocketAddress{*IpAddress::parse("192.0.2.1"), 0}));  // not this machine's
 }
 
+TEST_CASE("what further sockets send leaves in the order in which it was queued, whichever is flushed first") {
+  auto a = loopback();
+  auto b = loopback();
+  const auto first = a.open(kFirst, Family::v4);
+  const auto second = a.open(kSecond, Family::v4);
+  REQUIRE((first && second));
+  const SocketAddress to = b.addresses().front();
+  for (const Via via : {kFirst, kSecond, kSecond, kFirst}) REQUIRE(a.push({{IpAddress{}, to, via}, Buffer{1}}));
+  for (UdpSockets::Port* port : {*second, *first}) REQUIRE(port->out.flush() == TransmitQueue::State::empty);
+  std::vector<SocketAddress> from;
+  while (from.size() < 4) {
+    pollfd p{b.ports()[0].socket.fd(), POLLIN, 0};
+    REQUIRE(poll(&p, 1, 2000) == 1);
+    b.receive(b.ports()[0], Clock::now(), [&](const PathAddress& path, Instant, ByteView) { from.push_back(path.remote); });
+  }
+  const SocketAddress one = (*first)->socket.address();
+  const SocketAddress two = (*second)->socket.address();
+  CHECK(from == std::vector{one, two, two, one});
+}
+
 TEST_CASE("what is for a socket that was closed is dropped, and its neighbour lives on") {
   auto a = loopback();
   auto b = loopback();
