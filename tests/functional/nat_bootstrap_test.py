@@ -1,10 +1,11 @@
 """Daemons behind kernel NATs find out what these do with nothing but their bootstrap, a daemon with two addresses; and coturn's
-client comes by it to the same verdict."""
+clients come by it to the same answers."""
 import lab
-lab.enter("nft", "conntrack", "turnutils_natdiscovery")
+lab.enter("nft", "conntrack", "turnutils_natdiscovery", "turnutils_stunclient")
 
 import contextlib
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
@@ -64,6 +65,11 @@ class Bootstrap(unittest.TestCase):
         for discovery, nat in zip(asked, KINDS):
             with self.subTest(coturn=True, **nat):
                 self.assertEqual(discovery.verdict(), {"nat": "translated", "mapping": nat["mapping"], "filtering": nat["filtering"]})
+        # What it asks next wants RESPONSE-PORT or PADDING, is refused (420), and it waits for more for ever.
+        plain = self.nodes[0].host.spawn(["timeout", "5", "turnutils_stunclient", "-p", str(PORT), sketch.PUBLIC],
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+        said = plain.communicate()[0]
+        self.assertIn(f"UDP reflexive addr: {sketch.outer(0)}:", said)
         for node in (*self.nodes, self.server):
             self.assertEqual(node.stop(), 0)
             self.assertEqual(node.problems_in_log(), [])
