@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "event/nat.hpp"
 #include "event/service.hpp"
+#include "event/traffic.hpp"
 #include "event/vocabulary.hpp"
 
 namespace pw::event {
@@ -23,7 +24,8 @@ using InstanceId = std::array<std::uint8_t, 16>;
 
 // ---- who is there
 struct PeerAdded { PeerId peer; DiscoveryMethod method; };
-struct PeerRemoved { PeerId peer; };
+/// `totals`: the last word on them.
+struct PeerRemoved { PeerId peer; PeerTotals totals{}; };
 struct DiscoveryFailed { PeerId peer; DiscoveryMethod method; std::string host; std::string detail; };
 
 // ---- sessions

@@ -16,15 +16,6 @@
 
 namespace pw::event {
 
-/// Exact counts of UDP payload and packets since the peer became known; they outlive its sessions.
-struct Traffic {
-  std::uint64_t bytes = 0;
-  std::uint64_t packets = 0;
-};
-
-/// Index: PathKind (never none), then Direction.
-using TrafficByPath = std::array<std::array<Traffic, 2>, 4>;
-
 struct PathSnapshot {
   PathKind kind = PathKind::none;
   PathAddress address;
@@ -54,7 +45,7 @@ struct BandwidthEstimate {
   double bytes_per_second = 0;
 };
 
-struct PeerSnapshot {
+struct PeerSnapshot : PeerTotals {
   PeerId id;
   std::string name;              // locally configured; empty if none
   std::string software;          // as its Hello said, if it matches [0-9A-Za-z.+~-]{1,32}; else empty
@@ -81,9 +72,6 @@ struct PeerSnapshot {
   std::optional<BandwidthEstimate> estimate_inbound;   // last active measurement
   std::optional<BandwidthEstimate> estimate_outbound;
 
-  TrafficByPath traffic{};
-  std::array<std::uint64_t, 2> quic_packets{};  // by Direction; the others are connectivity checks
-  std::uint64_t quic_datagrams_lost = 0;
   std::optional<std::uint64_t> cwnd;
   std::optional<std::uint64_t> bytes_in_flight;
 

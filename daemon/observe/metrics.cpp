@@ -57,7 +57,7 @@ struct Metrics::Impl {
   // Events that count by peer; node has the rest.
   void on(const auto&, Instant) {}
   void on(const PeerAdded& e, Instant) { peers.add(e.peer); }
-  void on(const PeerRemoved& e, Instant at) { peers.remove(e.peer, at); }
+  void on(const PeerRemoved& e, Instant at) { peers.remove(e.peer, at, e.totals); }
   void on(const EchoMeasured& e, Instant) {
     if (!e.suspect) peers.counters_of(e.peer).rtt.observe(e.rtt);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "observe/exposition.hpp"
 #include "observe/label_choice.hpp"
@@ -13,11 +14,9 @@ using event::NodeSnapshot;
 using event::PeerSnapshot;
 using event::SessionState;
 
-/// What was added since `last`. A total that fell was started anew: the peer was forgotten and found again.
+/// What was added since `last`. A total never falls: one that begins anew follows a removal.
 std::uint64_t advance(std::uint64_t& last, std::uint64_t now) {
-  const std::uint64_t added = now >= last ? now - last : now;
-  last = now;
-  return added;
+  return now > last ? now - std::exchange(last, now) : 0;
 }
 
 std::uint64_t total_bytes(const event::TrafficByPath& traffic) {
@@ -79,17 +78,17 @@ std::size_t PeerTable::find_or_add(const PeerId& id) {
 }
 
 void PeerTable::add(const PeerId& id) {
-  Row& row = rows_[find_or_add(id)];
-  if (row.gone_since == kNever) return;
-  row.gone_since = kNever;
-  row.last = {};  // the core counts from 0 again
-  row.last_quic_packets = {};
-  row.last_datagrams_lost = 0;
+  rows_[find_or_add(id)].gone_since = kNever;
 }
 
-void PeerTable::remove(const PeerId& id, Instant at) {
+void PeerTable::remove(const PeerId& id, Instant at, const event::PeerTotals& totals) {
   const auto found = index_.find(id);
-  if (found != index_.end()) rows_[found->second].gone_since = at;
+  if (found == index_.end()) return;
+  Row& row = rows_[found->second];
+  row.gone_since = at;
+  absorb_traffic(row, totals);
+  row.last = {};  // if it is found again, its totals begin anew
+  row.traffic_then = 0;
 }
 
 PeerCounters& PeerTable::counters_of(const PeerId& id) {
@@ -152,19 +151,19 @@ void PeerTable::absorb(Row& row, const PeerSnapshot& peer) {
   absorb_traffic(row, peer);
 }
 
-void PeerTable::absorb_traffic(Row& row, const PeerSnapshot& peer) {
+void PeerTable::absorb_traffic(Row& row, const event::PeerTotals& peer) {
   PeerCounters& to = row.labelled ? row.counters : other_;
   for (std::size_t path = 0; path < kPaths; ++path) {
     for (std::size_t direction = 0; direction < 2; ++direction) {
       const event::Traffic& now = peer.traffic[path][direction];
-      event::Traffic& last = row.last[path][direction];
+      event::Traffic& last = row.last.traffic[path][direction];
       if (now.packets != 0) paths_ |= static_cast<PathSet>(1U << path);
       to.bytes[path][direction] += advance(last.bytes, now.bytes);
     }
   }
   for (std::size_t direction = 0; direction < 2; ++direction)
-    to.packets[direction] += advance(row.last_quic_packets[direction], peer.quic_packets[direction]);
-  to.datagrams_lost += advance(row.last_datagrams_lost, peer.quic_datagrams_lost);
+    to.packets[direction] += advance(row.last.quic_packets[direction], peer.quic_packets[direction]);
+  to.datagrams_lost += advance(row.last.quic_datagrams_lost, peer.quic_datagrams_lost);
 }
 
 void PeerTable::refresh_text(Row& row, const std::string& name, const std::string& software) {
@@ -238,7 +237,7 @@ void PeerTable::choose(Instant now) {
   std::vector<LabelCandidate> candidates;
   candidates.reserve(rows_.size());
   for (Row& row : rows_) {
-    const std::uint64_t total = total_bytes(row.last);
+    const std::uint64_t total = total_bytes(row.last.traffic);
     const bool gone = row.gone_since != kNever;
     candidates.push_back({.always = row.always && !gone,
                           .labelled = row.labelled,

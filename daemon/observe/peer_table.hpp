@@ -27,7 +27,8 @@ class PeerTable {
   PeerTable(PeerLabel mode, Buffer key, Duration retention) : labels_{mode, std::move(key)}, retention_{retention} {}
 
   void add(const PeerId& id);
-  void remove(const PeerId& id, Instant at);
+  /// `totals`: what it has come to since the last snapshot counts, too.
+  void remove(const PeerId& id, Instant at, const event::PeerTotals& totals);
   /// Where an increment of this peer belongs now. Valid until the next call.
   PeerCounters& counters_of(const PeerId& id);
 
@@ -61,9 +62,7 @@ class PeerTable {
     std::string name, software;      // what text was made of
     std::shared_ptr<const PeerText> text;
     PeerCounters counters;
-    event::TrafficByPath last{};  // the core's totals, as last seen
-    std::array<std::uint64_t, 2> last_quic_packets{};
-    std::uint64_t last_datagrams_lost = 0;
+    event::PeerTotals last;  // the core's, as last seen
   };
 
   std::size_t find_or_add(const PeerId& id);
@@ -71,7 +70,7 @@ class PeerTable {
   void take_label(Row& row);
   std::vector<PeerSeries> series(const event::NodeSnapshot& node, WallTime wall);
   void absorb(Row& row, const event::PeerSnapshot& peer);
-  void absorb_traffic(Row& row, const event::PeerSnapshot& peer);
+  void absorb_traffic(Row& row, const event::PeerTotals& peer);
   void refresh_text(Row& row, const std::string& name, const std::string& software);
   void evict(Instant now);
   void erase(std::size_t index);

@@ -118,10 +118,11 @@ Instant Table::forget_at(const Session& session) const {
 }
 
 void Table::forget(Instant now, const PeerId& peer) {
+  const event::PeerTotals totals = sessions_.at(peer)->snapshot(now);
   deadlines_.clear(peer);
   there_.erase(peer);
   sessions_.erase(peer);
-  context_.out.emit(now, event::PeerRemoved{peer});
+  context_.out.emit(now, event::PeerRemoved{peer, totals});
 }
 
 void Table::rearm(Instant now, Session& session) {

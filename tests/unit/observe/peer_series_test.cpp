@@ -76,7 +76,9 @@ TEST_CASE("every increment reaches exactly one series, and no series falls") {
         PeerSnapshot& p = all[n];
         if (rng.chance(0.02)) {
           if (present[n]) {
-            metrics.handle({now, PeerRemoved{p.id}});
+            p.traffic[0][0].bytes += 7;  // since it was last seen
+            truth["p2p_bytes_transferred_total"] += 7;
+            metrics.handle({now, PeerRemoved{p.id, p}});
             removed[n] = now;
           } else {
             metrics.handle({now, PeerAdded{p.id, DiscoveryMethod::manual}});
