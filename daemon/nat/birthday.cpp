@@ -78,14 +78,14 @@ void SearchSockets::spread() {
 
 std::optional<Order> SearchSockets::poll_order(Instant now) {
   now_ = now;
-  if (unsent_.empty() || pool_.state(unsent_.front()) != SocketPool::State::open) return std::nullopt;
+  if (held_ || unsent_.empty() || pool_.state(unsent_.front()) != SocketPool::State::open) return std::nullopt;
   const Via via = unsent_.front();
   unsent_.pop_front();
   return Order{path_by(via, task_.peer), task_.opener_ttl};
 }
 
 Instant SearchSockets::order_at() const {
-  return unsent_.empty() || pool_.state(unsent_.front()) != SocketPool::State::open ? kNever : now_;
+  return held_ || unsent_.empty() || pool_.state(unsent_.front()) != SocketPool::State::open ? kNever : now_;
 }
 
 // ---- Probes

@@ -1,6 +1,7 @@
 #include "nat/prediction.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pw::nat {
 namespace {
@@ -100,8 +101,7 @@ Instant Bracket::timer() const { return step_ == Step::after ? sampler_.poll_tim
 
 bool Window::handle_sample(Instant now, const PunchMessage& sample) {
   if (!acceptable(sample) || sample.attempt >= Bracket::kAttempts) return false;
-  informed_ = true;
-  checks_.clear();
+  if (std::exchange(informed_, true)) return true;  // once a round: who says more would have us scan his address
   for (std::uint32_t i = 0; i < sample.count; ++i)
     if (const auto port = port_of(sample, i)) checks_.add(path_by(Via::own, {task_.peer.ip, *port}), now);
   return true;

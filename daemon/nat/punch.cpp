@@ -65,7 +65,8 @@ void Punch::begin(Instant now, Instant start_at) {
   begun_ = true;
   start_at_ = std::max(now, start_at);
   const bool searches = chosen().method == Method::birthday;
-  deadline_ = start_at_ + (searches ? options_.search_timeout : options_.timeout);
+  // Who waits to be told where to search has not begun to.
+  deadline_ = start_at_ + (searches && chosen().local == Role::hard ? options_.search_timeout : options_.timeout);
   checks_by_ = start_at_ + kReadyTimeout + 2 * task_.rtt;
   add_plain(start_at_);
   if (chosen().method == Method::none && plain_.poll_timeout() == kNever)
@@ -133,6 +134,7 @@ bool Punch::handle_message(Instant now, const PunchMessage& message) {
       break;
     case Kind::sample:
       if (!method_ || !method_->handle_sample(now, message)) return false;
+      if (chosen().method == Method::birthday && !peer_done_at_) deadline_ = start_at_ + options_.search_timeout;
       break;
     case Kind::done:
       if (!peer_done_at_) {

@@ -132,7 +132,7 @@ Instant Traversal::next_timeout() const {
   const bool untold = told_revision_ != context_.whereabouts.revision;
   Instant next = earlier(untold ? tell_at_ : kNever, punch_ ? punch_->poll_timeout() : kNever);
   next = earlier(next, waits_until_);
-  if (!direct_ && !punch_) next = earlier(next, earlier(next_attempt_, round_at_));
+  if (!direct_ && !punch_) next = earlier(next, earlier(attempt_at(), round_at_));
   return next;
 }
 

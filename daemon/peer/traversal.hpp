@@ -131,6 +131,7 @@ class Traversal {
   nat::Side ours() const;
   nat::Side theirs() const;
   nat::Plan plan(std::uint32_t round) const { return nat::plan(ours(), theirs(), round); }
+  Instant attempt_at() const;
   void attempt(Instant now);
   bool worth_waiting() const;
   bool may_check(Instant now);
@@ -159,11 +160,13 @@ class Traversal {
   std::map<SocketAddress, Instant> checked_;   // of them, lately: those checks go on
   std::size_t first_ = 0;                      // of them: the one that the budget did not suffice for
   std::optional<PathAddress> direct_;
+  std::optional<PathAddress> stale_;           // direct_ when the round began: the other end has lost that one already
   Duration rtt_{};
   event::TraversalTrigger trigger_ = event::TraversalTrigger::initial;
   Instant next_attempt_ = kNever;
   Instant round_at_ = kNever;
   std::optional<Instant> needed_;           // since when a direct path is, of what no round has begun yet
+  std::optional<Instant> gathering_since_;  // the same, of the round
   bool hopeless_ = false;                   // and that was told
   std::uint32_t next_round_ = 0;
   std::unique_ptr<nat::Punch> punch_;

@@ -50,12 +50,18 @@ void Traversal::settle(Instant now, const Paths& paths) {
     trigger_ = TraversalTrigger::path_lost;
     begin_anew(now, trigger_);
   }
-  if (punch_ && direct_) punch_->handle_proved(now, *direct_);
+  if (!direct_) stale_.reset();
+  if (punch_ && direct_ && (direct_ != stale_ || punch_->peer_done_at())) punch_->handle_proved(now, *direct_);
   if (punch_ && punch_->poll_timeout() <= now) punch_->handle_timeout(now);
   after_round(now);
   if (direct_ || punch_) return;
-  if (now >= next_attempt_) attempt(now);
+  if (now >= attempt_at()) attempt(now);
   if (now >= round_at_) begin_round(now);
+}
+
+/// What a plan is made of has to be told first.
+Instant Traversal::attempt_at() const {
+  return told_revision_ == context_.whereabouts.revision ? next_attempt_ : std::max(next_attempt_, tell_at_);
 }
 
 void Traversal::attempt(Instant now) {
@@ -82,8 +88,8 @@ bool Traversal::worth_waiting() const {
 }
 
 bool Traversal::may_check(Instant now) {
-  if (!budget_.checks.take(now)) return false;
-  if (context_.packets.take(now, path::Candidates::kTries)) return true;
+  if (!budget_.checks.has(now)) return false;
+  if (context_.packets.take(now, path::Candidates::kTries)) return budget_.checks.take(now);
   context_.deny(event::Budget::packets, path::Candidates::kTries);
   return false;
 }
@@ -141,6 +147,8 @@ void Traversal::make_round(Instant now, std::uint32_t round, const nat::Plan& ma
   for (const SocketAddress& server : context_.whereabouts.stun)
     if (server.ip.family() == made.family) task.servers.push_back(server);
   punch_ = std::make_unique<nat::Punch>(std::move(task), nat::PunchOptions{}, share(), rng_.split());
+  stale_ = direct_;
+  gathering_since_ = std::exchange(needed_, {});
   round_ = round;
   method_ = made.method();
   family_ = made.family;
@@ -195,9 +203,9 @@ void Traversal::end(Instant now, const nat::PunchEnd& end, std::optional<Duratio
     if (from < to) ended.phases[static_cast<std::size_t>(which)] = to - from;
   };
   if (punch_) {
-    const Instant checks = std::min(punch_->checks_at(), now);
     const Instant proved = punch_->peer_done_at().value_or(now);
-    phase(gathering, std::exchange(needed_, {}).value_or(started_at_), started_at_);
+    const Instant checks = std::min(punch_->checks_at(), proved);
+    phase(gathering, gathering_since_.value_or(started_at_), started_at_);
     phase(coordination, started_at_, checks);
     phase(punching, checks, proved);
     phase(validation, proved, now);

@@ -100,6 +100,7 @@ TEST_CASE("a hard end in a block of ports opens few sockets; one without answers
 
 TEST_CASE("an easy end probes two hundred ports a second, each once, up to its number, of the observed address only") {
   PunchRig rig{Method::birthday, Role::easy, Role::hard, false};
+  rig.options.timeout = 10s;
   rig.begin();
   rig.run_until(rig.now + 8s);  // plain checks are over
   rig.orders.clear();
@@ -114,8 +115,8 @@ TEST_CASE("an easy end probes two hundred ports a second, each once, up to its n
     ports.insert(s.order.path.remote.port);
   }
   CHECK(ports.size() == 201);
-  rig.options.search_timeout = 60s;
   PunchRig full{Method::birthday, Role::easy, Role::hard, false};
+  full.options.timeout = 10s;
   full.options.search_timeout = 60s;
   full.begin();
   full.run_until(full.now + 8s);
@@ -176,6 +177,29 @@ TEST_CASE("no round sends more to one address, or in all, than its caps") {
     CHECK(rig.punch->packets() == rig.orders.size());
     CHECK(rig.punch->end()->failure == PunchFailure::budget);
   }
+}
+
+TEST_CASE("who never tells where to search holds the node's one search no longer than a round without") {
+  PunchRig rig{Method::birthday, Role::easy, Role::hard, false};
+  rig.begin();
+  CHECK(rig.search.taken());
+  rig.run_until(rig.now + rig.options.timeout);
+  REQUIRE(rig.punch->end());
+  CHECK(rig.punch->end()->failure == PunchFailure::coordination);
+  CHECK_FALSE(rig.search.taken());
+}
+
+TEST_CASE("a hard end begins no further flow once the other has proved a path") {
+  PunchRig rig{Method::birthday, Role::hard, Role::easy, false};
+  rig.begin();
+  rig.run_until(rig.now + 1200ms);  // unanswered questions are given up, openers begin
+  const auto opened = [&] { return std::ranges::count_if(rig.orders, [](const auto& s) { return s.order.path.via != Via::own; }); };
+  const auto before = opened();
+  CHECK(before > 0);
+  CHECK(before < 250);
+  CHECK(rig.hear({.kind = Kind::done}));
+  rig.run_until(rig.now + 1s);
+  CHECK(opened() == before);
 }
 
 }  // namespace pw::nat

@@ -112,6 +112,12 @@ TEST_CASE("an easy end checks all ports that it is told, and says that predictio
     if (s.order.path.remote.ip == at("192.0.2.9:1").ip && s.order.path.remote.port != 9470)
       ports.push_back(s.order.path.remote.port);
   CHECK(ports == std::vector<std::uint16_t>{65530, 65532, 65534});
+  // Who goes on telling does not get his address scanned.
+  for (std::uint16_t first = 1000; first < 2000; first += 64)
+    CHECK(rig.hear({.kind = Kind::sample, .first = first, .step = 1, .count = 64}));
+  rig.orders.clear();
+  rig.run_until(rig.now + 500ms);
+  for (const auto& s : rig.orders) CHECK((s.order.path.remote.port >= 65530 || s.order.path.remote.port == 9470));
   rig.punch->handle_proved(rig.now, {IpAddress{}, at("192.0.2.9:65532"), Via::own});
   CHECK(rig.punch->end()->method == Traversal::prediction);
 }

@@ -35,6 +35,9 @@ struct Methods : TraversalFixture {
   void observe(std::string_view ip) { context.observations.set(Via{900}, peer, *IpAddress::parse(ip)); }
   void start(std::uint32_t method) {
     hear(list);
+    begin(method);
+  }
+  void begin(std::uint32_t method) {
     traversal.handle(now, wire::Punch{.kind = 1, .round = 0, .method = method});
     traversal.handle(now, wire::Punch{.kind = 2, .round = 0});
   }
@@ -122,7 +125,9 @@ TEST_CASE("the end of a round closes its sockets, and the session's end ends it"
 TEST_CASE("the socket that a proved path goes by is the session's, all others are closed") {
   Methods m{kRandom, kEasy};
   m.observe("203.0.113.1");
-  m.start(kBirthday);
+  m.hear(m.list);
+  m.now += 300ms;
+  m.begin(kBirthday);
   m.run(1500ms);
   const Via winner = *std::next(m.sockets.begin(), 100);
   m.traversal.settle(m.now, {PathAddress{{}, m.list.candidates[0].address, winner}, 40ms});
@@ -134,6 +139,7 @@ TEST_CASE("the socket that a proved path goes by is the session's, all others ar
   CHECK(m.ended().method == TraversalMethod::birthday);
   CHECK(m.ended().result == TraversalResult::success);
   CHECK(m.ended().phases[static_cast<std::size_t>(event::TraversalPhase::punching)] > 1s);
+  CHECK(m.ended().phases[static_cast<std::size_t>(event::TraversalPhase::gathering)] == 300ms);
 }
 
 TEST_CASE("sockets of all sessions together are limited, and what is refused is counted") {

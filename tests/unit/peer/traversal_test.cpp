@@ -241,3 +241,46 @@ TEST_CASE("a round that is under way when the session ends is told as cancelled"
   CHECK(ended[0].result == event::TraversalResult::cancelled);
   CHECK(ended[0].took == 1s);
 }
+
+TEST_CASE("a direct path that the other end has lost already is no success of its round") {
+  TraversalFixture f;
+  const PathAddress old{{}, *SocketAddress::parse("203.0.113.1:9470")};
+  const PathAddress other{{}, *SocketAddress::parse("203.0.113.1:9999")};
+  const auto settle = [&](const std::optional<PathAddress>& path) { f.traversal.settle(f.now += 10ms, {path, 40ms}); };
+  f.hear(TraversalFixture::listing({"203.0.113.1:9470"}), true);
+  settle(old);
+  f.traversal.handle(f.now, wire::Punch{.kind = 1, .round = 0, .method = 1});
+  settle(old);
+  CHECK(f.all<event::TraversalEnded>().empty());
+  SECTION("another path is") { settle(other); }
+  SECTION("so is the same once it was lost here, too") {
+    settle(std::nullopt);
+    settle(old);
+  }
+  SECTION("or where the other end has proved it, too") {
+    f.traversal.handle(f.now, wire::Punch{.kind = 4, .round = 0});
+    settle(old);
+  }
+  REQUIRE(f.all<event::TraversalEnded>().size() == 1);
+  CHECK(f.all<event::TraversalEnded>()[0].result == event::TraversalResult::success);
+}
+
+TEST_CASE("an attempt waits for what it is planned with to be told") {
+  TraversalFixture f;
+  f.hear(TraversalFixture::listing({"203.0.113.1:9470"}));
+  f.ordered();
+  const auto change = [&] {
+    f.context.whereabouts.message.candidates[0].priority += 1;
+    ++f.context.whereabouts.revision;
+    f.traversal.whereabouts_changed(f.now);
+    f.settle(f.now, false);
+  };
+  for (int i = 0; i < 4; ++i) change();  // more than may be told at once
+  f.told();
+  for (; f.ordered().empty(); f.settle(f.now, false)) {
+    REQUIRE(f.traversal.next_timeout() > f.now);
+    REQUIRE(f.traversal.next_timeout() < f.now + 2s);
+    f.now = f.traversal.next_timeout();
+  }
+  CHECK(f.told() == 1);
+}
