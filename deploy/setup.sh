@@ -14,7 +14,7 @@ die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 build_packages=(
   g++ cmake ninja-build pkg-config ccache git ca-certificates
   libboost1.81-dev prometheus-cpp-dev nlohmann-json3-dev libtomlplusplus-dev libcli11-dev libexpected-dev
-  libspdlog-dev libprotobuf-dev protobuf-compiler libgnutls28-dev zlib1g-dev libsystemd-dev libminiupnpc-dev curl
+  libspdlog-dev libprotobuf-dev protobuf-compiler libgnutls28-dev libssl-dev zlib1g-dev libsystemd-dev libminiupnpc-dev curl
 )
 backports_packages=(libngtcp2-dev libngtcp2-crypto-gnutls-dev)
 test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 util-linux systemd prometheus

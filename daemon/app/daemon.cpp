@@ -28,6 +28,7 @@
 #include "io/clock.hpp"
 #include "io/driver.hpp"
 #include "io/identity_file.hpp"
+#include "io/pipe_tls.hpp"
 #include "observe/log.hpp"
 #include "observe/metrics.hpp"
 #include "observe/recent.hpp"
@@ -75,6 +76,8 @@ class Daemon {
   bool apply(const ReloadPlan& plan);
   peer::Membership members(const config::Config& config) const;
   void discover();
+  Status serve_websocket();
+  observe::MetricsOptions metrics_options_of(const config::Config& config) const;
   void feed_watchdog();
   void move_events();
   std::string status() const;
@@ -91,6 +94,7 @@ class Daemon {
   Discovery discovery_{[this](event::Event e) { driver_->tell(std::move(e)); }};
 
   std::vector<SocketAddress> listening_;
+  std::string websocket_;  // where it is served; empty: nowhere
   std::vector<event::Trouble> troubles_;
   std::optional<quic::Identity> identity_;
   std::optional<observe::Log> log_;
@@ -124,7 +128,7 @@ Status Daemon::open() {
   for (const std::string& warning : sockets->warnings()) troubles_.push_back({"network", warning});
 
   log_.emplace(log_options(config_, isatty(STDERR_FILENO) == 1));
-  metrics_.emplace(metrics_options(config_, identity_->id()));
+  metrics_.emplace(metrics_options_of(config_));
   observers_.emplace(*log_, *metrics_, events_, [this] { http_->post([this] { move_events(); }); });
   mesh::Options options = mesh_options(config_, file->seed, io::Clock::wall());
   options.listening = listening_;
@@ -133,11 +137,32 @@ Status Daemon::open() {
   observers_->tell_drops_by([this](event::Event e) { driver_->tell(std::move(e)); });
   backend_.emplace(facts(), *driver_, *metrics_, *observers_, events_, reloads_,
                    [this](std::function<void()> task) { http_->post(std::move(task)); });
+  if (auto serving = serve_websocket(); !serving) return serving;
   auto http = HttpThread::open({config_.http.listen, config_.http.control_socket, http_policy(config_), {}}, *backend_,
                                recent_, metrics_->http());
   if (!http) return tl::unexpected{http.error()};
   http_ = std::move(*http);
   return {};
+}
+
+/// Where clients without UDP come to.
+Status Daemon::serve_websocket() {
+  const auto& listen = config_.relay_server.websocket_listen;
+  if (!listen) return {};
+  auto tls = io::PipeTls::server(config_.tls_certificate, config_.tls_key);
+  if (!tls) return tl::unexpected{tls.error()};  // the files were good when they were read
+  const auto at = driver_->serve_websocket(*listen, std::move(*tls));
+  if (!at) return tl::unexpected{at.error()};
+  websocket_ = at->to_string();
+  return {};
+}
+
+observe::MetricsOptions Daemon::metrics_options_of(const config::Config& config) const {
+  observe::MetricsOptions out = metrics_options(config, identity_->id());
+  if (config.relay_server.websocket_listen)
+    if (const auto tls = io::PipeTls::server(config.tls_certificate, config.tls_key))
+      out.tls_certificate_expiry = tls->expiry();
+  return out;
 }
 
 int Daemon::run() {
@@ -168,7 +193,7 @@ void Daemon::begin() {
 
 void Daemon::say_where() {
   log_->line(observe::Level::info, observe::Room::app, "peerwatchd " + std::string{version()} + " listens",
-             {{"udp", joined(listening_)}, {"http", joined(config_.http.listen)}});
+             {{"udp", joined(listening_)}, {"http", joined(config_.http.listen)}, {"websocket", websocket_}});
 }
 
 void Daemon::supervise() {
@@ -248,7 +273,10 @@ bool Daemon::apply(const ReloadPlan& plan) {
   const bool posted = driver_->post([this, plan, shared, settle, peers = members(plan.config)] {
     if (!settle(Offer::taken)) return;
     if (plan.outcome.success) {
-      metrics_->configure(metrics_options(plan.config, identity_->id()));
+      metrics_->configure(metrics_options_of(plan.config));
+      if (plan.config.relay_server.websocket_listen)
+        if (auto tls = io::PipeTls::server(plan.config.tls_certificate, plan.config.tls_key))
+          driver_->set_websocket_tls(std::move(*tls));
       driver_->configure(peers, nat_terms(plan.config));
     }
     driver_->tell(plan.event);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/files.hpp"
+#include "io/pipe_tls.hpp"
 
 namespace pw::app {
 namespace {
@@ -41,7 +42,8 @@ config::Config keep_what_needs_a_restart(const config::Config& before, config::C
   after.network = before.network;
   after.recovery = before.recovery;
   after.bootstrap_server.stun_alternate = before.bootstrap_server.stun_alternate;
-  after.relay_server = before.relay_server;
+  after.relay_server.rate_per_client = before.relay_server.rate_per_client;
+  after.relay_server.websocket_listen = before.relay_server.websocket_listen;
   after.telemetry = before.telemetry;
   after.privacy = before.privacy;
   after.log.format = before.log.format;
@@ -82,7 +84,12 @@ config::Loaded read_config(const Invocation& invocation, const std::map<std::str
     }
     sources.files = std::move(*standard);
   }
-  return config::load(sources, files);
+  config::Loaded loaded = config::load(sources, files);
+  if (loaded.ok() && loaded.config.relay_server.websocket_listen)
+    if (const auto tls = io::PipeTls::server(loaded.config.tls_certificate, loaded.config.tls_key); !tls)
+      loaded.problems.push_back({loaded.config.relay_server.tls_certificate, 0, 0,
+                                 "relay_server.tls_certificate and tls_key: " + tls.error().detail, {}});
+  return loaded;
 }
 
 ReloadPlan plan_reload(const config::Config& before, const config::Loaded& read) {

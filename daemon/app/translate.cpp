@@ -96,9 +96,10 @@ peer::Membership membership(const config::Config& config) {
       if (known.id == s.id) {
         for (const HostPort& address : s.addresses)
           if (std::ranges::find(known.addresses, address) == known.addresses.end()) known.addresses.push_back(address);
+        if (!known.websocket) known.websocket = s.websocket;
         return known;
       }
-    return out.servers.emplace_back(event::ServerSpec{s.id, s.name, false, false, s.addresses});
+    return out.servers.emplace_back(event::ServerSpec{s.id, s.name, false, false, s.addresses, s.websocket});
   };
   for (const config::Server& s : config.bootstraps) server(s).bootstrap = true;
   for (const config::Server& s : config.relays) server(s).relay = true;

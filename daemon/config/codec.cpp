@@ -138,6 +138,26 @@ Status check_level(std::string_view part) {
   return {};
 }
 
+Result<SocketAddress> unicast_address(const std::string& text) {
+  auto address = SocketAddress::parse(text);
+  if (address && address->ip.is_multicast()) return fail(quoted(text) + " is a multicast or broadcast address");
+  return address;
+}
+
+/// Of a value that is left out by "".
+template <class T>
+Codec<std::optional<T>> optional_of(std::string type, const char* example, Result<T> (*parse)(const std::string&)) {
+  return from_text<std::optional<T>>(
+      std::move(type), "", example,
+      [parse](const std::string& text) -> Result<std::optional<T>> {
+        if (text.empty()) return std::nullopt;
+        auto value = parse(text);
+        if (!value) return tl::unexpected(value.error());
+        return std::optional{std::move(*value)};
+      },
+      [](const std::optional<T>& value) { return Plain{value ? value->to_string() : std::string{}}; });
+}
+
 }  // namespace
 
 Codec<bool> boolean() {
@@ -252,16 +272,14 @@ Codec<std::vector<PeerId>> peer_ids(std::size_t most) { return list_of("peer ids
 
 Codec<std::vector<SocketAddress>> socket_addresses(std::size_t most) {
   return list_of("addresses",
-                 from_text<SocketAddress>(
-                     "address", "", "127.0.0.1:9470",
-                     [](const std::string& text) -> Result<SocketAddress> {
-                       auto address = SocketAddress::parse(text);
-                       if (address && address->ip.is_multicast())
-                         return fail(quoted(text) + " is a multicast or broadcast address");
-                       return address;
-                     },
-                     show_value<SocketAddress>),
-                 most);
+                 from_text<SocketAddress>("address", "", "127.0.0.1:9470", unicast_address, show_value<SocketAddress>), most);
+}
+Codec<std::optional<SocketAddress>> optional_socket_address() {
+  return optional_of<SocketAddress>("address", "0.0.0.0:443", unicast_address);
+}
+Codec<std::optional<WebSocketAddress>> optional_websocket() {
+  return optional_of<WebSocketAddress>("wss URL", "wss://relay.example/relay",
+                                       [](const std::string& text) { return WebSocketAddress::parse(text); });
 }
 Codec<std::vector<HostPort>> host_ports(std::size_t most) {
   return list_of("host:port",

@@ -59,6 +59,11 @@ Codec<std::vector<PeerId>> peer_ids(std::size_t most);
 Codec<std::vector<SocketAddress>> socket_addresses(std::size_t most);
 Codec<std::vector<HostPort>> host_ports(std::size_t most);
 
+/// An address, or nothing: "".
+Codec<std::optional<SocketAddress>> optional_socket_address();
+/// "wss://relay.example/relay", or nothing.
+Codec<std::optional<WebSocketAddress>> optional_websocket();
+
 /// true, false, or "auto".
 Codec<Switch> automatic_switch();
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/names.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
+#include "base/websocket_address.hpp"
 
 namespace pw::config {
 
@@ -46,6 +48,7 @@ struct Server {
   PeerId id;
   std::string name;
   std::vector<HostPort> addresses;
+  std::optional<WebSocketAddress> websocket{};
   bool operator==(const Server&) const = default;
 };
 
@@ -81,6 +84,9 @@ struct Config {
   } bootstrap_server;
   struct RelayServer {
     std::uint64_t rate_per_client = 20'000'000;  // bits a second
+    std::optional<SocketAddress> websocket_listen;
+    std::string tls_certificate;  // files, PEM
+    std::string tls_key;
     bool operator==(const RelayServer&) const = default;
   } relay_server;
   struct Discovery {
@@ -136,6 +142,8 @@ struct Config {
   std::vector<std::string> secrets;  // raw bytes, in the order of mesh.secret_files
   std::string metrics_token;
   std::string admin_token;
+  std::string tls_certificate;
+  std::string tls_key;
 
   bool operator==(const Config&) const = default;
 };

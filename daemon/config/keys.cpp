@@ -86,6 +86,12 @@ std::vector<Key<Config>> make_config_keys() {
 
       key("relay_server.rate_per_client", &C::relay_server, &C::RelayServer::rate_per_client,
           bit_rate(64'000, 10'000'000'000), restart, "what one client may send to others through this node"),
+      key("relay_server.websocket_listen", &C::relay_server, &C::RelayServer::websocket_listen, optional_socket_address(),
+          restart, "TCP address for clients without UDP, who come by WebSocket over TLS; empty: none"),
+      key("relay_server.tls_certificate", &C::relay_server, &C::RelayServer::tls_certificate, path(kLongestPath, true),
+          reload, "file of its certificate and chain, PEM"),
+      key("relay_server.tls_key", &C::relay_server, &C::RelayServer::tls_key, path(kLongestPath, true), reload,
+          "file of its private key, PEM"),
 
       key("discovery.file", &C::discovery, &C::Discovery::file, path(kLongestPath, true), reload,
           "a TOML file of [[peer]] blocks, which is watched: peers come and go with it"),
@@ -160,6 +166,8 @@ std::vector<Key<Server>> make_server_keys(const std::string& section) {
           "the server's identity, as \"peerwatchd --identity\" prints it there"),
       key(section + ".name", &Server::name, label(), "a name for people and metrics, known on this node only"),
       key(section + ".addresses", &Server::addresses, host_ports(kMostAddresses), "where it can be dialled"),
+      key(section + ".websocket", &Server::websocket, optional_websocket(),
+          "its WebSocket, for when UDP does not lead to it"),
   };
 }
 

@@ -31,7 +31,9 @@ Differences differences(const Config& before, const Config& after) {
   for (const auto& key : config_keys()) {
     const bool contents = (key.name == "mesh.secret_files" && before.secrets != after.secrets) ||
                           (key.name == "http.metrics_token_file" && before.metrics_token != after.metrics_token) ||
-                          (key.name == "http.admin_token_file" && before.admin_token != after.admin_token);
+                          (key.name == "http.admin_token_file" && before.admin_token != after.admin_token) ||
+                          (key.name == "relay_server.tls_certificate" && before.tls_certificate != after.tls_certificate) ||
+                          (key.name == "relay_server.tls_key" && before.tls_key != after.tls_key);
     if (contents || key.get(before) != key.get(after))
       (key.effect == Effect::reload ? out.reload : out.restart).push_back(key.name);
   }

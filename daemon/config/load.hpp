@@ -32,6 +32,8 @@ struct Loaded {
 inline constexpr std::size_t kLargestFile = 1 << 20;  // 10000 peers with three addresses each fit in
 inline constexpr std::size_t kShortestSecret = 32;    // bytes: 256 bits, if they are random
 inline constexpr std::size_t kLargestSecret = 4096;
+/// A chain of a few RSA certificates, or a key.
+inline constexpr std::size_t kLargestPem = 64 << 10;
 
 Loaded load(const Sources& sources, const Files& files);
 

@@ -26,8 +26,8 @@ Place place_of(const Overlay& overlay, std::string_view key, std::size_t index) 
 
 /// A file that only the daemon and its group may know.
 std::optional<std::string> read_private(const std::string& path, const Place& place, const char* what,
-                                        const Files& files, Problems& problems) {
-  auto file = files.read(path, kLargestSecret);
+                                        const Files& files, Problems& problems, std::size_t largest = kLargestSecret) {
+  auto file = files.read(path, largest);
   if (!file) {
     problems.add(place, std::string{what} + " " + quoted(path) + " " + file.error().detail);
     return std::nullopt;
@@ -62,6 +62,38 @@ void read_token(std::string& token, const std::string& path, std::string_view ke
     problems.add(place, too_short("token file", path, bytes->size()), "openssl rand -hex 32");
   else
     token = std::move(*bytes);
+}
+
+/// What they hold is judged by whoever knows TLS.
+void read_tls(Config& config, const Overlay& overlay, const Files& files, Problems& problems) {
+  const Config::RelayServer& server = config.relay_server;
+  if (!server.tls_certificate.empty() && !overlay.failed("relay_server.tls_certificate")) {
+    auto file = files.read(server.tls_certificate, kLargestPem);
+    if (file)
+      config.tls_certificate = std::move(file->bytes);
+    else
+      problems.add(place_of(overlay, "relay_server.tls_certificate"),
+                   "certificate file " + quoted(server.tls_certificate) + " " + file.error().detail);
+  }
+  if (server.tls_key.empty() || overlay.failed("relay_server.tls_key")) return;
+  const Place place = place_of(overlay, "relay_server.tls_key");
+  if (auto key = read_private(server.tls_key, place, "key file", files, problems, kLargestPem))
+    config.tls_key = std::move(*key);
+}
+
+void check_websocket(const Config& config, const Overlay& overlay, Problems& problems) {
+  const Config::RelayServer& server = config.relay_server;
+  if (!server.websocket_listen || overlay.failed("relay_server.websocket_listen")) return;
+  const Place place = place_of(overlay, "relay_server.websocket_listen");
+  const auto& roles = config.node.roles;
+  if (std::ranges::find(roles, Role::relay) == roles.end() && std::ranges::find(roles, Role::bootstrap) == roles.end())
+    problems.add(place, "relay_server.websocket_listen: needs the role relay or bootstrap in node.roles");
+  for (const auto& [key, path] : {std::pair{"relay_server.tls_certificate", &server.tls_certificate},
+                                  std::pair{"relay_server.tls_key", &server.tls_key}})
+    if (path->empty() && !overlay.failed(key))
+      problems.add(place, "relay_server.websocket_listen: needs " + std::string{key},
+                   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=relay "
+                   "-keyout key.pem -out certificate.pem");
 }
 
 void check_listeners(const Config& config, const Overlay& overlay, Problems& problems) {
@@ -129,7 +161,8 @@ void check_servers(const Config& config, const Overlay& overlay, Problems& probl
   const auto dialable = [&](const std::string& kind, const std::vector<Server>& all,
                             const std::vector<PeerPlace>& places) {
     for (std::size_t i = 0; i < all.size(); ++i)
-      if (all[i].addresses.empty()) problems.add(places[i].block, "a [[" + kind + "]] needs addresses");
+      if (all[i].addresses.empty() && !all[i].websocket)
+        problems.add(places[i].block, "a [[" + kind + "]] needs addresses, or a websocket");
   };
   dialable("bootstrap", config.bootstraps, overlay.bootstrap_places());
   dialable("relay", config.relays, relay_places);
@@ -157,6 +190,7 @@ void read_secret_files(Config& config, const Overlay& overlay, const Files& file
   const auto& http = config.http;
   read_token(config.metrics_token, http.metrics_token_file, "http.metrics_token_file", overlay, files, problems);
   read_token(config.admin_token, http.admin_token_file, "http.admin_token_file", overlay, files, problems);
+  read_tls(config, overlay, files, problems);
 }
 
 void check_peers(const Config& config, const Overlay& overlay, Problems& problems) {
@@ -170,6 +204,7 @@ void check_consistency(const Config& config, const Overlay& overlay, Problems& p
   check_blocks("relay", config.relays, overlay.relay_places(), problems);
   check_servers(config, overlay, problems);
   check_stun_alternate(config, overlay, problems);
+  check_websocket(config, overlay, problems);
   if (config.mesh.admission == Admission::secret && config.mesh.secret_files.empty() &&
       !overlay.failed("mesh.secret_files") && !overlay.failed("mesh.admission"))
     problems.add(place_of(overlay, "mesh.admission"), "mesh.admission: \"secret\" needs mesh.secret_files");

@@ -83,7 +83,9 @@ struct PathFailedOver { PeerId peer; PathKind from; PathKind to; Duration took; 
 
 // ---- bootstraps and relays
 /// A server of ours let us in. `took`: from the dial.
-struct ServiceUp { PeerId server; SocketAddress observed; Duration took; };
+struct ServiceUp { PeerId server; Transport transport; std::optional<SocketAddress> observed; Duration took; };
+/// UDP leads there again: what went through a pipe goes over it now, and nothing ended for that.
+struct ServiceMoved { PeerId server; Transport to; };
 /// It was lost (`was_up`), or an attempt to reach it failed.
 struct ServiceDown { PeerId server; bool was_up; ErrorType error; std::string detail; };
 /// It sees this node at another address than before.
@@ -105,6 +107,8 @@ struct BandwidthMeasured { PeerId peer; Direction direction; std::uint64_t bytes
 
 // ---- this node
 struct PacketRejected { RejectReason reason; SocketAddress from; };
+/// Somebody who came by WebSocket was not let in, or was thrown out.
+struct PipeRefused { PipeRefusal reason; SocketAddress from; };
 struct QueueDropped { Queue queue; std::uint64_t count; };
 /// So often a budget held something back.
 struct BudgetDenied { Budget budget; std::uint64_t count; };
@@ -130,7 +134,8 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
                            PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
-                           TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied>;
+                            TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied, ServiceMoved,
+                            PipeRefused>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -145,7 +150,8 @@ inline constexpr std::array kEventNames = {
     "service_up"sv,          "service_down"sv,       "address_observed"sv,    "service_requested"sv,
     "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
     "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv,
-    "path_failed_over"sv,    "budget_denied"sv};
+    "path_failed_over"sv,    "budget_denied"sv,      "service_moved"sv,
+    "pipe_refused"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "base/websocket_address.hpp"
 
 namespace pw::event {
 
@@ -53,6 +54,19 @@ struct UnmapPort {
   std::uint16_t outer_port;
 };
 
-using Request = std::variant<Resolve, OpenSocket, CloseSocket, MapPort, UnmapPort>;
+/// Open a pipe: a WebSocket over TLS that carries datagrams, one a binary message, which go and come through `via` like
+/// those of a socket. Who is at the other end is proved inside, by QUIC: no certificate is verified. Answered by handle_pipe:
+/// where it leads, or why there is none. One that was open and ends by itself is told by handle_pipe_closed.
+struct OpenPipe {
+  Via via;
+  WebSocketAddress to;
+};
+
+/// Of those that this node opened and of those that it accepted. Not answered. What arrives afterwards is nobody's.
+struct ClosePipe {
+  Via via;
+};
+
+using Request = std::variant<Resolve, OpenSocket, CloseSocket, MapPort, UnmapPort, OpenPipe, ClosePipe>;
 
 }  // namespace pw::event

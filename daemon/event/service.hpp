@@ -11,6 +11,7 @@
 #include "base/address.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
+#include "base/websocket_address.hpp"
 #include "event/vocabulary.hpp"
 
 namespace pw::event {
@@ -40,6 +41,10 @@ constexpr auto names(StunResult) {
   return std::array{"success"sv, "unsupported"sv, "malformed"sv, "rate_limited"sv, "ignored"sv};
 }
 
+/// What carries the packets between a server and its client: UDP, or a WebSocket over TLS where UDP is blocked.
+enum class Transport : std::uint8_t { quic, websocket };
+constexpr auto names(Transport) { return std::array{"quic"sv, "websocket"sv}; }
+
 /// A bootstrap, a relay, or both, as configuration describes it.
 struct ServerSpec {
   PeerId id;
@@ -47,6 +52,7 @@ struct ServerSpec {
   bool bootstrap = false;
   bool relay = false;
   std::vector<HostPort> addresses;
+  std::optional<WebSocketAddress> websocket{};
   bool operator==(const ServerSpec&) const = default;
 };
 
@@ -64,6 +70,7 @@ struct ServerError {
 struct ServerSnapshot {
   ServerSpec spec;
   ServerState state = ServerState::waiting;
+  Transport transport = Transport::quic;  // of the connection; means nothing without one
   std::optional<Instant> up_since;
   bool grants_bootstrap = false;  // what it lets this node have; nothing unless ready
   bool grants_carriage = false;   // a capped amount of packets, without being a relay
@@ -92,8 +99,9 @@ struct ServingStats {
   std::uint64_t clients_refused = 0;
   std::uint64_t unknown_messages = 0;
   std::size_t entries = 0;                 // of the registry
-  std::size_t clients = 0;                 // admitted
+  std::array<std::size_t, 2> clients{};    // admitted, by Transport
   std::size_t channels = 0;
+  std::size_t all_clients() const { return clients[0] + clients[1]; }
   const Served& of(ServiceRequest r) const { return requests[static_cast<std::size_t>(r)]; }
   std::uint64_t of(RelayDrop r) const { return dropped[static_cast<std::size_t>(r)]; }
   std::uint64_t of(StunResult r) const { return stun[static_cast<std::size_t>(r)]; }

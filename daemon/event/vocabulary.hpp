@@ -179,10 +179,30 @@ constexpr auto names(RejectReason) {
                     "wrong_source"sv};
 }
 
+/// Why a client's WebSocket was refused or ended here: p2p_relay_pipes_refused_total{reason}.
+enum class PipeRefusal : std::uint8_t {
+  full,          // as many as this node takes
+  source_limit,  // as many as it takes of one address
+  timeout,       // TLS and the upgrade took too long
+  tls,           // no TLS, or none that we speak
+  not_websocket, // HTTP, but no upgrade that we take; or no HTTP
+  wrong_path,    // of another place than the relay's
+  protocol,      // RFC 6455 was broken: a frame without mask, say
+  text,          // a message that is not binary
+  too_large,     // a message that is larger than a packet
+  rate_limited,  // so many handshakes a second, of everybody
+  unused         // nobody came by it whom this node serves
+};
+constexpr auto names(PipeRefusal) {
+  return std::array{"full"sv,       "source_limit"sv, "timeout"sv, "tls"sv,       "not_websocket"sv,
+                    "wrong_path"sv, "protocol"sv,     "text"sv,    "too_large"sv, "rate_limited"sv,
+                    "unused"sv};
+}
+
 /// Bounded queues that drop: peerwatch_queue_dropped_total{queue}.
-enum class Queue : std::uint8_t { transmit, datagrams, commands, log, stream };
+enum class Queue : std::uint8_t { transmit, datagrams, commands, log, stream, pipes };
 constexpr auto names(Queue) {
-  return std::array{"transmit"sv, "datagrams"sv, "commands"sv, "log"sv, "stream"sv};
+  return std::array{"transmit"sv, "datagrams"sv, "commands"sv, "log"sv, "stream"sv, "pipes"sv};
 }
 
 }  // namespace pw::event

@@ -159,7 +159,7 @@ std::string_view openapi_schemas() {
       "failures": {"type": "integer", "minimum": 0, "description": "attempts in a row that failed"},
       "last_error": {"$ref": "#/components/schemas/LastError"},
       "requests": {"type": "object", "description": "since it was configured", "additionalProperties": false, "required": ["register", "lookup", "coordinate", "observe"], "properties": {"register": {"$ref": "#/components/schemas/Requests"}, "lookup": {"$ref": "#/components/schemas/Requests"}, "coordinate": {"$ref": "#/components/schemas/Requests"}, "observe": {"$ref": "#/components/schemas/Requests"}}},
-      "transport": {"type": "string", "enum": ["quic"]},
+      "transport": {"type": "string", "enum": ["quic", "websocket"]},
       "home": {"type": "boolean", "description": "the record of this node names it"}}},
   "Bootstraps": {"type": "object", "additionalProperties": false,
     "required": ["at", "bootstraps", "serving"],

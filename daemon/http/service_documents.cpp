@@ -57,7 +57,7 @@ Json served_of(const event::ServingStats& stats) {
 }
 
 Json serving_json(const event::ServingStats& stats) {
-  return {{"clients", stats.clients}, {"clients_refused", stats.clients_refused}, {"channels", stats.channels}};
+  return {{"clients", stats.all_clients()}, {"clients_refused", stats.clients_refused}, {"channels", stats.channels}};
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ std::string relays_document(const View& view) {
   for (const ServerSnapshot& s : view.node->servers) {
     if (!s.spec.relay) continue;
     list.push_back(server_json(clock, s, s.grants_relay));
-    list.back()["transport"] = "quic";
+    list.back()["transport"] = name(s.transport);
     list.back()["home"] = s.home;
   }
   Json serving;

@@ -16,6 +16,7 @@
 #include "io/gate.hpp"
 #include "io/link.hpp"
 #include "io/network_watch.hpp"
+#include "io/node_pipes.hpp"
 #include "io/port_mapper.hpp"
 #include "io/resolver.hpp"
 #include "io/troubles.hpp"
@@ -129,6 +130,8 @@ struct Driver::Impl {
     sockets.close(asked.via);
   }
 
+  void serve(Instant, const event::OpenPipe& asked) { pipes.serve(asked); }
+  void serve(Instant, const event::ClosePipe& asked) { pipes.serve(asked); }
   void serve(Instant, const event::MapPort& asked) { mapper.serve(asked); }
   void serve(Instant, const event::UnmapPort& asked) { mapper.serve(asked); }
 
@@ -204,6 +207,7 @@ struct Driver::Impl {
   void push(Instant now, Transmit transmit) {
     const Family family = transmit.path.remote.ip.family();
     const bool own = transmit.path.via == Via::own;
+    if (!own && pipes.has(transmit.path.via)) return pipes.push(now, transmit);
     if (sockets.push(std::move(transmit))) return;
     // A further socket was closed while something waited for it.
     if (!own) return node.handle_event(now, event::QueueDropped{event::Queue::transmit, 1});
@@ -275,6 +279,7 @@ struct Driver::Impl {
     if (network) network->stop();
     timer.cancel();
     heartbeat.cancel();
+    pipes.stop();
     for (auto& link : links) {
       link->descriptor.cancel();
       link->pause.cancel();
@@ -320,6 +325,8 @@ struct Driver::Impl {
   PortMapper mapper{context, [this](const event::PortMapped& result) {
                       turn([&](Instant now) { node.handle_port_mapped(now, result); });
                     }};
+  NodePipes pipes{context, node, [this](const std::function<void(Instant)>& work) { turn(work); },
+                  [this](Instant now, const std::string& detail) { trouble(now, "pipes", detail); }};
   Resolver resolver;  // last: its threads deliver into what stands above
 };
 
@@ -355,6 +362,12 @@ void Driver::watch_network(const std::vector<std::string>& exclude) {
   d.network_is(now, d.network->read());
   d.drain(now);
 }
+
+Result<SocketAddress> Driver::serve_websocket(const SocketAddress& listen, PipeTls tls) {
+  return impl_->pipes.listen(listen, kWebSocketPath, std::move(tls));
+}
+
+void Driver::set_websocket_tls(PipeTls tls) { impl_->pipes.set_tls(std::move(tls)); }
 
 event::SnapshotPtr Driver::snapshot() const {
   return std::make_shared<const event::NodeSnapshot>(impl_->node.snapshot(Clock::now()));

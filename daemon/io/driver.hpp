@@ -17,6 +17,7 @@
 #include "event/command.hpp"
 #include "event/event.hpp"
 #include "event/snapshot.hpp"
+#include "io/pipe_tls.hpp"
 #include "io/udp_sockets.hpp"
 #include "mesh/node.hpp"
 #include "peer/options.hpp"
@@ -48,6 +49,7 @@ class Driver {
   static constexpr Duration kTick = 250ms;
   /// From stop() to the end of run(), whatever the node does: its own goodbye has 2 s.
   static constexpr Duration kStopDeadline = 2500ms;
+  static constexpr const char* kWebSocketPath = "/relay";
 
   /// `identity` and `telemetry` outlive the driver.
   Driver(UdpSockets sockets, mesh::Options options, const quic::Identity& identity, const Rng::Seed& seed,
@@ -64,6 +66,10 @@ class Driver {
   /// Before run(), at most once: tells the node of this machine's interfaces, and of their changes from then on. Those
   /// whose names fit one of the patterns are marked as excluded.
   void watch_network(const std::vector<std::string>& exclude);
+  /// Before run(), at most once: clients may come by WebSocket there, at kWebSocketPath. Where that is, or what to change.
+  Result<SocketAddress> serve_websocket(const SocketAddress& listen, PipeTls tls);
+  /// For those who come from now on.
+  void set_websocket_tls(PipeTls tls);
   event::SnapshotPtr snapshot() const;
   const event::InstanceId& instance() const;
   /// Something that this machine has to tell takes its place in the one stream of events.

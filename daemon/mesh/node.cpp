@@ -123,6 +123,7 @@ struct Node::Impl {
   void tell(Instant now, const Rendezvous::Reached& o) { table.handle_channel(now, o.peer, o.via); }
   void tell(Instant now, const Rendezvous::Missed& o) { table.handle_no_channel(now, o.peer, o.why); }
   void tell(Instant now, const Rendezvous::Lost& o) { table.handle_channel_lost(now, o.peer, o.via); }
+  void tell(Instant now, const Rendezvous::Moved& o) { table.handle_channel_moved(now, o.peer, o.via); }
   void tell(Instant now, const Rendezvous::Present& o) { table.handle_present(now, o.peer); }
 
   /// As it came to a socket of ours, or through a channel.
@@ -144,9 +145,9 @@ struct Node::Impl {
       table.count(now, *connection, event::Direction::inbound, from, peer::Carried::quic, bytes.size(), 1);
   }
 
-  /// A further socket is for who has a session: handshakes come to our own, and through channels.
+  /// A further socket is for who has a session: handshakes come to our own, and through channels and pipes.
   bool may_be_ours(const PathAddress& from, ByteView packet) const {
-    const bool further = from.via != Via::own && !from.relayed();
+    const bool further = from.via != Via::own && !from.relayed() && !services.is_pipe(from.via);
     return !further || (context.sockets.owner(from.via) && !wire::has_long_header(packet));
   }
 
@@ -313,6 +314,22 @@ void Node::handle_socket(Instant now, Via via, const Result<SocketAddress>& boun
   const bool wanted = n.table.handle_socket(now, via, bound) || n.location.handle_socket(now, via, bound) ||
                       n.services.handle_socket(now, via, bound);
   if (!wanted && bound) n.out.requests.emplace_back(event::CloseSocket{via});
+  n.pump(now);
+}
+
+void Node::handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened) {
+  Impl& n = impl_->caught_up();
+  n.services.handle_pipe(now, via, opened);
+  n.pump(now);
+}
+
+Via Node::handle_pipe_accepted(Instant now, const SocketAddress& from) {
+  return impl_->caught_up().services.handle_pipe_accepted(now, from);
+}
+
+void Node::handle_pipe_closed(Instant now, Via via) {
+  Impl& n = impl_->caught_up();
+  n.services.handle_pipe_closed(now, via);
   n.pump(now);
 }
 

@@ -47,6 +47,12 @@ class Node {
   void handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   /// Answers OpenSocket.
   void handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  /// Answers OpenPipe: the address at the other end.
+  void handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened);
+  /// A client opened a pipe to this node. Its datagrams come through the number that is given here, with the client's address.
+  [[nodiscard]] Via handle_pipe_accepted(Instant now, const SocketAddress& from);
+  /// One that was open, whoever had opened it, ended, and not by ClosePipe.
+  void handle_pipe_closed(Instant now, Via via);
   /// This machine's interfaces: before anything else, and whenever they changed.
   void handle_interfaces(Instant now, event::Interfaces interfaces);
   /// The way out by IPv4, if there is one: at the start, and whenever it may have changed.

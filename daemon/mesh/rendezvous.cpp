@@ -229,6 +229,8 @@ void Rendezvous::handle(Instant now, const service::ChannelDown& e) {
   step(now, e.peer, found->second);
 }
 
+void Rendezvous::handle(Instant, const service::ChannelMoved& e) { outcomes_.push_back(Moved{e.peer, e.via}); }
+
 void Rendezvous::handle_timeout(Instant now) {
   if (survey_at_ <= now) look_around(now);
   for (auto at = searches_.begin(); at != searches_.end();) {

@@ -47,7 +47,9 @@ class Rendezvous {
   struct Lost { PeerId peer; Via via; };
   /// A bootstrap says that the peer has come.
   struct Present { PeerId peer; };
-  using Outcome = std::variant<Reached, Missed, Lost, Present>;
+  /// What carries a channel is another connection to its server.
+  struct Moved { PeerId peer; Via via; };
+  using Outcome = std::variant<Reached, Missed, Lost, Present, Moved>;
 
   /// `clients` outlives this.
   explicit Rendezvous(service::Clients& clients) : clients_{clients} {}
@@ -63,6 +65,7 @@ class Rendezvous {
   void handle(Instant now, const service::PeerSeen& e);
   void handle(Instant now, const service::ChannelUp& e);
   void handle(Instant now, const service::ChannelDown& e);
+  void handle(Instant now, const service::ChannelMoved& e);
   void handle_timeout(Instant now);
 
   // ---- output

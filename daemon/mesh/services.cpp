@@ -77,7 +77,7 @@ void Services::configure(Instant now, const peer::Membership& membership) {
 
 /// Its client may be a new one, that knows no address yet.
 void Services::set(Instant now, Site& site, const event::ServerSpec& spec) {
-  const bool moved = site.spec.addresses != spec.addresses;
+  const bool moved = site.spec.addresses != spec.addresses || site.spec.websocket != spec.websocket;
   site.spec = spec;
   if (!moved) return place(now, site);
   site.lookups.clear();
@@ -102,9 +102,10 @@ void Services::resolve(Instant now, Site& site) {
   place(now, site);
 }
 
+/// A WebSocket is for when UDP leads nowhere: that is known once all names were looked up.
 void Services::place(Instant now, Site& site) {
-  if (site.found.empty()) return;
-  clients_.set_addresses(now, site.spec.id, site.found);
+  if (site.found.empty() && (!site.spec.websocket || !site.lookups.empty())) return;
+  clients_.set_addresses(now, site.spec.id, site.found, site.spec.websocket);
   if (site.lookups.empty()) choose_stun(site);
 }
 
@@ -172,6 +173,7 @@ Services::Site* Services::find(const PeerId& server) {
 // ---- input
 
 bool Services::handle(Instant now, const quic::Event& event) {
+  if (const auto* up = std::get_if<quic::Established>(&event); up != nullptr && refuse_peer(now, *up)) return true;
   return (server_ && server_->handle(now, event)) || clients_.handle(now, event);
 }
 
@@ -182,10 +184,12 @@ void Services::handle_timeout(Instant now) {
     if (site.resolve_at <= now) resolve(now, site);
   rendezvous_.handle_timeout(now);
   close_unused(now);
+  close_unused_pipes(now);
 }
 
 Instant Services::poll_timeout() const {
   Instant next = earlier(earlier(clients_.poll_timeout(), rendezvous_.poll_timeout()), inbound_.poll_timeout());
+  next = earlier(next, pipes_.poll_timeout());
   if (server_) next = earlier(next, server_->poll_timeout());
   for (const Site& site : sites_) next = earlier(next, site.resolve_at);
   return next;
@@ -244,7 +248,7 @@ std::optional<service::Arrived> Services::poll_arrived() {
 void Services::on(Instant now, const service::ServiceUp& e) {
   reached_once_ = true;
   ++revision_;
-  context_.out.emit(now, event::ServiceUp{e.server, e.observed, e.took});
+  context_.out.emit(now, event::ServiceUp{e.server, e.transport, e.observed, e.took});
   if (Site* site = find(e.server)) {
     site->up_since = now;
     site->observed = e.observed;
@@ -288,6 +292,7 @@ void Services::on(Instant now, const service::RequestDone& e) {
 
 void Services::on(Instant now, const service::ChannelUp& e) {
   context_.endpoint.name_channel(now, e.via, e.server, e.peer);
+  if (e.transport == event::Transport::websocket) context_.by_websocket.insert(e.via);
   if (Site* site = find(e.server)) ++site->channels;
   rendezvous_.handle(now, e);
   if (!e.inbound || inbound_.opened(now, e.via, e.server, e.peer, is_stranger(e.peer))) return;
@@ -299,6 +304,7 @@ void Services::on(Instant, const service::PeerObserved& e) { context_.observatio
 void Services::on(Instant now, const service::ChannelDown& e) {
   context_.endpoint.forget_channel(e.via);
   context_.observations.forget(e.via);
+  context_.by_websocket.erase(e.via);
   inbound_.closed(e.via);
   if (Site* site = find(e.server); site != nullptr && rendezvous_.up(e.via)) --site->channels;
   rendezvous_.handle(now, e);
@@ -347,6 +353,7 @@ std::vector<event::ServerSnapshot> Services::servers() const {
     s.grants_carriage = any(client->services() & Offered::carriage);
     s.grants_relay = any(client->services() & Offered::relay);
     s.home = std::ranges::find(homes, site.spec.id) != homes.end();
+    s.transport = client->transport();
     s.rtt = client->rtt();
     s.observed = site.observed;
     s.channels = site.channels;

@@ -17,6 +17,7 @@
 #include "event/service.hpp"
 #include "mesh/inbound_channels.hpp"
 #include "mesh/mapping_check.hpp"
+#include "mesh/pipes.hpp"
 #include "mesh/rendezvous.hpp"
 #include "mesh/service_options.hpp"
 #include "mesh/stun_service.hpp"
@@ -54,6 +55,10 @@ class Services {
   bool handle(Instant now, const quic::Event& event);
   bool handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses);
   bool handle_socket(Instant now, Via via, const Result<SocketAddress>& bound);
+  void handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened);
+  /// Somebody's, who came here.
+  Via handle_pipe_accepted(Instant now, const SocketAddress& from) { return pipes_.accepted(now, from, context_.next_via); }
+  void handle_pipe_closed(Instant now, Via via);
   /// A STUN message to our socket that checks no path of ours. None: it is not for this node.
   std::optional<Transmit> handle_stun(Instant now, const PathAddress& from, const wire::stun::Decoded& message,
                                       std::size_t size) {
@@ -85,6 +90,8 @@ class Services {
   /// A server is connected, or was since the start.
   bool reached_once() const { return reached_once_; }
   bool any_configured() const { return !sites_.empty(); }
+  /// A pipe that is open, whoever opened it.
+  bool is_pipe(Via via) const { return pipes_.has(via); }
   std::optional<PeerId> server_of(Via via) const { return rendezvous_.server_of(via); }
   std::vector<event::ServerSnapshot> servers() const;
   /// Where servers see this node's own socket.
@@ -118,6 +125,7 @@ class Services {
   void fail(Instant now, Site& site, bool was_up, event::ErrorType error, std::string detail);
   void on(Instant now, const service::ServiceUp& e);
   void on(Instant now, const service::ServiceDown& e);
+  void on(Instant now, const service::ServiceMoved& e);
   void on(Instant now, const service::AddressObserved& e);
   void on(Instant now, const service::RequestDone& e);
   void on(Instant now, const service::LookupDone& e) { rendezvous_.handle(now, e); }
@@ -125,9 +133,14 @@ class Services {
   void on(Instant, const service::MappingAnswered& e) { mapping_answers_.push_back(e); }
   void on(Instant now, const service::ChannelUp& e);
   void on(Instant now, const service::PeerObserved& e);
+  void on(Instant now, const service::ChannelMoved& e);
   void on(Instant now, const service::ChannelDown& e);
+  void on(Instant now, const event::OpenPipe& e);
+  void on(Instant now, const event::ClosePipe& e);
+  bool refuse_peer(Instant now, const quic::Established& e);
   bool is_stranger(const PeerId& peer) const;
   void close_unused(Instant now);
+  void close_unused_pipes(Instant now);
   Site* find(const PeerId& server);
 
   ServiceOptions options_;
@@ -138,6 +151,7 @@ class Services {
   service::Clients clients_;
   Rendezvous rendezvous_{clients_};
   InboundChannels inbound_;
+  Pipes pipes_;
   std::vector<Site> sites_;
   std::vector<SocketAddress> stun_told_;
   bool stun_changed_ = false;

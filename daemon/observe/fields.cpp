@@ -143,7 +143,13 @@ Fields of(const PathChanged& e) {
 Fields of(const PathFailedOver& e) {
   return {{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"took", e.took}};
 }
-Fields of(const ServiceUp& e) { return {{"server", e.server}, {"observed", e.observed}, {"took", e.took}}; }
+Fields of(const ServiceUp& e) {
+  Fields f{{"server", e.server}, {"transport", name(e.transport)}};
+  if (e.observed) f.push_back({"observed", *e.observed});
+  f.push_back({"took", e.took});
+  return f;
+}
+Fields of(const ServiceMoved& e) { return {{"server", e.server}, {"transport", name(e.to)}}; }
 Fields of(const ServiceDown& e) {
   Fields f{{"server", e.server}, {"was_up", e.was_up}, {"error", name(e.error)}};
   add_text(f, "detail", e.detail);
@@ -174,6 +180,7 @@ Fields of(const BandwidthMeasured& e) {
           {"elapsed", e.elapsed},
           {"bytes_per_second", e.bytes_per_second}};
 }
+Fields of(const PipeRefused& e) { return {{"reason", name(e.reason)}, {"from", e.from}}; }
 Fields of(const PacketRejected& e) { return {{"reason", name(e.reason)}, {"from", e.from}}; }
 Fields of(const QueueDropped& e) { return {{"queue", name(e.queue)}, {"count", e.count}}; }
 Fields of(const BudgetDenied& e) { return {{"budget", name(e.budget)}, {"count", e.count}}; }

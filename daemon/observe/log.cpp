@@ -75,6 +75,7 @@ void Log::handle(const event::Record& record) {
     return;
   }
   const bool summed = std::holds_alternative<event::PacketRejected>(record.event) ||
+                      std::holds_alternative<event::PipeRefused>(record.event) ||
                       std::holds_alternative<event::CheckRefused>(record.event);
   for (const Repeats::Line& line : impl_->repeats.add(record, summed)) impl_->write(line);
 }

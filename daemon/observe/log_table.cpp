@@ -61,6 +61,7 @@ struct Table {
   Importance operator()(const PathChanged&) const { return {Room::peer, Level::info}; }
   Importance operator()(const PathFailedOver&) const { return {Room::peer, Level::info}; }
   Importance operator()(const ServiceUp&) const { return {Room::mesh, Level::info}; }
+  Importance operator()(const ServiceMoved&) const { return {Room::mesh, Level::info}; }
   Importance operator()(const ServiceDown& e) const {
     return {Room::mesh, e.was_up || e.error == ErrorType::admission ? Level::warning : Level::info};
   }
@@ -72,6 +73,7 @@ struct Table {
   Importance operator()(const PathLatency&) const { return {Room::probe, Level::debug}; }
   Importance operator()(const BandwidthMeasured&) const { return {Room::probe, Level::info}; }
   Importance operator()(const PacketRejected&) const { return {Room::quic, Level::info}; }
+  Importance operator()(const PipeRefused&) const { return {Room::io, Level::info}; }
   Importance operator()(const QueueDropped&) const { return {Room::mesh, Level::warning}; }
   Importance operator()(const BudgetDenied&) const { return {Room::peer, Level::info}; }
   Importance operator()(const NodeLate&) const { return {Room::io, Level::info}; }

@@ -92,7 +92,13 @@ std::string say(const PathFailedOver& e) {
   return "packets to " + e.peer.to_short() + " arrive over " + text(name(e.to)) + ", " + human(e.took) +
          " after the last one over " + text(name(e.from));
 }
-std::string say(const ServiceUp& e) { return "server " + e.server.to_short() + " is there, in " + human(e.took); }
+std::string say(const ServiceUp& e) {
+  const std::string_view how = e.transport == Transport::websocket ? " by WebSocket, in " : ", in ";
+  return "server " + e.server.to_short() + " is there" + text(how) + human(e.took);
+}
+std::string say(const ServiceMoved& e) {
+  return "server " + e.server.to_short() + " is reached over " + (e.to == Transport::quic ? "UDP" : "WebSocket") + " now";
+}
 std::string say(const ServiceDown& e) {
   return (e.was_up ? "lost server " : "could not reach server ") + e.server.to_short() + ": " + text(name(e.error));
 }
@@ -109,6 +115,7 @@ std::string say(const ProbesAccounted& e) {
 }
 std::string say(const PathLatency& e) { return "path to " + e.peer.to_short() + " takes " + human(e.rtt); }
 std::string say(const BandwidthMeasured& e) { return "bandwidth measured with " + e.peer.to_short(); }
+std::string say(const PipeRefused& e) { return "WebSockets refused: " + text(name(e.reason)); }
 std::string say(const PacketRejected& e) { return "packets rejected: " + text(name(e.reason)); }
 std::string say(const QueueDropped& e) { return "queue full, entries dropped: " + text(name(e.queue)); }
 std::string say(const BudgetDenied& e) { return "held back for the budget of " + text(name(e.budget)); }
@@ -165,12 +172,14 @@ struct Reason {
     return (of_text(e.server.to_string()) * 16 + of_enum(e.error)) * 2 + (e.was_up ? 1 : 0);
   }
   std::uint64_t operator()(const ServiceUp& e) const { return of_text(e.server.to_string()); }
+  std::uint64_t operator()(const ServiceMoved& e) const { return of_text(e.server.to_string()); }
   std::uint64_t operator()(const AddressObserved& e) const { return of_text(e.server.to_string()); }
   std::uint64_t operator()(const ServiceRequested& e) const {
     return (of_text(e.server.to_string()) * 16 + of_enum(e.request)) * 16 + of_enum(e.result);
   }
   std::uint64_t operator()(const ProbesAccounted& e) const { return of_enum(e.direction); }
   std::uint64_t operator()(const BandwidthMeasured& e) const { return of_enum(e.direction); }
+  std::uint64_t operator()(const PipeRefused& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PacketRejected& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const QueueDropped& e) const { return of_enum(e.queue); }
   std::uint64_t operator()(const BudgetDenied& e) const { return of_enum(e.budget); }

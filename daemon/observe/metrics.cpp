@@ -38,6 +38,7 @@ struct Metrics::Impl {
   void show_node() {
     const std::string label = PeerLabels{options.peer_label, options.label_key}.usual(options.self);
     node.node_info(label, options.node_name, options.mesh);
+    node.certificate_expiry(options.tls_certificate_expiry);
     limit_labels();
   }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,7 @@ struct MetricsOptions {
   std::uint32_t max_labelled_peers = 100;
   std::uint32_t max_series = 50000;
   Duration retention = 10min;  // of the series of a peer that is gone
+  std::optional<WallTime> tls_certificate_expiry{};  // of the WebSocket that it serves
 };
 
 enum class Exposition : std::uint8_t {

@@ -235,6 +235,9 @@ struct NodeMetrics::Impl {
       counters(registry, "p2p_discovery_failures_total", "Addresses or lists of peers that could not be had."),
       {DiscoveryMethod::configured, DiscoveryMethod::file, DiscoveryMethod::dns, DiscoveryMethod::manual}};
 
+  Family<Gauge>& certificate_family{gauges(registry, "peerwatch_tls_certificate_expiry_timestamp_seconds",
+                                           "When the certificate of this node's WebSocket ends.")};
+  Gauge* certificate = nullptr;
   Family<Gauge>& node_info_family{gauges(registry, "peerwatch_node_info", "This node.")};
   Gauge* node_info = nullptr;
   Histogram& loop_lag{histograms(registry, "peerwatch_event_loop_lag_seconds",
@@ -248,6 +251,8 @@ struct NodeMetrics::Impl {
                             .Add({})};
   CounterPer<RejectReason> packets_rejected{
       counters(registry, "peerwatch_packets_rejected_total", "Datagrams on the UDP port that were dropped."), "reason"};
+  CounterPer<PipeRefusal> pipes_refused{
+      counters(registry, "p2p_relay_pipes_refused_total", "WebSockets of clients that were refused, or ended here."), "reason"};
   CounterPer<CheckRefusal> checks_refused{
       counters(registry, "peerwatch_checks_refused_total", "Connectivity checks that were refused."), "reason"};
   CounterPer<CandidateRefusal, 1> candidates_refused{
@@ -295,6 +300,7 @@ struct NodeMetrics::Impl {
     throughput[e.direction].Observe(e.bytes_per_second * 8 / kBitsInMegabit);
   }
   void on(const PacketRejected& e, Instant) { packets_rejected[e.reason].Increment(); }
+  void on(const PipeRefused& e, Instant) { pipes_refused[e.reason].Increment(); }
   void on(const CheckRefused& e, Instant) { checks_refused[e.reason].Increment(); }
   void on(const CandidatesRefused& e, Instant) { candidates_refused[e.reason].Increment(e.count); }
   void on(const TraversalStarted& e, Instant) { traversals.count(e); }
@@ -367,6 +373,11 @@ void NodeMetrics::node_info(const std::string& label, const std::string& node, c
   prometheus::Labels labels{{"name", node}, {"mesh", mesh}};
   if (!label.empty()) labels.emplace("peer_id", label);
   impl_->node_info = &impl_->node_info_family.Add(labels, 1.0);
+}
+
+void NodeMetrics::certificate_expiry(std::optional<WallTime> at) {
+  if (impl_->certificate != nullptr) impl_->certificate_family.Remove(impl_->certificate);
+  impl_->certificate = at ? &impl_->certificate_family.Add({}, to_seconds(at->time_since_epoch())) : nullptr;
 }
 
 std::vector<prometheus::MetricFamily> NodeMetrics::collect() const {

@@ -30,6 +30,8 @@ class NodeMetrics {
   void set(const event::NodeSnapshot& node, WallTime wall);
   /// Replaces peerwatch_node_info. `label`: our own id as labels show it; empty to leave it out.
   void node_info(const std::string& label, const std::string& name, const std::string& mesh);
+  /// Absent where nothing is served over TLS.
+  void certificate_expiry(std::optional<WallTime> at);
 
   std::vector<prometheus::MetricFamily> collect() const;
   prometheus::Registry& registry();

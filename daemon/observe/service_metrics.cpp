@@ -11,6 +11,7 @@ namespace {
 using event::RequestResult;
 using event::ServerSnapshot;
 using event::ServiceRequest;
+using event::Transport;
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
@@ -83,9 +84,13 @@ void ServiceMetrics::append_clients(std::vector<MetricFamily>& out) const {
   for (const ServerSnapshot& s : servers_) {
     const bool ready = s.state == event::ServerState::ready;
     if (s.spec.relay) {
-      const Labels labels{label("relay", name_of(s)), label("transport", "quic")};
-      relay_up.add(labels, ready && s.grants_relay ? 1.0 : 0.0);
-      if (s.rtt) relay_rtt.add(labels, to_seconds(*s.rtt));
+      for (const Transport transport : {Transport::quic, Transport::websocket}) {
+        if (transport == Transport::websocket && !s.spec.websocket) continue;
+        const bool this_way = ready && s.transport == transport;
+        const Labels labels{label("relay", name_of(s)), label("transport", name(transport))};
+        relay_up.add(labels, this_way && s.grants_relay ? 1.0 : 0.0);
+        if (this_way && s.rtt) relay_rtt.add(labels, to_seconds(*s.rtt));
+      }
     }
     if (!s.spec.bootstrap) continue;
     const ClientMetric::Label who = label("bootstrap", name_of(s));
@@ -131,7 +136,8 @@ void ServiceMetrics::append_server(std::vector<MetricFamily>& out) const {
   for (std::size_t i = 0; i < s.dropped.size(); ++i)
     dropped.add({label("reason", name(static_cast<event::RelayDrop>(i)))}, s.dropped[i]);
   Writer clients{out, "p2p_relay_clients", "Clients connected and admitted now.", MetricType::Gauge};
-  clients.add({label("transport", "quic")}, static_cast<double>(s.clients));
+  for (std::size_t i = 0; i < s.clients.size(); ++i)
+    clients.add({label("transport", name(static_cast<Transport>(i)))}, static_cast<double>(s.clients[i]));
 }
 
 }  // namespace pw::observe

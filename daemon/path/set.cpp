@@ -76,6 +76,19 @@ void Set::close_socket(Instant now, Via via) {
   if (any) select(now);
 }
 
+void Set::rename(Instant now, const PathAddress& address, PathKind kind) {
+  if (Candidate* candidate = candidates_.find(address)) candidate->name.kind = kind;
+  Path* path = find(address);
+  if (!path || path->name.kind == kind) return;
+  const Named before = path->name;
+  path->name.kind = kind;
+  if (path->id == selector_.first()) {
+    events_.push_back(SendingPathChanged{before, path->name, PathChangeReason::upgraded, now - path->last_proof()});
+    in_use_.name = path->name;
+  }
+  select(now);
+}
+
 void Set::probe_now(Instant now) {
   for (Path& path : paths_) path.liveness.probe_now(now);
   handle_timeout(now);

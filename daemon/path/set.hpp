@@ -78,6 +78,8 @@ class Set {
   void close(Instant now, const PathAddress& address, event::PathChangeReason reason);
   /// Nothing goes or comes by that socket any more.
   void close_socket(Instant now, Via via);
+  /// The same way, carried by something of another kind.
+  void rename(Instant now, const PathAddress& address, event::PathKind kind);
   void probe_now(Instant now);
   /// Something hints at large packets being lost since then (QUIC waits in vain): the path that packets go out on is in
   /// doubt, from the next handle_timeout on, until a check at full size passes.

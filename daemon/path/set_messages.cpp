@@ -120,7 +120,7 @@ Verdict Set::handle_response(Instant now, const Arrived& response) {
   checks_.finish(*check);
   Path* path = find(check->to);
   if (!path) {
-    const Named name{check->to, check->kind};
+    const Named name{check->to, response.kind};
     path = create(now, name, Size::unknown);
     if (!path) return refuse(Refusal::table_full);
     events_.push_back(PathProved{name, response.at - check->at, response.decoded.message.mapped});

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 
 #include "base/rng.hpp"
@@ -94,6 +95,7 @@ struct Context {
   std::unordered_map<quic::Handle, PeerId> owners;     // whose connection it is: from dial or Established to Closed
   std::unordered_map<std::uint64_t, PeerId> lookups;   // who asked
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
+  std::unordered_set<Via> by_websocket{};  // channels through a server that is reached through a pipe
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
   Whereabouts whereabouts{};
   Observations observations{};
@@ -110,6 +112,11 @@ struct Context {
     out.requests.emplace_back(event::CloseSocket{via});
   }
   void deny(event::Budget budget, std::uint64_t count = 1) { denied[static_cast<std::size_t>(budget)] += count; }
+  event::PathKind kind_of(const PathAddress& path) const {
+    if (path.relayed())
+      return by_websocket.contains(path.via) ? event::PathKind::relay_websocket : event::PathKind::relay_quic;
+    return path.remote.ip.family() == Family::v4 ? event::PathKind::direct_v4 : event::PathKind::direct_v6;
+  }
 };
 
 /// Application error codes of CONNECTION_CLOSE between peers.

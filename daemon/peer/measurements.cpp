@@ -35,12 +35,12 @@ Measurements::Measurements(Context& context, const PeerId& peer, const Link& lin
       peer_{peer},
       handle_{link.handle()},
       since_{now},
-      last_kind_{kind_of(link.path())},
+      last_kind_{context_.kind_of(link.path())},
       paths_{link.keys(), options_of(context.membership.probe), context.starvation, context.rng.split()},
       // The first at once, so that a number is there; the second at a random phase, so that peers spread.
       echo_{echo_interval(context.membership.probe), now, context.rng.up_to(echo_interval(context.membership.probe))},
       next_latency_{now + context.rng.up_to(kLatencyInterval)} {
-  static_cast<void>(paths_.add(now, link.path(), kind_of(link.path()), true));  // the table is empty: there is room
+  static_cast<void>(paths_.add(now, link.path(), context_.kind_of(link.path()), true));  // the table is empty: there is room
   while (paths_.poll_event()) {
   }  // the session says itself that it is up, and over what
   drain(now);
@@ -136,7 +136,7 @@ void Measurements::handle_timeout(Instant now, Link& link) {
 }
 
 void Measurements::handle_check(Instant now, const StunArrival& arrival) {
-  const path::Set::Arrived arrived{arrival.at, arrival.from, kind_of(arrival.from), arrival.bytes, arrival.decoded};
+  const path::Set::Arrived arrived{arrival.at, arrival.from, context_.kind_of(arrival.from), arrival.bytes, arrival.decoded};
   const auto verdict = arrival.decoded.message.kind == wire::stun::Class::request
                            ? paths_.handle_request(now, arrived)
                            : paths_.handle_response(now, arrived);
@@ -195,13 +195,18 @@ void Measurements::ping(Instant now, event::Ticket ticket, std::uint32_t size, L
 
 /// Where there is no room, better ones are known.
 void Measurements::add_path(Instant now, const PathAddress& address) {
-  static_cast<void>(paths_.add(now, address, kind_of(address), false));
+  static_cast<void>(paths_.add(now, address, context_.kind_of(address), false));
   drain(now);
 }
 
 /// Whom checks may go to was judged before: what is refused here is not sent, and proves nothing.
 void Measurements::check(Instant now, const PathAddress& address, std::uint8_t ttl) {
-  static_cast<void>(paths_.check(now, address, kind_of(address), ttl));
+  static_cast<void>(paths_.check(now, address, context_.kind_of(address), ttl));
+  drain(now);
+}
+
+void Measurements::rename_path(Instant now, const PathAddress& address) {
+  paths_.rename(now, address, context_.kind_of(address));
   drain(now);
 }
 

@@ -20,11 +20,6 @@ class Measurements {
  public:
   Measurements(Context& context, const PeerId& peer, const Link& link, Instant now);
 
-  static event::PathKind kind_of(const PathAddress& path) {
-    if (path.relayed()) return event::PathKind::relay_quic;
-    return path.remote.ip.family() == Family::v4 ? event::PathKind::direct_v4 : event::PathKind::direct_v6;
-  }
-
   // ---- input
   void handle_timeout(Instant now, Link& link);
   void handle_check(Instant now, const StunArrival& arrival);
@@ -44,6 +39,8 @@ class Measurements {
   void add_path(Instant now, const PathAddress& address);
   /// One check, as a round of punching orders it.
   void check(Instant now, const PathAddress& address, std::uint8_t ttl);
+  /// What carries it is of another kind now.
+  void rename_path(Instant now, const PathAddress& address);
   /// Nothing goes there any more: its channel is gone.
   void close_path(Instant now, const PathAddress& address);
   /// Nothing goes or comes by it any more.

@@ -275,7 +275,7 @@ void Session::keep_estimates() {
 void Session::count(Instant now, event::Direction direction, const PathAddress& path, Carried what, std::size_t bytes,
                     std::size_t packets) {
   if (what == Carried::quic) quic_packets_[static_cast<std::size_t>(direction)] += packets;
-  auto& traffic = traffic_[static_cast<std::size_t>(Measurements::kind_of(path))][static_cast<std::size_t>(direction)];
+  auto& traffic = traffic_[static_cast<std::size_t>(context_.kind_of(path))][static_cast<std::size_t>(direction)];
   traffic.bytes += bytes;
   traffic.packets += packets;
   if (measurements_) measurements_->count(now, direction, bytes);

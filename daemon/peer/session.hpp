@@ -73,6 +73,7 @@ class Session {
   void handle_no_channel(Instant now, const std::string& why);
   /// A channel with this peer, whoever opened it, is no more.
   void handle_channel_lost(Instant now, Via via);
+  void handle_channel_moved(Instant now, Via via);
   void handle_present(Instant now);
   void count(Instant now, event::Direction direction, const PathAddress& path, Carried what, std::size_t bytes,
              std::size_t packets);

@@ -37,6 +37,11 @@ void Session::handle_channel_lost(Instant now, Via via) {
   traverse(now);
 }
 
+/// Its packets go another way to its server.
+void Session::handle_channel_moved(Instant now, Via via) {
+  if (measurements_) measurements_->rename_path(now, PathAddress{{}, {}, via});
+}
+
 /// A bootstrap says that the peer is there: it may have waited for a long time.
 void Session::handle_present(Instant now) {
   if (now < next_present_) return;  // who says so may be lying, and each dial goes to others too

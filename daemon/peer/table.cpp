@@ -250,14 +250,21 @@ std::optional<AdmissionRefusal> Table::make_room(Instant now, const PeerId& visi
   return std::nullopt;
 }
 
+/// To its session, if it has one.
+template <class Call>
+void Table::tell(Instant now, const PeerId& peer, Call call) {
+  Session* session = find(peer);
+  if (!session) return;
+  call(*session);
+  rearm(now, *session);
+}
+
 void Table::handle_resolved(Instant now, std::uint64_t id, const Result<std::vector<IpAddress>>& addresses) {
   const auto asker = context_.lookups.find(id);
   if (asker == context_.lookups.end()) return;
-  Session* session = find(asker->second);
+  const PeerId peer = asker->second;
   context_.lookups.erase(asker);
-  if (!session) return;
-  session->handle_resolved(now, id, addresses);
-  rearm(now, *session);
+  tell(now, peer, [&](Session& s) { s.handle_resolved(now, id, addresses); });
 }
 
 void Table::handle_channel(Instant now, const PeerId& peer, Via via) {
@@ -268,17 +275,15 @@ void Table::handle_channel(Instant now, const PeerId& peer, Via via) {
 }
 
 void Table::handle_no_channel(Instant now, const PeerId& peer, const std::string& why) {
-  Session* session = find(peer);
-  if (!session) return;
-  session->handle_no_channel(now, why);
-  rearm(now, *session);
+  tell(now, peer, [&](Session& s) { s.handle_no_channel(now, why); });
 }
 
 void Table::handle_channel_lost(Instant now, const PeerId& peer, Via via) {
-  Session* session = find(peer);
-  if (!session) return;
-  session->handle_channel_lost(now, via);
-  rearm(now, *session);
+  tell(now, peer, [&](Session& s) { s.handle_channel_lost(now, via); });
+}
+
+void Table::handle_channel_moved(Instant now, const PeerId& peer, Via via) {
+  tell(now, peer, [&](Session& s) { s.handle_channel_moved(now, via); });
 }
 
 void Table::handle_present(Instant now, const PeerId& peer) {

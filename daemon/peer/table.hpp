@@ -36,6 +36,7 @@ class Table {
   void handle_channel(Instant now, const PeerId& peer, Via via);
   void handle_no_channel(Instant now, const PeerId& peer, const std::string& why);
   void handle_channel_lost(Instant now, const PeerId& peer, Via via);
+  void handle_channel_moved(Instant now, const PeerId& peer, Via via);
   /// A bootstrap says that the peer is there. In a mesh with a secret one that nobody listed becomes known by that.
   void handle_present(Instant now, const PeerId& peer);
   /// True if it names a connection of ours, whatever becomes of it there.
@@ -67,6 +68,8 @@ class Table {
   std::optional<event::AdmissionRefusal> make_room(Instant now, const PeerId& visitor);
   void forget(Instant now, const PeerId& peer);
   void rearm(Instant now, Session& session);
+  template <class Call>
+  void tell(Instant now, const PeerId& peer, Call call);
   Instant forget_at(const Session& session) const;
   Session* find(const PeerId& peer);
   Session* owner_of(quic::Handle connection);

@@ -53,6 +53,7 @@ int Connection::Callbacks::recv_crypto_data(ngtcp2_conn* conn, ngtcp2_encryption
   const int result = ngtcp2_crypto_recv_crypto_data_cb(conn, level, offset, data, size, user);
   // It is the other side's, and came by the path that it has chosen. A client says so by what only it can encrypt.
   if (result == 0 && (c.dialled_ || level == NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE)) c.paths_.pin(c.shared_.from);
+  c.answered_ |= result == 0 && c.dialled_;
   return result;
 }
 
@@ -60,6 +61,7 @@ int Connection::Callbacks::recv_retry(ngtcp2_conn* conn, const ngtcp2_pkt_hd* he
   const int result = ngtcp2_crypto_recv_retry_cb(conn, header, user);
   Connection& c = of(user);
   if (result == 0) c.paths_.pin(c.shared_.from);
+  c.answered_ |= result == 0;
   return result;
 }
 

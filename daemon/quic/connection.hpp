@@ -80,6 +80,8 @@ class Connection {
   bool may_wait() const { return held_ > 0 && held_ < kAcknowledgeEvery; }
   /// Accepted, the peer's key not proved yet.
   bool half_open() const { return !dialled_ && !established_; }
+  /// Something authentic came back to a dial.
+  bool answered() const { return answered_; }
   Instant deadline() const;
   Stats stats() const;
   const Digest& exporter() const { return exporter_; }
@@ -131,6 +133,7 @@ class Connection {
   Protocol protocol_ = Protocol::peer;
   bool handshake_complete_ = false;
   bool established_ = false;
+  bool answered_ = false;
   bool reset_seen_ = false;
   bool packet_open_ = false;  // ngtcp2 expects more for the packet it is writing
   ngtcp2_conn* conn_ = nullptr;

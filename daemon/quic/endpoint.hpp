@@ -170,6 +170,8 @@ class Endpoint {
 
   // ---- getters
   bool alive(Handle connection) const;  // not closed, not closing
+  /// Something authentic came back to a dial.
+  bool answered(Handle connection) const;
   /// Of a closed connection the last ones, at least until its Closed is polled.
   Stats stats(Handle connection) const;
   /// 32 bytes of TLS exporter (RFC 8446 section 7.5), label "EXPORTER-peerwatch", equal at both ends; from Established on.

@@ -4,8 +4,11 @@
 //
 //   waiting ─► dialling ─► greeting (Hello … Welcome) ─► ready ─► (lost) ─► waiting, with back-off
 //
+// Where UDP is blocked the connection goes through a pipe (dial.hpp). UDP is then tried again now and then, and when it leads
+// to the server the channels go over to a second connection, by the server's leave, while the first still carries them.
+//
 // Order of calls: set_addresses (again when names were looked up again), publish; then hand every event of the endpoint to
-// handle(), call handle_timeout, and after every call drain poll_event, flush the endpoint and rearm at poll_timeout.
+// handle(), what becomes of pipes to handle_pipe and handle_pipe_closed, call handle_timeout, and after every call drain poll_event, flush the endpoint and rearm at poll_timeout.
 // Nothing here re-enters. `now` never runs backwards.
 #pragma once
 
@@ -21,6 +24,8 @@
 #include "quic/endpoint.hpp"
 #include "service/admission.hpp"
 #include "service/client_event.hpp"
+#include "service/close_code.hpp"
+#include "service/dial.hpp"
 
 namespace pw::service {
 
@@ -29,12 +34,14 @@ struct ClientOptions {
   Duration retry_max = 60s;
   Duration greeting_timeout = 5s;
   Duration request_timeout = 5s;
-  /// Between requests when there is nothing to ask; one that is not answered in time tells that the server is gone. NATs forget UDP mappings after 30 s or more (RFC 4787 REQ-5 asks for
+  /// Between requests when there is nothing to ask; one that is not answered in time, while nothing else comes, tells that the server is gone. NATs forget UDP mappings after 30 s or more (RFC 4787 REQ-5 asks for
   /// two minutes, few obey).
   Duration keepalive = 15s;
   Duration register_retry = 30s;   // after a refusal
   /// Once there is doubt, and four round trips: QUIC has sent it several times by then.
   Duration probe_timeout = 3s;  // a cable that is out for a moment costs no channels
+  Duration move_initial = 10s;     // back-off between dials over UDP while connected through a pipe, full jitter on top of
+  Duration move_max = 5min;        // kMovePause
   std::size_t max_requests = 32;   // unanswered at once
   std::size_t max_channels = 128;  // also those that the server says are opened to us; more are closed
   std::size_t max_early = 8;       // packets that overtook their ChannelOpened
@@ -58,6 +65,10 @@ class Client {
   /// However often this machine's network comes and goes: dials that wait are hastened, and the server is asked, no oftener.
   static constexpr Duration kHastenPause = 5s;
   static constexpr Duration kProbePause = 1s;
+  /// Between the end of one attempt to leave a pipe and the next.
+  static constexpr Duration kMovePause = 5s;
+  /// What was under way in a connection that was left still arrives.
+  static constexpr Duration kFormer = 1s;
   /// Changes of our address that a server tells unasked.
   static constexpr double kMovedPerSecond = 0.2;
   static constexpr double kMovedBurst = 5;
@@ -67,8 +78,8 @@ class Client {
          Credentials credentials, Rng rng, std::uint32_t& next_via);
 
   // ---- commands
-  /// Where it may be; none: it is not dialled. Dials at once when there were none.
-  void set_addresses(Instant now, std::vector<PathAddress> addresses);
+  /// Where it may be, by UDP and by WebSocket; neither: it is not dialled. Dials at once when there was neither.
+  void set_addresses(Instant now, std::vector<PathAddress> addresses, std::optional<WebSocketAddress> websocket = {});
   /// The record to leave there, signed; it is registered now and before each expiry.
   void publish(Instant now, const wire::PeerRecord& record);
   /// Somebody, or everybody of the mesh. Answered by LookupDone with this number. Fails unless ready.
@@ -91,6 +102,9 @@ class Client {
   // ---- input
   /// False: not of this client's connection.
   bool handle(Instant now, const quic::Event& event);
+  /// Answers OpenPipe. False: not of this client.
+  bool handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened);
+  bool handle_pipe_closed(Instant now, Via via);
   void handle_timeout(Instant now);
 
   // ---- output
@@ -101,7 +115,11 @@ class Client {
   const ServerSpec& server() const { return server_; }
   State state() const { return state_; }
   bool ready() const { return state_ == State::ready; }
-  std::optional<quic::Handle> connection() const { return connection_; }
+  std::optional<quic::Handle> connection() const { return line_ ? std::optional{line_->connection} : std::nullopt; }
+  /// Of the connection.
+  event::Transport transport() const {
+    return line_ && line_->pipe ? event::Transport::websocket : event::Transport::quic;
+  }
   /// QUIC's smoothed one; none unless ready.
   std::optional<Duration> rtt() const;
   unsigned failures() const { return backoff_.failures(); }
@@ -130,13 +148,34 @@ class Client {
     Buffer bytes;
   };
   using Number = wire::service::Channel;
+  /// An established connection to the server.
+  struct Line {
+    quic::Handle connection;
+    std::optional<Via> pipe;  // that it goes through; else over UDP
+    std::optional<quic::StreamId> control{};
+    wire::service::Reader reader{};
+  };
 
   void dial(Instant now);
-  void lost(Instant now, event::ErrorType error, std::string detail);
-  void greet(Instant now, const quic::Established& e);
+  void settle_dial(Instant now);
+  bool reachable() const { return !addresses_.empty() || websocket_; }
+  void lost(Instant now, event::ErrorType error, std::string detail, CloseCode code = CloseCode::done);
+  void ended(Instant now, event::ErrorType error, std::optional<std::uint64_t> code, std::string detail);
+  void broken(Instant now, const Line& line, const std::string& detail);
+  void greet(Line& line, bool resume);
+  Line* find(quic::Handle connection);
+  void leave(Instant now, Line& line, CloseCode code, std::string_view reason);
   void on(Instant now, const quic::StreamData& e);
+  void on(Instant now, const quic::Closed& e);
   void on(const quic::DatagramReceived& e);
-  void read(Instant now, const wire::service::Message& message);
+  // leaving a pipe (client_move.cpp)
+  void plan_move(Instant now);
+  void try_move(Instant now);
+  void begin_move(Instant now, const Line& line);
+  void end_move(Instant now);
+  void moved(Instant now, const wire::service::Welcome& m);
+  void leave_former(Instant now);
+  void read(Instant now, Line& line, const wire::service::Message& message);
   void read(Instant now, const wire::service::Welcome& m);
   void read(Instant now, const wire::service::Observed& m);
   void read(Instant now, const wire::service::Registered& m);
@@ -148,12 +187,12 @@ class Client {
   bool ask(Instant now);
   void probe_soon(Instant now);
   void probe(Instant now);
-  void observed(const SocketAddress& address);
   std::optional<Pending> answered(Instant now, std::uint32_t request, RequestKind kind, RequestResult result);
   void fail_request(Instant now, std::uint32_t request, RequestResult result);
   void end_channel(Instant now, std::map<Number, Channel>::iterator at, ChannelLoss why, wire::service::Refusal refusal);
   std::map<Number, Channel>::iterator by_via(Via via);
-  bool send(const wire::service::Message& message);
+  bool send(const Line& line, const wire::service::Message& message);
+  bool send(const wire::service::Message& message) { return line_ && send(*line_, message); }
   Instant next_deadline() const;
   void emit(ClientEvent event) { events_.push_back(std::move(event)); }
 
@@ -174,13 +213,20 @@ class Client {
   Instant hasten_at_{};       // the last time, or the next
   Instant probed_at_{};
   Instant probe_at_ = kNever;
+  Instant heard_at_{};        // anything of the server's, but its acknowledgements
   std::uint32_t probe_ = 0;   // the request that tells whether the server still reaches us
   Instant gone_at_ = kNever;  // unless that is answered
   std::size_t secret_ = 0;    // the one to prove next: the other after a refusal
+  Backoff move_backoff_;
+  Instant move_at_ = kNever;  // over UDP is dialled, while connected through a pipe
+  Instant move_give_up_ = kNever;    // a greeting for that
+  Instant leave_former_at_ = kNever;
   std::vector<PathAddress> addresses_;
-  std::optional<quic::Handle> connection_;
-  std::optional<quic::StreamId> control_;
-  wire::service::Reader reader_;
+  std::optional<WebSocketAddress> websocket_;
+  Dial dial_;
+  std::optional<Line> line_;    // greeting, or ready
+  std::optional<Line> next_;    // over UDP, greeting, while line_ goes through a pipe
+  std::optional<Line> former_;  // through a pipe, that was left
   wire::service::Services granted_ = wire::service::Services::none;
   std::optional<SocketAddress> observed_;
   TokenBucket moved_{kMovedPerSecond, kMovedBurst};

@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "event/request.hpp"
 #include "event/service.hpp"
 #include "wire/service.hpp"
 
@@ -29,7 +30,8 @@ enum class ChannelLoss : std::uint8_t {
 struct ServiceUp {
   PeerId server;
   wire::service::Services services;
-  SocketAddress observed;
+  event::Transport transport;
+  std::optional<SocketAddress> observed;  // none through a pipe
   std::uint64_t pair_bytes;  // 0: no cap
   Duration took;             // from the dial
 };
@@ -38,6 +40,12 @@ struct ServiceDown {
   bool was_up;
   event::ErrorType error;
   std::string detail;
+};
+/// From a pipe to UDP: those of its channels that it has still are told first, by ChannelMoved.
+struct ServiceMoved {
+  PeerId server;
+  event::Transport to;
+  std::optional<SocketAddress> observed;
 };
 struct AddressObserved {
   PeerId server;
@@ -82,6 +90,14 @@ struct ChannelUp {
   Via via;
   PeerId peer;
   bool inbound;
+  event::Transport transport;  // of the connection to the server
+};
+/// The connection to its server is another.
+struct ChannelMoved {
+  PeerId server;
+  Via via;
+  PeerId peer;
+  event::Transport to;
 };
 /// Where the server sees the peer at the other end of a channel.
 struct PeerObserved {
@@ -104,6 +120,7 @@ struct Arrived {
   Buffer bytes;
 };
 using ClientEvent = std::variant<ServiceUp, ServiceDown, AddressObserved, RequestDone, LookupDone, PeerSeen, ChannelUp,
-                                 PeerObserved, ChannelDown, MappingAnswered, Arrived>;
+                                 PeerObserved, ChannelDown, MappingAnswered, Arrived, ServiceMoved, ChannelMoved,
+                                 event::OpenPipe, event::ClosePipe>;
 
 }  // namespace pw::service

@@ -103,7 +103,12 @@ Status Client::check_mapping(std::uint32_t number, const SocketAddress& address,
 
 // ---- answers
 
-void Client::read(Instant now, const wire::service::Message& message) {
+void Client::read(Instant now, Line& line, const wire::service::Message& message) {
+  if (&line != &*line_) {  // about a connection that is only to be, or was left
+    const auto* welcome = std::get_if<wire::service::Welcome>(&message);
+    if (welcome != nullptr && next_ && &line == &*next_) moved(now, *welcome);
+    return;
+  }
   if (const auto* welcome = std::get_if<wire::service::Welcome>(&message)) return read(now, *welcome);
   if (const auto* refused = std::get_if<wire::service::Refused>(&message)) return read(now, *refused);
   if (!ready()) return;
@@ -126,7 +131,9 @@ void Client::read(Instant now, const wire::service::Welcome& m) {
   granted_ = m.services & server_.services;  // what was not asked for is not used
   observed_ = m.observed;
   ask_at_ = now + options_.keepalive;
-  emit(ServiceUp{server_.id, granted_, m.observed, m.pair_bytes, now - dialled_at_});
+  emit(ServiceUp{server_.id, granted_, transport(), m.observed, m.pair_bytes, now - dialled_at_});
+  move_backoff_.reset();
+  plan_move(now);
   if (record_) publish(now, wire::PeerRecord{*record_});
 }
 
@@ -135,7 +142,7 @@ void Client::read(Instant now, const wire::service::Observed& m) {
   if (m.request != 0 && m.request == probe_) gone_at_ = kNever;
   // Who makes up addresses makes us look for paths anew each time. A true one that is not heard is told by the next answer.
   if (m.request == 0 && !moved_.take(now)) return;
-  if (std::exchange(observed_, m.address) != m.address) emit(AddressObserved{server_.id, m.address});
+  if (std::exchange(observed_, m.address) != m.address && m.address) emit(AddressObserved{server_.id, *m.address});
 }
 
 void Client::read(Instant now, const wire::service::Registered& m) {
@@ -236,7 +243,7 @@ void Client::end_channel(Instant now, std::map<Number, Channel>::iterator at, Ch
 bool Client::send(Via via, ByteView packet) {
   const auto found = by_via(via);
   if (found == channels_.end() || !found->second.up || packet.empty() || packet.size() > quic::kUdpPayload) return false;
-  return endpoint_.write_datagram(*connection_, wire::service::in_channel(found->first, packet));
+  return endpoint_.write_datagram(line_->connection, wire::service::in_channel(found->first, packet));
 }
 
 void Client::read(Instant now, const wire::service::ChannelOpened& m) {
@@ -258,7 +265,7 @@ void Client::read(Instant now, const wire::service::ChannelOpened& m) {
     return;
   }
   channel.up = true;
-  emit(ChannelUp{server_.id, channel.via, channel.peer, inbound});
+  emit(ChannelUp{server_.id, channel.via, channel.peer, inbound, transport()});
   std::erase_if(early_, [&](Early& e) {
     if (e.channel != m.channel) return false;
     emit(Arrived{{{}, {}, channel.via}, e.received_at, std::move(e.bytes)});

@@ -35,8 +35,9 @@ void Clients::configure(Instant now, const std::vector<ServerSpec>& servers, con
   judge_at_ = now;
 }
 
-void Clients::set_addresses(Instant now, const PeerId& server, std::vector<PathAddress> addresses) {
-  if (Client* c = find(server)) c->set_addresses(now, std::move(addresses));
+void Clients::set_addresses(Instant now, const PeerId& server, std::vector<PathAddress> addresses,
+                            std::optional<WebSocketAddress> websocket) {
+  if (Client* c = find(server)) c->set_addresses(now, std::move(addresses), std::move(websocket));
 }
 
 void Clients::network_changed(Instant now) {
@@ -75,8 +76,22 @@ bool Clients::send(Via via, ByteView packet) {
 // ---- input and output
 
 bool Clients::handle(Instant now, const quic::Event& event) {
+  return tell(now, [&](Client& c) { return c.handle(now, event); });
+}
+
+bool Clients::handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened) {
+  return tell(now, [&](Client& c) { return c.handle_pipe(now, via, opened); });
+}
+
+bool Clients::handle_pipe_closed(Instant now, Via via) {
+  return tell(now, [&](Client& c) { return c.handle_pipe_closed(now, via); });
+}
+
+/// To the one that it is for.
+template <class Call>
+bool Clients::tell(Instant now, Call call) {
   return std::ranges::any_of(clients_, [&](const auto& c) {
-    if (!c->handle(now, event)) return false;
+    if (!call(*c)) return false;
     // Relays come and go together when this node's network does: they are judged when the dust has settled.
     const bool home = std::ranges::find(homes_, c->server().id) != homes_.end();
     const bool wanted = any(c->services() & Services::relay) && homes_.size() < kHomeRelays;

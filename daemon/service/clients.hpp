@@ -40,7 +40,8 @@ class Clients {
   // ---- commands
   /// At the start and at every reload. A client stays as long as its server and the credentials do.
   void configure(Instant now, const std::vector<ServerSpec>& servers, const Credentials& credentials);
-  void set_addresses(Instant now, const PeerId& server, std::vector<PathAddress> addresses);
+  void set_addresses(Instant now, const PeerId& server, std::vector<PathAddress> addresses,
+                     std::optional<WebSocketAddress> websocket = {});
   /// As Client's.
   void network_changed(Instant now);
   void shutdown(Instant now);
@@ -52,6 +53,8 @@ class Clients {
 
   // ---- input
   bool handle(Instant now, const quic::Event& event);
+  bool handle_pipe(Instant now, Via via, const Result<SocketAddress>& opened);
+  bool handle_pipe_closed(Instant now, Via via);
   void handle_timeout(Instant now);
 
   // ---- output
@@ -65,6 +68,8 @@ class Clients {
   std::vector<Client*> ranked(wire::service::Services services) const;
 
  private:
+  template <class Call>
+  bool tell(Instant now, Call call);
   void judge(Instant now);
   void adopt(Instant now, std::vector<PeerId> homes);
   void publish(Instant now, Client& client);

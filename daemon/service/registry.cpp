@@ -11,7 +11,7 @@ bool share_a_tag(const std::vector<Digest>& a, const std::vector<Digest>& b) {
 }
 
 Registry::Outcome Registry::add(Instant now, const PeerId& peer, ByteView bytes, std::vector<Digest> tags,
-                                const SocketAddress& observed) {
+                                const std::optional<SocketAddress>& observed) {
   const auto known = entries_.find(peer);
   if (known == entries_.end() && entries_.size() >= max_entries_) return {Refusal::full, {}, false};
   const auto record = wire::decode_record(bytes);

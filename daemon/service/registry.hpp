@@ -17,7 +17,7 @@ struct Registration {
   Buffer record;
   std::uint64_t sequence = 0;
   std::vector<Digest> tags;
-  SocketAddress observed;
+  std::optional<SocketAddress> observed;  // by UDP
   Instant at{};
   Instant expires{};
 };
@@ -34,7 +34,8 @@ class Registry {
     bool fresh = false;  // was not in it
   };
   /// `peer`: whose connection it came by. Verifies the signature.
-  Outcome add(Instant now, const PeerId& peer, ByteView record, std::vector<Digest> tags, const SocketAddress& observed);
+  Outcome add(Instant now, const PeerId& peer, ByteView record, std::vector<Digest> tags,
+              const std::optional<SocketAddress>& observed);
   void observe(const PeerId& peer, const SocketAddress& address);
   const Registration* find(const PeerId& peer) const;
   /// Of a mesh, those after `after`, at most `limit`; `more`: there are further ones.

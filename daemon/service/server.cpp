@@ -1,6 +1,7 @@
 #include "service/server.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pw::service {
 
@@ -46,6 +47,10 @@ Server::Client* Server::find(quic::Handle handle) {
   return found == clients_.end() ? nullptr : found->second.get();
 }
 
+bool Server::serves(Via via) const {
+  return std::ranges::any_of(clients_, [via](const auto& c) { return c.second->via == via; });
+}
+
 Server::Client* Server::find(const PeerId& peer) {
   const auto found = present_.find(peer);
   return found == present_.end() ? nullptr : find(found->second);
@@ -63,7 +68,8 @@ bool Server::handle(Instant now, const quic::Event& event) {
   if (const auto* data = std::get_if<quic::StreamData>(&event)) {
     on(now, *c, *data);
   } else if (const auto* datagram = std::get_if<quic::DatagramReceived>(&event)) {
-    on(now, *c, *datagram);
+    Client* heir = c->resumed_by ? find(*c->resumed_by) : nullptr;
+    on(now, heir != nullptr ? *heir : *c, *datagram);
   } else if (const auto* reset = std::get_if<quic::StreamReset>(&event)) {
     if (c->control == reset->stream) dismiss(now, handle, CloseCode::protocol, "the control stream was reset");
   } else if (std::holds_alternative<quic::Closed>(event)) {
@@ -74,9 +80,6 @@ bool Server::handle(Instant now, const quic::Event& event) {
 
 void Server::on(Instant now, const quic::Established& e) {
   const bool known = may_try(admission_, e.peer);
-  // TLS proved that it is the same node, which has lost its older connection, or will leave it.
-  if (const auto older = present_.find(e.peer); known && older != present_.end())
-    dismiss(now, older->second, CloseCode::replaced, "replaced by a newer connection");
   if (!known) {
     ++stats_.clients_refused;
     endpoint_.close(now, e.connection, static_cast<std::uint64_t>(CloseCode::not_admitted), "not admitted");
@@ -115,6 +118,13 @@ void Server::forget(Instant now, quic::Handle handle) {
   tell_mesh(now, c->peer, c->tags, wire::service::PeerGone{c->peer});
 }
 
+void Server::handle_pipe_closed(Instant now, Via via) {
+  std::vector<quic::Handle> gone;
+  for (const auto& [handle, c] : clients_)
+    if (c->via == via) gone.push_back(handle);
+  for (const quic::Handle handle : gone) dismiss(now, handle, CloseCode::done, "the pipe closed");
+}
+
 void Server::handle_address(Instant now, quic::Handle connection, const SocketAddress& address) {
   Client* c = find(connection);
   if (c == nullptr || c->observed == address) return;
@@ -123,7 +133,7 @@ void Server::handle_address(Instant now, quic::Handle connection, const SocketAd
   registry_.observe(c->peer, address);
   send(now, *c, wire::service::Observed{0, address});
   for (const auto& [number, end] : c->channels)
-    if (Client* other = find(end.other)) send(now, *other, wire::service::PeerObserved{end.others_number, address});
+    if (Client* other = find(end.other)) tell_observed(now, *other, end.others_number, *c);
 }
 
 // ---- the control stream
@@ -151,6 +161,7 @@ void Server::on(Instant now, Client& c, const quic::StreamData& e) {
 }
 
 void Server::read(Instant now, Client& c, const Message& message) {
+  if (c.resumed_by) return;  // what it still says there was said before it went over
   if (const auto* m = std::get_if<wire::service::Hello>(&message)) return hello(now, c, *m);
   if (!c.admitted) return dismiss(now, c.handle, CloseCode::protocol, "a message before Hello");
   if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message))
@@ -191,19 +202,23 @@ void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
   if (options_.bootstrap) offered = offered | Services::bootstrap | Services::carriage;
   if (options_.relay) offered = offered | Services::relay;
   if (!any(m.services & offered)) return turn_away(Refusal::not_offered, CloseCode::not_offered);
-  if (const auto other = present_.find(c.peer); other != present_.end())
-    dismiss(now, other->second, CloseCode::replaced, "replaced by another connection");
-  if (present_.size() >= options_.max_clients) return turn_away(Refusal::full, CloseCode::full);
+  wire::service::Welcome welcome;
+  welcome.services = c.services = m.services & offered;
+  // TLS proved that it is the same node, which has lost its other connection, or leaves it.
+  Client* const former = find(c.peer);
+  const bool resumes = former != nullptr && m.resume && (former->services & c.services) == former->services;
+  if (resumes)
+    welcome.resumed = take_over(now, c, *former);
+  else if (former != nullptr)
+    dismiss(now, former->handle, CloseCode::replaced, "replaced by another connection");
+  if (!present_.contains(c.peer) && present_.size() >= options_.max_clients) return turn_away(Refusal::full, CloseCode::full);
   c.admitted = true;
   deadlines_.clear(c.handle);
-  c.services = m.services & offered;
   c.proof = m.proof;
   c.tags = m.mesh_tags;
   c.notify = m.notify;
   present_[c.peer] = c.handle;
-  registry_.observe(c.peer, c.observed);
-  wire::service::Welcome welcome;
-  welcome.services = c.services;
+  if (c.observed) registry_.observe(c.peer, *c.observed);
   welcome.observed = c.observed;
   welcome.max_channels = static_cast<std::uint32_t>(options_.max_channels);
   welcome.bytes_per_second = static_cast<std::uint64_t>(options_.bytes_per_second);
@@ -211,7 +226,13 @@ void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
   welcome.max_lifetime_s =
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(options_.max_lifetime).count());
   send(now, c, welcome);
-  if (registry_.find(c.peer) != nullptr) tell_mesh(now, c.peer, c.tags, wire::service::PeerPresent{c.peer});
+  for (const auto& [number, end] : c.channels) {  // it may not have heard of some
+    const Client& other = *find(end.other);
+    send(now, c, wire::service::ChannelOpened{number, other.peer});
+    tell_observed(now, c, number, other);
+  }
+  if (!resumes && registry_.find(c.peer) != nullptr)
+    tell_mesh(now, c.peer, c.tags, wire::service::PeerPresent{c.peer});
 }
 
 void Server::refuse(Instant now, Client& c, Request what, Refusal reason, std::uint32_t number) {
@@ -227,7 +248,7 @@ void Server::refuse(Instant now, Client& c, Request what, Refusal reason, std::u
 void Server::check_mapping(Instant now, Client& c, const wire::service::CheckMapping& m) {
   const auto refused = [&](Refusal reason) { refuse(now, c, Request::check_mapping, reason, m.number); };
   if (!any(c.services & Services::bootstrap) || !knocks_offered_) return refused(Refusal::not_offered);
-  if (m.address.ip != c.observed.ip || m.address.port == 0) return refused(Refusal::not_observed);
+  if (!c.observed || m.address.ip != c.observed->ip || m.address.port == 0) return refused(Refusal::not_observed);
   if (!c.checks.take(now) || !all_checks_.take(now)) return refused(Refusal::rate);
   count(ServedRequest::observe, true);
   knocks_.push_back({m.address, m.transaction});
@@ -261,7 +282,9 @@ void Server::enrol(Instant now, Client& c, const wire::service::Register& m) {
 
 wire::service::Found::Entry Server::entry_of(Instant now, const PeerId& peer, const Registration& r) const {
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - r.at).count();
-  return {r.record, {r.observed}, static_cast<std::uint32_t>(age), present_.contains(peer)};
+  std::vector<SocketAddress> observed;
+  if (r.observed) observed.push_back(*r.observed);
+  return {r.record, std::move(observed), static_cast<std::uint32_t>(age), present_.contains(peer)};
 }
 
 void Server::look_up(Instant now, Client& c, const wire::service::Lookup& m) {
@@ -290,6 +313,10 @@ void Server::handle_timeout(Instant now) {
     if (present_.contains(gone->first)) tell_mesh(now, gone->first, gone->second, wire::service::PeerGone{gone->first});
   while (const quic::Handle* due = deadlines_.due(now)) {
     const quic::Handle handle = *due;
+    if (find(handle)->resumed_by) {
+      dismiss(now, handle, CloseCode::replaced, "its channels went over to another connection");
+      continue;
+    }
     const bool admitted = find(handle)->admitted;
     stats_.clients_refused += admitted ? 0 : 1;
     dismiss(now, handle, admitted ? CloseCode::protocol : CloseCode::not_admitted,
@@ -305,7 +332,7 @@ Instant Server::poll_timeout() const {
 ServerStats Server::stats() const {
   ServerStats s = stats_;
   s.entries = registry_.size();
-  s.clients = present_.size();
+  for (const auto& [peer, handle] : present_) ++s.clients[static_cast<std::size_t>(clients_.at(handle)->transport)];
   s.channels = channels_;
   return s;
 }

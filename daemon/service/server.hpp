@@ -23,14 +23,12 @@
 #include "event/service.hpp"
 #include "quic/endpoint.hpp"
 #include "service/admission.hpp"
+#include "service/close_code.hpp"
 #include "service/forwarder.hpp"
 #include "service/registry.hpp"
 #include "wire/service.hpp"
 
 namespace pw::service {
-
-/// Application codes of CONNECTION_CLOSE on a service connection, either way.
-enum class CloseCode : std::uint64_t { done, not_admitted, full, replaced, protocol, not_offered };
 
 struct ServerOptions {
   bool bootstrap = false;
@@ -56,6 +54,7 @@ struct ServerOptions {
   std::size_t max_pairs = 8192;       // remembered for that; beyond, new pairs are refused
   Duration max_lifetime = std::chrono::minutes{10};  // of a registration
   Duration admission_timeout = 5s;
+  Duration former_timeout = 5s;       // of a connection whose channels went over to another
 };
 
 /// One packet to a client's mapped port, as the client asked: a Binding indication with that transaction.
@@ -88,11 +87,17 @@ class Server {
   bool handle(Instant now, const quic::Event& event);
   /// A client was proved to be at another address.
   void handle_address(Instant now, quic::Handle connection, const SocketAddress& address);
+  /// Nothing leads to whoever came by it any more.
+  void handle_pipe_closed(Instant now, Via via);
   void handle_timeout(Instant now);
 
   // ---- output
   std::optional<Knock> poll_knock();
   Instant poll_timeout() const;
+
+  // ---- getters
+  /// Somebody has come by that, let in or about to say Hello.
+  bool serves(Via via) const;
   ServerStats stats() const;
 
  private:
@@ -105,18 +110,23 @@ class Server {
   struct Client {
     Client(const quic::Established& e, Instant now, const ServerOptions& o)
         : handle{e.connection},
+          via{e.path.via},
           since{now},
           peer{e.peer},
-          observed{e.path.remote},
+          transport{via == Via::own ? event::Transport::quic : event::Transport::websocket},
+          observed{transport == event::Transport::quic ? std::optional{e.path.remote} : std::nullopt},
           requests{o.requests_per_second, o.request_burst},
           notices{o.requests_per_second, o.request_burst},
           checks{o.checks_per_second, o.check_burst},
           bytes{o.bytes_per_second, o.burst_bytes} {}
     quic::Handle handle;
+    Via via;  // that its packets come through
     Instant since;
     PeerId peer;
-    SocketAddress observed;
+    event::Transport transport;
+    std::optional<SocketAddress> observed;  // over UDP
     bool admitted = false;
+    std::optional<quic::Handle> resumed_by;  // its channels went over to that one
     bool notify = false;
     wire::service::Services services = wire::service::Services::none;
     std::optional<Digest> proof;  // that admitted it
@@ -142,12 +152,14 @@ class Server {
   void on(Instant now, Client& c, const quic::DatagramReceived& e);
   void read(Instant now, Client& c, const wire::service::Message& message);
   void hello(Instant now, Client& c, const wire::service::Hello& m);
+  std::vector<wire::service::Channel> take_over(Instant now, Client& c, Client& former);
   void enrol(Instant now, Client& c, const wire::service::Register& m);
   void look_up(Instant now, Client& c, const wire::service::Lookup& m);
   void open_channel(Instant now, Client& c, const wire::service::OpenChannel& m);
   void check_mapping(Instant now, Client& c, const wire::service::CheckMapping& m);
   std::optional<wire::service::Refusal> against(Instant now, const Client& c, const Client* other,
                                                 const wire::service::OpenChannel& m);
+  void tell_observed(Instant now, Client& c, wire::service::Channel number, const Client& other);
   void close_channel(Instant now, Client& c, wire::service::Channel number, wire::service::ChannelEnd reason, bool tell);
   wire::service::Found::Entry entry_of(Instant now, const PeerId& peer, const Registration& registration) const;
   void refuse(Instant now, Client& c, wire::service::Request what, wire::service::Refusal reason, std::uint32_t number);

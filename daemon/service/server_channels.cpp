@@ -1,5 +1,6 @@
 // The carrying half of Server: channels between present clients, and the packets in them.
 #include <algorithm>
+#include <utility>
 
 #include "service/server.hpp"
 
@@ -51,9 +52,37 @@ void Server::open_channel(Instant now, Client& c, const wire::service::OpenChann
   ++channels_;
   count(ServedRequest::coordinate, true);
   send(now, *other, wire::service::ChannelOpened{number, c.peer});
-  send(now, *other, wire::service::PeerObserved{number, c.observed});
+  tell_observed(now, *other, number, c);
   send(now, c, wire::service::ChannelOpened{m.channel, m.peer});
-  send(now, c, wire::service::PeerObserved{m.channel, other->observed});
+  tell_observed(now, c, m.channel, *other);
+}
+
+/// Where the other end of a channel is seen; nothing of one that came by WebSocket.
+void Server::tell_observed(Instant now, Client& c, Channel number, const Client& other) {
+  if (other.observed) send(now, c, wire::service::PeerObserved{number, *other.observed});
+}
+
+/// The same node has come by another way. What waits in queues is lost; what is under way in the former connection still
+/// counts as the client's.
+std::vector<Channel> Server::take_over(Instant now, Client& c, Client& former) {
+  std::vector<Channel> numbers;
+  for (auto& [number, end] : former.channels) {
+    Client& other = *find(end.other);
+    End& back = other.channels.at(end.others_number);
+    drop(DropReason::gone, forwarder_.close(end.flow) + forwarder_.close(back.flow));
+    end.flow = forwarder_.open(c.handle, other.handle);
+    back.flow = forwarder_.open(other.handle, c.handle);
+    back.other = c.handle;
+    tell_observed(now, other, end.others_number, c);
+    numbers.push_back(number);
+  }
+  c.channels = std::exchange(former.channels, {});
+  c.next_channel = former.next_channel;
+  c.bytes = former.bytes;
+  former.admitted = false;
+  former.resumed_by = c.handle;
+  deadlines_.set(former.handle, now + options_.former_timeout);
+  return numbers;
 }
 
 /// `tell`: the client itself too, not only the other end.

@@ -28,22 +28,24 @@ struct ToEnvelope {
     for (const Digest& tag : m.mesh_tags) p->add_mesh_tags(text_of(tag));
     if (m.proof) p->set_proof(text_of(*m.proof));
     p->set_notify(m.notify);
+    p->set_resume(m.resume);
   }
   void operator()(const Welcome& m) const {
     auto* p = out.mutable_welcome();
     p->set_version(m.version);
     p->set_services(static_cast<std::uint32_t>(m.services));
-    put_address(*p->mutable_observed(), m.observed);
+    if (m.observed) put_address(*p->mutable_observed(), *m.observed);
     p->set_max_channels(m.max_channels);
     p->set_bytes_per_second(m.bytes_per_second);
     p->set_pair_bytes(m.pair_bytes);
     p->set_max_lifetime_s(m.max_lifetime_s);
+    for (const Channel channel : m.resumed) p->add_resumed(channel);
   }
   void operator()(const Observe& m) const { out.mutable_observe()->set_request(m.request); }
   void operator()(const Observed& m) const {
     auto* p = out.mutable_observed();
     p->set_request(m.request);
-    put_address(*p->mutable_address(), m.address);
+    if (m.address) put_address(*p->mutable_address(), *m.address);
   }
   void operator()(const Register& m) const {
     auto* p = out.mutable_register_();
@@ -132,8 +134,15 @@ Result<Channel> channel_of(std::uint32_t number) {
 /// Unknown ones of a later version are no error.
 Services services_of(std::uint32_t bits) { return static_cast<Services>(bits & 7U); }
 
+Result<std::optional<SocketAddress>> perhaps_address(bool given, const proto::Address& p) {
+  if (!given) return std::nullopt;
+  const auto address = address_of(p);
+  if (!address) return tl::unexpected(address.error());
+  return *address;
+}
+
 Result<Message> from(const proto::Hello& p) {
-  Hello m{p.version_min(), p.version_max(), services_of(p.services()), {}, {}, p.notify()};
+  Hello m{p.version_min(), p.version_max(), services_of(p.services()), {}, {}, p.notify(), p.resume()};
   if (m.version_min > m.version_max) return fail("the version range of a Hello is empty");
   if (static_cast<std::size_t>(p.mesh_tags_size()) > kMaxMeshTags) return fail("a Hello has at most 2 mesh tags");
   for (const std::string& bytes : p.mesh_tags()) {
@@ -150,14 +159,21 @@ Result<Message> from(const proto::Hello& p) {
 }
 
 Result<Message> from(const proto::Welcome& p) {
-  const auto observed = address_of(p.observed());
+  const auto observed = perhaps_address(p.has_observed(), p.observed());
   if (!observed) return tl::unexpected(observed.error());
-  return Welcome{p.version(),          services_of(p.services()), *observed, p.max_channels(), p.bytes_per_second(),
-                 p.pair_bytes(), p.max_lifetime_s()};
+  if (static_cast<std::size_t>(p.resumed_size()) > kMaxResumed) return fail("more than 256 channels were resumed");
+  Welcome m{p.version(),    services_of(p.services()), *observed, p.max_channels(), p.bytes_per_second(),
+            p.pair_bytes(), p.max_lifetime_s(),        {}};
+  for (const std::uint32_t number : p.resumed()) {
+    const auto channel = channel_of(number);
+    if (!channel) return tl::unexpected(channel.error());
+    m.resumed.push_back(*channel);
+  }
+  return m;
 }
 
 Result<Message> from(const proto::Observed& p) {
-  const auto address = address_of(p.address());
+  const auto address = perhaps_address(p.has_address(), p.address());
   if (!address) return tl::unexpected(address.error());
   return Observed{p.request(), *address};
 }

@@ -25,6 +25,8 @@ inline constexpr std::uint32_t kVersion = 1;
 /// Of a Hello: the tag of every secret in force, current and previous.
 inline constexpr std::size_t kMaxMeshTags = 2;
 inline constexpr std::size_t kMaxObserved = 4;
+/// Of a Welcome: more than any server lets a client have.
+inline constexpr std::size_t kMaxResumed = 256;
 /// Of one Found: with their records the largest message stays below 16 KiB.
 inline constexpr std::size_t kMaxFound = 32;
 
@@ -48,22 +50,24 @@ struct Hello {
   std::vector<Digest> mesh_tags;
   std::optional<Digest> proof;
   bool notify = false;
+  bool resume = false;  // channels of this client's other connection go over to this one
 };
 struct Welcome {
   std::uint32_t version = kVersion;
   Services services = Services::none;
-  SocketAddress observed;
+  std::optional<SocketAddress> observed;  // none: by a WebSocket, where no UDP address is seen
   std::uint32_t max_channels = 0;
   std::uint64_t bytes_per_second = 0;
   std::uint64_t pair_bytes = 0;
   std::uint32_t max_lifetime_s = 0;
+  std::vector<Channel> resumed;  // that went over
 };
 struct Observe {
   std::uint32_t request = 0;
 };
 struct Observed {
   std::uint32_t request = 0;
-  SocketAddress address;
+  std::optional<SocketAddress> address;
 };
 struct Register {
   std::uint32_t request = 0;

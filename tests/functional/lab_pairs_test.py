@@ -1,7 +1,7 @@
 """Real daemons behind every kind of kernel NAT meet as lab/pairs.py says: by what they tell, by what their metrics count, and
 by the packets that their kernels see."""
 import lab
-lab.enter("nft", "conntrack", "miniupnpd")
+lab.enter("nft", "conntrack", "miniupnpd", "openssl")
 
 import collections
 import concurrent.futures
@@ -46,20 +46,19 @@ class Pairs(unittest.TestCase):
                 print(f"{row.name:58} {row.outcome:12} {latest[0]:>9} {latest[1]:>7} {' / '.join(map(str, seen['sent'])):>10}")
 
     def each(self, judge) -> None:
-        """judge(row, what was seen, and of both ends: its place, the other's, what it told)."""
+        """judge(row, what was seen, and of both ends: its place, the other's, its path, what it told)."""
         for row, seen in self.seen:
             with self.subTest(row.name):
                 self.assertNotIn("broken", seen, seen.get("broken"))
-                judge(row, seen, [(*places, told) for places, told in zip((row.places, row.places[::-1]), seen["told"])])
+                judge(row, seen, [(*places, path, told) for places, path, told
+                                  in zip((row.places, row.places[::-1]), row.paths, seen["told"])])
 
     def test_each_comes_to_what_its_nats_allow_and_says_so(self):
         def judge(row, seen, ends):
             self.assertTrue(seen["stands"], f"not {row.outcome} within {row.within} s: {seen}")
             self.assertEqual(seen["problems"], [])
-            for here, there, told in ends:
-                self.assertEqual(told["path"], row.path)
-                if row.path == "none":
-                    continue
+            for here, there, path, told in ends:
+                self.assertEqual(told["path"], path)
                 self.assertLess(told["connected_s"], CONNECTED_WITHIN)
                 if row.outcome != "mapped":
                     self.assertEqual(bool(told["attempts"]), row.outcome != "open", "attempts are told where they are needed")
@@ -74,7 +73,7 @@ class Pairs(unittest.TestCase):
     def test_what_each_finds_of_its_nats_is_what_they_are(self):
         def judge(row, seen, ends):
             self.assertTrue(seen["measured"])
-            for here, _, told in ends:
+            for here, _, _, told in ends:
                 self.assertLessEqual(here.behaviour.items(), told["behaviour"].items())
                 mapper = (here.home or {}).get("port_mapper", {})
                 states = {p["protocol"]: p["state"] for p in told["port_mapping"]["protocols"]}
@@ -92,7 +91,7 @@ class Pairs(unittest.TestCase):
 
     def test_a_mapped_port_is_where_the_other_end_sends(self):
         def judge(row, seen, ends):
-            mapped, other = (told for _, _, told in ends)
+            mapped, other = (told for *_, told in ends)
             if row.outcome == "mapped":
                 self.assertEqual(other["remote"], mapped["port_mapping"]["mapped"]["external"])
 
@@ -102,26 +101,27 @@ class Pairs(unittest.TestCase):
         def judge(row, seen, _):
             talk = seen["talk"]
             self.assertLess(max(seen["sent"]), MOST_PACKETS + (MOST_OF_SEARCH if row.outcome in pairs.LOOKED_FOR else 0))
-            self.assertEqual(talk["answered"], 0 if row.path == "none" else talk["pings"])
-            for whence, direct, by_server in zip(row.met_at[::-1], talk["direct"], talk["by_server"]):
-                if row.path == "direct_v4":
+            self.assertEqual(talk["answered"], talk["pings"])
+            for whence, direct, by_server, piped in zip(row.met_at[::-1], talk["direct"], talk["by_server"], row.by_websocket):
+                if row.direct:
                     self.assertEqual(list(direct), [whence])
                     self.assertGreaterEqual(direct[whence], talk["pings"])
-                    self.assertLess(by_server, talk["pings"] / 2)
+                    self.assertLess(sum(by_server.values()), talk["pings"] / 2)
                 else:
                     self.assertEqual(direct, {})
-                if row.path == "relay_quic":
-                    self.assertGreaterEqual(by_server, talk["pings"])
+                    way, other = ("tcp", "udp") if piped else ("udp", "tcp")
+                    self.assertGreaterEqual(by_server[way], talk["pings"])
+                    self.assertEqual(by_server[other], 0)
 
         self.each(judge)
 
     def test_metrics_count_what_was_told(self):
         def judge(row, seen, ends):
-            for _, _, told in ends:
+            for _, _, path, told in ends:
                 for name, (events, labels) in LABELS.items():
                     counted = {tuple(found[label] for label in labels): value for found, value in told["metrics"][name]}
                     self.assertEqual(counted, collections.Counter(tuple(e[label] for label in labels) for e in told[events]))
-                self.assertEqual(told["metrics"]["p2p_peers_by_path"], [[{"path": row.path}, 1]])
+                self.assertEqual(told["metrics"]["p2p_peers_by_path"], [[{"path": path}, 1]])
 
         self.each(judge)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lets one pair of lab/pairs.py meet, by its number: run_pair.py N. Prints what was seen as a JSON object."""
 import lab
-lab.enter("nft", "conntrack", "miniupnpd")
+lab.enter("nft", "conntrack", "miniupnpd", "openssl")
 
 import contextlib
 import datetime
@@ -29,7 +29,7 @@ def seconds(told: str) -> float:
 
 class Pair:
     def __init__(self, row: pairs.Row, cleanup: contextlib.ExitStack):
-        self.row, self.meeting = row, Meeting(cleanup, row.scenario(), row.hosts)
+        self.row, self.meeting = row, Meeting(cleanup, row.scenario(), row.hosts, any(row.by_websocket))
         self.net = self.meeting.net
         self.counts = [Counts(self.net.hosts[name]) for name in row.hosts]
 
@@ -49,7 +49,7 @@ class Pair:
     # ---- what is waited for
     def stands(self) -> bool:
         """It has come to what is expected, and nothing is under way any more."""
-        if not self.meeting.are(self.row.path):
+        if self.meeting.paths() != self.row.paths:
             return False
         if self.row.outcome in pairs.WITHOUT_METHOD:
             return True
@@ -76,8 +76,11 @@ class Pair:
             found.append({other: n for (_, other), n in counts.packets(way).items() if other not in aside})
         return found
 
-    def by_server(self) -> list[int]:
-        return [sum(n for (_, whence), n in counts.packets("received").items() if whence in SERVERS) for counts in self.counts]
+    def by_server(self) -> list[dict[str, int]]:
+        """Packets of each end from the server, by protocol."""
+        received = [counts.packets("received").items() for counts in self.counts]
+        return [{way: sum(n for (protocol, whence), n in packets if protocol == way and whence in SERVERS) for way in ("tcp", "udp")}
+                for packets in received]
 
     def talk(self) -> dict:
         before, by_server = self.elsewhere("received"), self.by_server()
@@ -87,7 +90,7 @@ class Pair:
         return {"pings": PINGS, "answered": answered,
                 "direct": [{whence: n - old.get(whence, 0) for whence, n in new.items() if n > old.get(whence, 0)}
                            for old, new in zip(before, after)],
-                "by_server": [new - old for old, new in zip(by_server, self.by_server())]}
+                "by_server": [{way: n - old[way] for way, n in new.items()} for old, new in zip(by_server, self.by_server())]}
 
     def counted(self, here: Node, there: Node) -> tuple:
         """What was told, and metrics of the same: a scrape's picture may be a second old."""

@@ -51,7 +51,9 @@ event::PeerSpec Host::spec() const {
 }
 
 event::ServerSpec Host::server_spec(bool bootstrap, bool relay) const {
-  return {id(), name_, bootstrap, relay, spec().addresses};
+  event::ServerSpec spec{id(), name_, bootstrap, relay, this->spec().addresses};
+  if (websocket) spec.websocket = WebSocketAddress{spec.addresses.front().host, Pipes::kPort, "/relay"};
+  return spec;
 }
 
 // ---- life
@@ -64,6 +66,7 @@ void Host::start() {
   options.services.first_sequence = 1000 * generation_;  // as time goes by between two starts
   node_ = std::make_unique<mesh::Node>(machine_.now(), options, identity_, rng_.split());
   world_.tell([&](Checker& c) { c.started(world_.now(), *this); });
+  if (websocket) pipes().listen();
   tell_network(machine_.now());
   configure();
 }
@@ -71,6 +74,8 @@ void Host::start() {
 void Host::kill() {
   if (!running()) return;
   machine_.kill(*this);
+  if (pipes_) pipes_->abort_all();
+  pipes_.reset();
   node_.reset();
   states_.clear();
   lookups_.clear();
@@ -130,6 +135,10 @@ void Host::handle_timeout(Instant now) {
     node_->handle_resolved(now, lookup.id, answer);
     drain();
   }
+  if (pipes_ && pipes_->poll_timeout() <= now) {
+    pipes_->handle_timeout(now);
+    drain();
+  }
   if (node_->poll_timeout() > now) return;
   node_->handle_timeout(now);
   drain();
@@ -164,7 +173,11 @@ Instant Host::next_lookup() const {
   return next == lookups_.end() ? kNever : next->due;
 }
 
-Instant Host::poll_timeout() const { return node_ ? earlier(node_->poll_timeout(), next_lookup()) : kNever; }
+Instant Host::poll_timeout() const {
+  if (!node_) return kNever;
+  const Instant next = earlier(node_->poll_timeout(), next_lookup());
+  return pipes_ ? earlier(next, pipes_->poll_timeout()) : next;
+}
 
 // ---- output
 
@@ -185,12 +198,17 @@ void Host::drain() {
 }
 
 void Host::transmit(const Transmit& t) {
+  const bool piped = pipes_ && pipes_->has(t.path.via);
   const auto port = port_of(t.path.via);
-  if (!port) return;
+  if (!port && !piped) return;
   const std::size_t segment = t.segment_size == 0 ? t.bytes.size() : t.segment_size;
-  for (std::size_t at = 0; at < t.bytes.size(); at += segment)
-    machine_.send(*port, t.path, ByteView{t.bytes}.subspan(at, std::min(segment, t.bytes.size() - at)),
-                  t.ttl == 0 ? net::kDefaultTtl : t.ttl);
+  for (std::size_t at = 0; at < t.bytes.size(); at += segment) {
+    const ByteView packet = ByteView{t.bytes}.subspan(at, std::min(segment, t.bytes.size() - at));
+    if (port)
+      machine_.send(*port, t.path, packet, t.ttl == 0 ? net::kDefaultTtl : t.ttl);
+    else if (!pipes_->send(t.path.via, packet))
+      node_->handle_event(machine_.now(), event::QueueDropped{event::Queue::pipes, 1});
+  }
 }
 
 void Host::record(event::Record record) {
@@ -251,6 +269,51 @@ void Host::serve(const event::UnmapPort& request) {
   // One that is gone already is what was asked for.
   static_cast<void>(routers.front()->port_mapper().delete_mapping(world_.now(), request.outer_port, net::Protocol::udp,
                                                                   routers.front()->nat()));
+}
+
+// ---- pipes
+
+/// Each instance's own, as the kernel keeps them for a process.
+Pipes& Host::pipes() {
+  if (!pipes_)
+    pipes_ = std::make_unique<Pipes>(
+        machine_, static_cast<PipeOwner&>(*this), world_.net.rng_for("pipes " + std::to_string(index_) + '.' + std::to_string(generation_)));
+  return *pipes_;
+}
+
+void Host::serve(const event::OpenPipe& request) {
+  std::optional<SocketAddress> to;
+  Instant at = machine_.now();
+  if (const auto ip = IpAddress::parse(request.to.host)) {
+    to = SocketAddress{*ip, request.to.port};
+  } else {
+    at += world_.names.up ? world_.names.takes : world_.names.gives_up;
+    const auto known = world_.names.known.find(request.to.host);
+    if (world_.names.up && known != world_.names.known.end()) to = SocketAddress{known->second.front(), request.to.port};
+  }
+  pipes().open(at, request.via, to);
+}
+
+void Host::serve(const event::ClosePipe& request) { pipes().close(request.via); }
+
+Via Host::pipe_accepted(Instant now, const SocketAddress& from) { return node_->handle_pipe_accepted(now, from); }
+
+void Host::pipe_opened(Instant now, Via via, const Result<SocketAddress>& opened) {
+  node_->handle_pipe(now, via, opened);
+  drain();
+  machine_.rearm(*this);
+}
+
+void Host::pipe_closed(Instant now, Via via) {
+  node_->handle_pipe_closed(now, via);
+  drain();
+  machine_.rearm(*this);
+}
+
+void Host::pipe_read(Instant now, const PathAddress& from, ByteView packet) {
+  node_->handle_datagram(now, now, from, packet);
+  drain();
+  machine_.rearm(*this);
 }
 
 std::optional<std::uint16_t> Host::port_of(Via via) const {

@@ -1,5 +1,5 @@
 // Host: a machine of the simulated internet that runs the daemon's core, is killed, and runs again. It is the core's
-// driver, as daemon/io is with real sockets: one UDP socket, one timer, names looked up, polls drained after every input.
+// driver, as daemon/io is with real sockets: one UDP socket, one timer, names looked up, pipes, polls drained after every input.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 
 #include "mesh/node.hpp"
 #include "sim/net/machine.hpp"
+#include "sim/pipes.hpp"
 
 namespace pw::sim {
 
@@ -18,7 +19,7 @@ class World;
 /// Of Host::key().
 quic::Identity identity_of(std::size_t key);
 
-class Host : public net::Program {
+class Host : public net::Program, private PipeOwner {
  public:
   static constexpr std::uint16_t kPort = 9470;
 
@@ -61,6 +62,7 @@ class Host : public net::Program {
   /// In force at start() and configure().
   peer::Membership membership;
   mesh::NatTerms nat;
+  bool websocket = false;  // listens for WebSockets (Pipes::kPort), of servers that tell of it in server_spec
   std::optional<IpAddress> gateway;  // that the machine's default route leads to
   std::optional<IpAddress> gateway_v6;
   mesh::Options options;
@@ -109,6 +111,11 @@ class Host : public net::Program {
     std::string name;
     bool refused;  // nobody answers
   };
+  Pipes& pipes();
+  Via pipe_accepted(Instant now, const SocketAddress& from) override;
+  void pipe_opened(Instant now, Via via, const Result<SocketAddress>& opened) override;
+  void pipe_closed(Instant now, Via via) override;
+  void pipe_read(Instant now, const PathAddress& from, ByteView packet) override;
   void drain();
   void tell_network(Instant now);
   void transmit(const Transmit& transmit);
@@ -118,6 +125,8 @@ class Host : public net::Program {
   void serve(const event::CloseSocket& request);
   void serve(const event::MapPort& request);
   void serve(const event::UnmapPort& request);
+  void serve(const event::OpenPipe& request);
+  void serve(const event::ClosePipe& request);
   bool is_open(std::uint16_t port) const;
   Instant next_lookup() const;
 
@@ -129,6 +138,7 @@ class Host : public net::Program {
   quic::Identity identity_;
   Rng rng_;
   std::unique_ptr<mesh::Node> node_;
+  std::unique_ptr<Pipes> pipes_;  // since one was needed
   std::deque<Lookup> lookups_;
   std::map<Via, SocketAddress> further_;  // sockets that the core asked for
   unsigned generation_ = 0;

@@ -4,6 +4,8 @@ import contextlib
 import pathlib
 import tempfile
 
+import certificate
+
 from . import sketch, wire
 from .engines import KERNEL
 from .internet import Internet
@@ -14,9 +16,10 @@ ROLES = ["bootstrap", "relay"]
 
 
 class Meeting:
-    """Of the hosts `ends` of a sketch, on kernels, and where its links are more than these have, on lab_wire. All are there and configured, nobody is started yet."""
+    """Of the hosts `ends` of a sketch, on kernels, and where its links are more than these have, on lab_wire. All are there and configured, nobody is started yet.
+    `websocket`: the server is there by WebSocket, too, and both ends know where."""
 
-    def __init__(self, cleanup: contextlib.ExitStack, scenario: Scenario, ends: tuple[str, str] = ("h0", "h1")):
+    def __init__(self, cleanup: contextlib.ExitStack, scenario: Scenario, ends: tuple[str, str] = ("h0", "h1"), websocket: bool = False):
         self.net = net = Internet(scenario, KERNEL)
         cleanup.callback(net.close)
         if net.carried():
@@ -31,6 +34,11 @@ class Meeting:
         self.server.config["network"]["listen"] = [f"{sketch.PUBLIC}:{PORT}"]
         self.server.config["bootstrap_server"] = {"stun_alternate": [f"{sketch.OTHER}:{PORT + 1}"]}
         self.server.config["peer"] = [{"id": n.id, "name": n.name} for n in (self.a, self.b)]
+        self.websocket = {"websocket": f"wss://{sketch.PUBLIC}/relay"} if websocket else {}
+        if websocket:
+            pem, key = certificate.make(folder)
+            self.server.config["relay_server"] = {"websocket_listen": f"{sketch.PUBLIC}:443", "tls_certificate": str(pem),
+                                                  "tls_key": str(key)}
         for here, there in self.pair:
             here.config["peer"] = [{"id": there.id, "name": there.name}]
             here.config |= self.servers
@@ -39,7 +47,7 @@ class Meeting:
     @property
     def servers(self) -> dict:
         """Of a daemon's configuration."""
-        block = {"id": self.server.id, "name": "server", "addresses": [f"{sketch.PUBLIC}:{PORT}"]}
+        block = {"id": self.server.id, "name": "server", "addresses": [f"{sketch.PUBLIC}:{PORT}"]} | self.websocket
         return {"bootstrap": [block], "relay": [block]}
 
     def start(self) -> None:

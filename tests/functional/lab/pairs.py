@@ -62,7 +62,7 @@ PLACES = {place.name: place for place in (
     Place("UDP blocked", "udp_blocked", {"nat": {}, "firewall": {"udp_blocked": True}}))}
 
 
-WITHOUT_METHOD = ("open", "mapped", "none")
+WITHOUT_METHOD = ("open", "mapped")
 RELAYED = ("infeasible", "timeout")
 LOOKED_FOR = ("prediction", "birthday")
 
@@ -70,7 +70,7 @@ LOOKED_FOR = ("prediction", "birthday")
 @dataclasses.dataclass(frozen=True)
 class Row:
     """`outcome`: the method by which they come to be direct; "open" where none was needed, "mapped" where a mapped port is
-    there sooner or later; why they stay on the relay, as nat_results_total tells a failure; "none" if they don't meet at all.
+    there sooner or later; why they stay on the relay, as nat_results_total tells a failure.
     `within`: seconds from the start of both daemons until it stands."""
     one: str
     other: str
@@ -90,8 +90,18 @@ class Row:
         return PLACES[self.one], PLACES[self.other]
 
     @property
-    def path(self) -> str:
-        return "none" if self.outcome == "none" else "relay_quic" if self.outcome in RELAYED else "direct_v4"
+    def direct(self) -> bool:
+        return self.outcome not in RELAYED
+
+    @property
+    def by_websocket(self) -> tuple[bool, bool]:
+        """Which of them reaches the server by WebSocket alone."""
+        return tuple(place.type == "udp_blocked" for place in self.places)
+
+    @property
+    def paths(self) -> tuple[str, str]:
+        """As each end should tell it, of which the relayed ones are named by its own way to the relay."""
+        return tuple("direct_v4" if self.direct else "relay_websocket" if piped else "relay_quic" for piped in self.by_websocket)
 
     def scenario(self) -> scenario.Scenario:
         return sketch.behind([place.home for place in self.places], carrier=self.carrier)
@@ -127,6 +137,7 @@ ROWS = [
     Row("symmetric, PCP", "symmetric", "mapped", 15),
     Row("symmetric, UPnP", "symmetric", "mapped", 40),
     Row("symmetric, refused", "symmetric", "infeasible", 15),
-    Row("UDP blocked", "public", "none", 5),
-    Row("UDP blocked", "port-restricted", "none", 5),
+    Row("UDP blocked", "public", "infeasible", 15),
+    Row("UDP blocked", "port-restricted", "infeasible", 15),
+    Row("UDP blocked", "UDP blocked", "infeasible", 15),
 ]

@@ -121,7 +121,7 @@ void Bounds::check(const World& world, const Host& host, Daemon& daemon) {
   const bool explained =
       static_cast<std::ptrdiff_t>(s.connections) <=
       static_cast<std::ptrdiff_t>(sessions + s.half_open + ending + s.servers.size() +
-                                  (s.serving ? s.serving->stats.clients : 0)) +
+                                  (s.serving ? s.serving->stats.all_clients() : 0)) +
           daemon.dials * (s.servers.empty() ? 1 : 2);
   if (explained)
     daemon.unexplained_since.reset();

@@ -21,9 +21,9 @@ constexpr std::size_t kIndex = std::is_same_v<std::variant_alternative_t<I, even
 template <class E>
 constexpr std::size_t kIndex<E, std::variant_size_v<event::Event>> = std::variant_size_v<event::Event>;
 
-PathKind kind_of(const PathAddress& path) {
-  if (path.relayed()) return PathKind::relay_quic;
-  return path.remote.ip.family() == Family::v4 ? PathKind::direct_v4 : PathKind::direct_v6;
+bool fits(PathKind kind, const PathAddress& path) {
+  if (path.relayed()) return kind == PathKind::relay_quic || kind == PathKind::relay_websocket;
+  return kind == (path.remote.ip.family() == Family::v4 ? PathKind::direct_v4 : PathKind::direct_v6);
 }
 
 bool ends_broken(CloseReason reason) {
@@ -128,7 +128,7 @@ struct Legality::Judge {
     if (peer.state != SessionState::connected) return "a session was established without its state";
     if (peer.dial_since) return "a dial goes on although the session is up";
     if (e.since_first_attempt < Duration{}) return "a session was up before its first attempt";
-    if (e.path != kind_of(e.address)) return "a session's path is of another kind than its address";
+    if (!fits(e.path, e.address)) return "a session's path is of another kind than its address";
     if (e.dialled != (daemon.succeeded == e.peer)) return "a session was dialled without a dial, or the other way round";
     daemon.succeeded.reset();
     peer.session_since = at;
@@ -174,7 +174,7 @@ struct Legality::Judge {
     if (e.from != path->second) return "a path's health does not start where it was";
     if (!legal(e.from, e.to))
       return "a path went from " + std::string{pw::name(e.from)} + " to " + std::string{pw::name(e.to)};
-    if (e.path != kind_of(e.address)) return "a path is of another kind than its address";
+    if (!fits(e.path, e.address)) return "a path is of another kind than its address";
     if (e.silence < Duration{}) return "a path was silent for less than no time";
     path->second = e.to;
     const bool only = peer.paths.size() == 1;
@@ -184,7 +184,7 @@ struct Legality::Judge {
   std::string operator()(const event::PathProved& e) {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path was proved without a session";
-    if (e.path != kind_of(e.address)) return "a path is of another kind than its address";
+    if (!fits(e.path, e.address)) return "a path is of another kind than its address";
     return peer.paths.emplace(e.address, PathHealth::proved).second ? "" : "a path was proved that is known";
   }
   std::string operator()(const event::PathMoved& e) {
@@ -221,9 +221,10 @@ struct Legality::Judge {
     Ledger& peer = of(e.peer);
     if (!peer.session_since) return "a path changed without a session";
     if (e.from != peer.path) return "a change of path does not start where the last one ended";
+    if (e.to != PathKind::none && !fits(e.to, e.address)) return "packets go by another kind of path than their address";
     if (e.from == e.to && e.address == peer.in_use) return "a path changed to itself";
     const bool lost = e.reason == event::PathChangeReason::path_lost ||
-                      (e.reason == event::PathChangeReason::relay_closed && e.from == PathKind::relay_quic);
+                      (e.reason == event::PathChangeReason::relay_closed && e.from != PathKind::direct_v4 && e.from != PathKind::direct_v6);
     if (e.to == PathKind::none && !lost) return "no path is left, but none was lost";
     peer.path = e.to;
     if (e.to == PathKind::none) return alive(peer) ? "no path is used although one is alive" : "";
@@ -247,6 +248,10 @@ struct Legality::Judge {
   std::string operator()(const event::AddressObserved& e) {
     return daemon.servers.contains(e.server) ? "" : "a server that is not up observed an address";
   }
+  std::string operator()(const event::ServiceMoved& e) {
+    return daemon.servers.contains(e.server) ? "" : "a server that is not up was come to by another way";
+  }
+  std::string operator()(const event::PipeRefused&) { return "the core told what only its driver knows"; }
   std::string operator()(const event::ServiceRequested& e) {
     if (e.took < Duration{}) return "a request took less than no time";
     return configured(e.server) || daemon.servers.contains(e.server) ? "" : "a request to a server that nobody configured";

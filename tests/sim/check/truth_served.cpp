@@ -128,8 +128,9 @@ void Truth::check_traffic(const World& world, const Host& host, Daemon& daemon, 
   // Resets that it sent belong to no peer, nor do packets that it refused.
   const bool resets = daemon.rejected + kSettled > peer.since;
   std::array<Count, 2> told{};
-  const auto& relay = p.traffic[index(event::PathKind::relay_quic)];
-  const std::uint64_t relayed = relay[0].packets + relay[1].packets;
+  std::uint64_t relayed = 0;
+  for (const auto kind : {event::PathKind::relay_quic, event::PathKind::relay_websocket})
+    for (const event::Traffic& traffic : p.traffic[index(kind)]) relayed += traffic.packets;
   const bool also_relayed = std::exchange(peer.told_relayed, relayed) != relayed;
   for (const auto& kind : p.traffic)
     for (std::size_t d = 0; d < 2; ++d) {

@@ -11,6 +11,8 @@ constexpr std::array kOutcome{0.999, 0.95, 0.98, 0.999, 0.999};  // by Best
 constexpr std::array kMedianToDirect{6 * kRtt, Duration{1s}, Duration{6s}};
 constexpr Duration kConnected = 1s;
 constexpr Duration kConnectedAtLoss = 3s;
+// UDP is silent, then TCP, TLS and the upgrade to WebSocket.
+constexpr Duration kMoreByWebSocket = 300ms + 3 * kRtt;
 constexpr double kMedian = 0.5;
 constexpr double kMost = 0.99;
 
@@ -45,8 +47,9 @@ bool as_expected(const Cell& cell, const Run& run) {
 
 std::vector<Bar> bars_of(const std::vector<Tally>& tallies, double loss) {
   std::map<Best, Bar> outcome, direct;
-  Bar connected{loss > 0 ? "connected within 3 s" : "connected within 1 s", kMost};
-  Bar half{"connected within 1 s", kMedian};
+  const std::string more = ", " + std::to_string(static_cast<int>(to_milliseconds(kMoreByWebSocket))) + " ms more by WebSocket";
+  Bar connected{(loss > 0 ? "connected within 3 s" : "connected within 1 s") + more, kMost};
+  Bar half{"connected within 1 s" + more, kMedian};
   Bar truth{"what the nodes say is so"};
   Bar rules{"no rule is broken, no storm among them"};
   std::vector<Bar> of_cells;
@@ -62,8 +65,9 @@ std::vector<Bar> bars_of(const std::vector<Tally>& tallies, double loss) {
       truth.count(run.untrue.empty());
       rules.count(run.broken.empty());
       if (expected(cell.best) == Outcome::apart) continue;
-      connected.count(within(run.connected, loss > 0 ? kConnectedAtLoss : kConnected));
-      half.count(within(run.connected, kConnected));
+      const Duration pipe = cell.best == Best::websocket ? kMoreByWebSocket : Duration{};
+      connected.count(within(run.connected, (loss > 0 ? kConnectedAtLoss : kConnected) + pipe));
+      half.count(within(run.connected, kConnected + pipe));
       if (expected(cell.best) != Outcome::direct) continue;
       const Duration limit = kMedianToDirect.at(at);
       const std::string words = " ms after gathering";

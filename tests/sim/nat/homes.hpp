@@ -34,6 +34,7 @@ class TwoHomes {
     stun = std::make_unique<net::StunServer>(machine, Family::v4);
     server.options.services.server.bootstrap = true;
     server.options.services.server.relay = true;
+    server.websocket = true;
   }
   TwoHomes(std::uint64_t seed, const Home& first, const Home& second, World::Rules rules = World::Rules::all)
       : TwoHomes{seed, rules} {
@@ -62,8 +63,10 @@ class TwoHomes {
     return one.connected(other) && one.peer(other).path == event::PathKind::direct_v4;
   }
   bool direct() const { return direct(*a, *b) && direct(*b, *a); }
-  bool relayed() const {
-    return up() && a->peer(*b).path == event::PathKind::relay_quic && b->peer(*a).path == event::PathKind::relay_quic;
+  bool relayed() const { return relayed(event::PathKind::relay_quic, event::PathKind::relay_quic); }
+  /// `as_a`, `as_b`: what it is to each of them, by its own way to the relay.
+  bool relayed(event::PathKind as_a, event::PathKind as_b) const {
+    return up() && a->peer(*b).path == as_a && b->peer(*a).path == as_b;
   }
 
   World w;

@@ -35,6 +35,8 @@ class Firewall {
   std::optional<Drop> from_inside(Instant now, const Packet& packet);
   std::optional<Drop> from_outside(Instant now, const Packet& packet);
   void reboot();
+  /// Somebody changes its rules.
+  void block_udp(bool blocked) { options_.udp_blocked = blocked; }
   const FirewallOptions& options() const { return options_; }
   std::size_t flows(Instant now) const;
 

@@ -91,7 +91,7 @@ TEST_CASE("a look-up goes to the quickest, and a node forgets servers that are c
   s.run(3s);
   CHECK(s.homes() == s.ids({2}));
   CHECK(s.node->told<service::ServiceDown>().size() == 2);
-  CHECK(s.relays[0]->server->stats().clients == 0);
+  CHECK(s.relays[0]->server->stats().all_clients() == 0);
 }
 
 }  // namespace pw::sim

@@ -124,7 +124,7 @@ TEST_CASE("two nodes find each other at a bootstrap, and nobody else finds them"
 
   const service::ServerStats s = t.server.server->stats();
   CHECK(s.entries == 2);
-  CHECK(s.clients == 3);
+  CHECK(s.all_clients() == 3);
   CHECK(s.of(service::ServedRequest::enrol).success == 2);
   CHECK(s.of(service::ServedRequest::lookup).success == 5);
   CHECK(s.of(service::ServedRequest::coordinate).refused == 1);
@@ -239,7 +239,7 @@ TEST_CASE("who is gone is told, and a restarted server is found again") {
   REQUIRE(t.a.told<ChannelDown>().size() == 1);
   CHECK(t.a.told<ChannelDown>()[0].why == ChannelLoss::connection_lost);
   CHECK(t.a.told<ServiceUp>().size() == 2);
-  CHECK(t.server.server->stats().clients == 2);
+  CHECK(t.server.server->stats().all_clients() == 2);
   CHECK(t.server.server->stats().entries == 1);  // registered again
   t.channel();
   const auto vias = t.a.told<ChannelUp>();

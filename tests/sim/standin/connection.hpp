@@ -76,6 +76,7 @@ class Connection {
   std::optional<Ending>& ended() { return ended_; }
   /// Accepted, the peer's key not known yet.
   bool half_open() const { return !dialled_ && !established_; }
+  bool answered() const { return answered_; }
   Instant deadline() const;
   Stats stats() const;
   const Exporter& exporter() const { return exporter_; }
@@ -143,6 +144,7 @@ class Connection {
   Protocol protocol_ = Protocol::peer;
   bool complete_ = false;  // both nonces and keys are known here
   bool established_ = false;
+  bool answered_ = false;
   bool ack_owed_ = false;
   std::uint8_t probes_ = 0;  // packets that may go whatever the window says
   bool paced_ = false;       // something waits for the pacer only

@@ -36,6 +36,7 @@ bool Connection::read(Instant now, const Header& header, ByteView frames, ByteVi
     received_.front().from = 0;
   }
   if (dialled_) paths_.pin(shared_.from);
+  answered_ |= dialled_;
   if (header.handshake()) remote_id_ = header.source;
   idle_since_ = now;
   sent_since_heard_ = false;

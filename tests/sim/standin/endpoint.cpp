@@ -188,6 +188,11 @@ Instant Endpoint::poll_timeout() const { return impl_->dirty.empty() ? impl_->de
 
 bool Endpoint::alive(Handle connection) const { return impl_->connections.contains(connection); }
 
+bool Endpoint::answered(Handle connection) const {
+  const standin::Connection* c = impl_->find(connection);
+  return c != nullptr && c->answered();
+}
+
 Stats Endpoint::stats(Handle connection) const {
   if (const standin::Connection* c = impl_->find(connection)) return c->stats();
   const auto left = impl_->lingering.find(connection);

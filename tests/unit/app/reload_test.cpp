@@ -30,8 +30,8 @@ config::Config all_changed() {
   c.mesh.max_sessions = 3;
   c.bootstrap_server.admission = config::ServiceAdmission::open;
   c.bootstrap_server.stun_alternate = {{IpAddress::v4({192, 0, 2, 8}), 2}};
-  c.relay_server.rate_per_client = 64'000;
   c.discovery = {"/tmp/peers.toml", "peers.example"};
+  c.relay_server = {64'000, SocketAddress{IpAddress::v4({127, 0, 0, 1}), 443}, "/tmp/c.pem", "/tmp/c.key"};
   c.bootstraps = {{PeerId{}, "s", {{"s.example", 1}}}};
   c.relays = {{PeerId{}, "s", {{"s.example", 2}}}};
   c.probe = {1s, 300ms, 5};
@@ -48,6 +48,8 @@ config::Config all_changed() {
   c.secrets = {std::string(32, 's')};
   c.metrics_token = "m";
   c.admin_token = "a";
+  c.tls_certificate = "c";
+  c.tls_key = "k";
   c.peers = {{PeerId{}, "b", false, {}}};
   return c;
 }

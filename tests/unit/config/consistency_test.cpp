@@ -132,13 +132,37 @@ TEST_CASE("servers need an address, and one that is both goes by one name") {
   const std::string id = "id = \"" + peer_id_text(1) + "\"\n";
   const std::string there = "addresses = [\"192.0.2.1:1\"]\n";
   CHECK(problems_of("[[bootstrap]]\n" + id + there + "[[relay]]\n" + id + there).empty());
-  CHECK(problems_of("[[bootstrap]]\n" + id) == Lines{"p.toml:1:1: a [[bootstrap]] needs addresses"});
+  CHECK(problems_of("[[bootstrap]]\n" + id) == Lines{"p.toml:1:1: a [[bootstrap]] needs addresses, or a websocket"});
+  CHECK(problems_of("[[relay]]\n" + id + "websocket = \"wss://relay.example/relay\"\n").empty());
   CHECK(problems_of("[[relay]]\n" + there).size() == 1);  // no id
   CHECK(problems_of("[[relay]]\n" + id + there + "[[relay]]\n" + id + there).size() == 1);
   CHECK(problems_of("[[bootstrap]]\nname = \"a\"\n" + id + there + "[[relay]]\nname = \"b\"\n" + id + there) ==
         Lines{"p.toml:6:8: relay.name: the [[bootstrap]] with this id is called \"a\": give both one name"});
   CHECK(problems_of("[node]\nroles = []\n").size() == 1);
   CHECK(problems_of("[node]\nroles = [\"peer\", \"relais\"]\n").size() == 1);
+}
+
+TEST_CASE("a WebSocket needs a role that serves, a certificate, and a key that others can't read") {
+  FakeFiles files;
+  files.with("/c", "certificate", 0644).with("/k", "key").with("/open", "key", 0644);
+  const auto told = [&](const std::string& roles, const std::string& more) {
+    return problems_of("[node]\nroles = [" + roles + "]\n[relay_server]\nwebsocket_listen = \"0.0.0.0:443\"\n" + more, files);
+  };
+  const std::string both = "tls_certificate = \"/c\"\ntls_key = \"/k\"\n";
+  CHECK(told("\"relay\"", both).empty());
+  CHECK(told("\"bootstrap\"", both).empty());
+  CHECK(told("\"peer\"", both) ==
+        Lines{"p.toml:4:20: relay_server.websocket_listen: needs the role relay or bootstrap in node.roles"});
+  CHECK(told("\"relay\"", "").size() == 2);
+  CHECK(told("\"relay\"", "tls_certificate = \"/none\"\ntls_key = \"/k\"\n") ==
+        Lines{"p.toml:5:19: certificate file \"/none\" can't be opened: No such file or directory"});
+  CHECK(told("\"relay\"", "tls_certificate = \"/c\"\ntls_key = \"/open\"\n") ==
+        Lines{"p.toml:6:11: key file \"/open\" may be read or changed by every user of this machine (hint: chmod o= /open)"});
+  const Loaded good = load_text("[relay_server]\n" + both, files);
+  CHECK(good.config.tls_certificate == "certificate");
+  CHECK(good.config.tls_key == "key");
+  CHECK(problems_of("[relay_server]\nwebsocket_listen = \"443\"\n").size() == 1);
+  CHECK(problems_of("[relay_server]\nwebsocket_listen = \"\"\n").empty());
 }
 
 TEST_CASE("printing shows no secret") {

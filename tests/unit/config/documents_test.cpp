@@ -132,7 +132,7 @@ TEST_CASE("docs/configuration.md has a row for every key, and none for others") 
       {"peer.id", "required"}, {"peer.name", "`\"\"`"}, {"peer.always_label", "`false`"}, {"peer.addresses", "`[]`"}};
   for (const auto& key : peer_keys()) expected.push_back(expected_row(key, Peer{}, peer_defaults.at(key.name)));
   const std::map<std::string_view, std::string> server_defaults{
-      {"id", "required"}, {"name", "`\"\"`"}, {"addresses", "`[]`"}};
+      {"id", "required"}, {"name", "`\"\"`"}, {"addresses", "`[]`"}, {"websocket", "`\"\"`"}};
   for (const auto* keys : {&bootstrap_keys(), &relay_keys()})
     for (const auto& key : *keys) expected.push_back(expected_row(key, Server{}, server_defaults.at(key.leaf())));
   REQUIRE(rows.size() == expected.size());

@@ -90,7 +90,7 @@ TEST_CASE("keys that other parts of the interface will bring are unknown until t
   const auto key = GENERATE("[limits]\nmemory = \"1GiB\"",
                             "[recovery]\nbreaker_failures = 5", "[log]\naudit_file = \"\"",
                             "[telemetry]\nsampling_rate = 0.01", "[privacy]\naddresses = \"masked\"",
-                            "[relay_server]\nwebsocket_listen = \"\"", "[export]\ninterval = \"30s\"");
+                            "[export]\ninterval = \"30s\"");
   const std::string problem = only(key);
   CHECK(problem.find("unknown ") != std::string::npos);
   CHECK(problem.find("did you mean") == std::string::npos);

@@ -39,6 +39,9 @@ admission = "open"
 stun_alternate = ["192.0.2.2:2"]
 [relay_server]
 rate_per_client = "1500kbit/s"
+websocket_listen = "192.0.2.3:443"
+tls_certificate = "/c"
+tls_key = "/k"
 [probe]
 rtt_interval = "1m1ms"
 datagram_interval = "1500ms"
@@ -73,12 +76,14 @@ id = "NINE"
 id = "TEN"
 name = "s"
 addresses = ["b.example:1"]
+websocket = "wss://b.example/relay"
 [[relay]]
 id = "ELEVEN"
 addresses = ["192.0.2.8:9470"]
+websocket = "wss://[2001:db8::8]:8443/relay?a=b"
 )";
 
-FakeFiles files() { return FakeFiles{}.with("/s", std::string(32, 's')).with("/t", std::string(32, 't')); }
+FakeFiles files() { return FakeFiles{}.with("/s", std::string(32, 's')).with("/t", std::string(32, 't')).with("/c", "c", 0644).with("/k", "k"); }
 
 Config everything() {
   std::string text = kEverything;

@@ -53,7 +53,7 @@ TEST_CASE("no enumerator is missing from its names: the last one of each has the
   CHECK(name(ProbeDirection::back) == names(ProbeDirection{}).back());
   CHECK(name(DiscoveryMethod::inbound) == names(DiscoveryMethod{}).back());
   CHECK(name(RejectReason::wrong_source) == names(RejectReason{}).back());
-  CHECK(name(Queue::stream) == names(Queue{}).back());
+  CHECK(name(Queue::pipes) == names(Queue{}).back());
   CHECK(name(CommandError::stopping) == names(CommandError{}).back());
   CHECK(name(ErrorType::path_validation) == "path_validation");
   CHECK(name(CloseReason::operator_request) == "operator");

@@ -1,43 +1,12 @@
 // What a node reads in one go it answers in one go.
 #include <catch2/catch_test_macros.hpp>
-#include <deque>
 
-#include "mesh/node.hpp"
+#include "unit/mesh/node_end.hpp"
 
 namespace pw::mesh {
 namespace {
 
-SocketAddress address(std::uint8_t n) { return {IpAddress::v4({192, 0, 2, n}), 9470}; }
-
-struct End {
-  End(std::uint8_t n, Instant now) : at{address(n)}, identity{make(n)}, node{now, {}, identity, Rng{n}} {}
-  static quic::Identity make(std::uint8_t n) {
-    quic::Identity::Seed seed{};
-    seed.fill(n);
-    return quic::Identity::from_seed(seed).value();
-  }
-  event::PeerSpec spec() const { return {identity.id(), "", false, {HostPort{at.ip.to_string(), at.port}}}; }
-  /// What it has to send, one datagram each; what it says is dropped.
-  std::deque<Buffer> take() {
-    std::deque<Buffer> out;
-    while (auto t = node.poll_transmit()) {
-      const std::size_t step = t->segment_size == 0 ? t->bytes.size() : t->segment_size;
-      for (std::size_t i = 0; i < t->bytes.size(); i += step)
-        out.emplace_back(t->bytes.begin() + static_cast<std::ptrdiff_t>(i),
-                         t->bytes.begin() + static_cast<std::ptrdiff_t>(std::min(i + step, t->bytes.size())));
-    }
-    while (auto record = node.poll_event())
-      up = up || std::holds_alternative<event::SessionEstablished>(record->event);
-    while (auto reply = node.poll_reply()) answers += reply->answer.has_value() ? 1 : 0;
-    while (node.poll_request()) continue;
-    return out;
-  }
-  SocketAddress at;
-  quic::Identity identity;
-  Node node;
-  bool up = false;
-  std::size_t answers = 0;
-};
+using End = test::NodeEnd;
 
 struct Two {
   Two() {

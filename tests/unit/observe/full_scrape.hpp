@@ -8,6 +8,7 @@ namespace pw::test {
 inline std::string full_scrape(observe::Exposition format) {
   auto o = options();
   o.max_labelled_peers = 2;
+  o.tls_certificate_expiry = kWall;
   observe::Metrics metrics{o};
   const Instant now{100s};
   metrics.handle({now, event::PeerAdded{peer(1), event::DiscoveryMethod::configured}});

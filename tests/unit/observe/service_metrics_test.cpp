@@ -54,16 +54,29 @@ TEST_CASE("a server that is not connected is down, and has no round trip") {
   CHECK(text.find("stun_requests_total") == std::string::npos);
 }
 
+TEST_CASE("a relay that is reached by WebSocket is up by that, and by QUIC not") {
+  observe::Metrics metrics{options()};
+  auto s = server(1);
+  s.spec.websocket = WebSocketAddress{"relay.example", 443, "/relay"};
+  s.transport = event::Transport::websocket;
+  const std::string text = scrape(metrics, {s});
+  CHECK(has(text, "p2p_relay_up{relay=\"server-1\",transport=\"quic\"} 0"));
+  CHECK(has(text, "p2p_relay_up{relay=\"server-1\",transport=\"websocket\"} 1"));
+  CHECK(has(text, "p2p_relay_rtt_seconds{relay=\"server-1\",transport=\"websocket\"} 0.02"));
+  CHECK(text.find("p2p_relay_rtt_seconds{relay=\"server-1\",transport=\"quic\"}") == std::string::npos);
+}
+
 TEST_CASE("what a server did is told by the roles that it has") {
   observe::Metrics metrics{options()};
   event::ServingSnapshot serving{false, true, {}};
   serving.stats.forwarded_bytes = 1200;
   serving.stats.dropped[static_cast<std::size_t>(event::RelayDrop::rate)] = 3;
-  serving.stats.clients = 2;
+  serving.stats.clients = {2, 1};
   const std::string relay = scrape(metrics, {}, serving);
   CHECK(has(relay, "p2p_relay_forwarded_bytes_total 1200"));
   CHECK(has(relay, "p2p_relay_dropped_packets_total{reason=\"rate\"} 3"));
   CHECK(has(relay, "p2p_relay_clients{transport=\"quic\"} 2"));
+  CHECK(has(relay, "p2p_relay_clients{transport=\"websocket\"} 1"));
   CHECK(relay.find("bootstrap_registry_entries") == std::string::npos);
   serving.bootstrap = true;
   serving.stats.entries = 7;

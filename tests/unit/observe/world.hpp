@@ -130,7 +130,7 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           PathForgotten{p, PathKind::direct_v4, {{}, address()}, PathEnd::dead},
           PathSizeJudged{p, PathKind::direct_v4, {{}, address()}, PathSize::small},
           CheckRefused{p, CheckRefusal::wrong_key, address()},
-          ServiceUp{p, address(), 40ms},
+          ServiceUp{p, Transport::quic, address(), 40ms},
           ServiceDown{p, true, ErrorType::timeout, "no answer"},
           AddressObserved{p, address(8)},
           ServiceRequested{p, ServiceRequest::lookup, RequestResult::success, 21ms},
@@ -142,7 +142,9 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           TraversalEnded{p, TraversalResult::failure, TraversalMethod::punch, TraversalFailure::timeout, "", 5s, Family::v4,
                          NatType::port_restricted, NatType::full_cone},
           PathFailedOver{p, PathKind::direct_v4, PathKind::relay_quic, 240ms},
-          BudgetDenied{Budget::packets, 5}};
+          BudgetDenied{Budget::packets, 5},
+          ServiceMoved{p, Transport::quic},
+          PipeRefused{PipeRefusal::full, address()}};
 }
 
 }  // namespace pw::test

@@ -288,6 +288,33 @@ TEST_CASE("a relay's channel has no address: none is told, and none is needed") 
   CHECK_FALSE(stun::decode(one.sent().at(0).bytes)->message.mapped);
 }
 
+TEST_CASE("a channel that is carried by another connection keeps what is known of it, and tells what it is now") {
+  One one;
+  const PathAddress channel{{}, {}, Via{9}};
+  REQUIRE(one.set.add(one.now, channel, PathKind::relay_websocket, true));
+  one.told();
+  one.set.rename(one.now, channel, PathKind::relay_quic);
+  const auto told = one.told();
+  REQUIRE(told.size() == 1);
+  const auto& change = std::get<SendingPathChanged>(told[0]);
+  CHECK(change.from.kind == PathKind::relay_websocket);
+  CHECK(change.to.kind == PathKind::relay_quic);
+  CHECK(change.from.address == change.to.address);
+  CHECK(one.set.sending_kind() == PathKind::relay_quic);
+  CHECK(one.set.snapshot().at(0).path.kind == PathKind::relay_quic);
+  one.set.rename(one.now, channel, PathKind::relay_quic);
+  CHECK(one.told().empty());
+}
+
+TEST_CASE("one that is not proved yet is proved as what it has become") {
+  One one;
+  const PathAddress channel{{}, {}, Via{9}};
+  REQUIRE(one.set.add(one.now, channel, PathKind::relay_websocket, false));
+  one.set.rename(one.now, channel, PathKind::relay_quic);
+  REQUIRE(one.hear(one.answer(one.sent().at(0)), channel, PathKind::relay_quic));
+  CHECK(one.set.sending_kind() == PathKind::relay_quic);
+}
+
 TEST_CASE("a path that comes of the peer's check knows its probes, and is no candidate any more") {
   One one;
   stun::Message m = one.request();

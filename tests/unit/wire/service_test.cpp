@@ -42,17 +42,21 @@ Buffer field(std::uint8_t number, ByteView content) {
 }  // namespace
 
 TEST_CASE("service messages survive the wire") {
-  const Hello hello = round_trip(Hello{1, 3, Services::bootstrap | Services::relay, {{1}, {2}}, Digest{3}, true});
+  const Hello hello = round_trip(Hello{1, 3, Services::bootstrap | Services::relay, {{1}, {2}}, Digest{3}, true, true});
   CHECK(hello.version_max == 3);
   CHECK(hello.services == (Services::bootstrap | Services::relay));
   CHECK(hello.mesh_tags == std::vector<Digest>{{1}, {2}});
   CHECK(hello.proof == Digest{3});
   CHECK(hello.notify);
+  CHECK(hello.resume);
   const Welcome welcome =
-      round_trip(Welcome{1, Services::carriage, address("[2001:db8::1]:9"), 8, 1U << 20, 1U << 16, 600});
+      round_trip(Welcome{1, Services::carriage, address("[2001:db8::1]:9"), 8, 1U << 20, 1U << 16, 600, {3, 0x8001}});
   CHECK(welcome.observed == address("[2001:db8::1]:9"));
   CHECK(welcome.pair_bytes == 1U << 16);
   CHECK(welcome.max_lifetime_s == 600);
+  CHECK(welcome.resumed == std::vector<Channel>{3, 0x8001});
+  CHECK_FALSE(round_trip(Welcome{}).observed);  // by a WebSocket
+  CHECK_FALSE(round_trip(Observed{7, {}}).address);
   CHECK(round_trip(Observe{7}).request == 7);
   CHECK(round_trip(Observed{7, address("192.0.2.1:65535")}).address == address("192.0.2.1:65535"));
   CHECK(round_trip(Register{8, {1, 2, 3}}).record == Buffer{1, 2, 3});
@@ -95,7 +99,12 @@ TEST_CASE("what can't be is refused by name, what is not known is unknown") {
   CHECK(error_of(field(1, field(4, Buffer(33, 1)))) == "a mesh tag has 32 bytes");
   CHECK(error_of(field(1, field(5, Buffer(1, 1)))) == "a proof has 32 bytes");
   CHECK(error_of(field(4, field(2, field(1, Buffer(5, 1))))) == "an IP address has 4 or 16 bytes");
-  CHECK(error_of(field(2, {})) == "an IP address has 4 or 16 bytes");
+  CHECK(error_of(field(2, field(3, {}))) == "an IP address has 4 or 16 bytes");
+  CHECK(error_of(field(2, field(8, Buffer{0x80, 0x80, 0x04}))) == "a channel has 16 bits");
+  Welcome welcome;
+  welcome.resumed.assign(257, 1);
+  CHECK(error_of(ByteView{encode(welcome)}.subspan(4)) == "more than 256 channels were resumed");
+  CHECK(error_of(field(15, Buffer{0x08, 0x01})) == "an IP address has 4 or 16 bytes");
   CHECK(error_of(field(13, Buffer{0x08, 0x80, 0x80, 0x04})) == "a channel has 16 bits");
   CHECK(error_of(Buffer{0xff}) == "a control message can't be parsed");
   CHECK(error_of(field(16, field(2, field(1, Buffer(4, 1))))) == "a transaction has 12 bytes");

@@ -1,0 +1,71 @@
+// The half of Client that leaves a pipe for UDP: docs/adr/0011.
+#include <algorithm>
+#include <utility>
+
+#include "service/client.hpp"
+
+namespace pw::service {
+
+/// When UDP is tried the next time, if there is anything to leave.
+void Client::plan_move(Instant now) {
+  const bool wanted = ready() && line_->pipe && !addresses_.empty();
+  if (!wanted) {
+    move_at_ = kNever;
+  } else if (move_at_ == kNever && !dial_.under_way() && !next_) {
+    move_at_ = now + kMovePause + move_backoff_.next(rng_);
+  }
+}
+
+void Client::try_move(Instant now) {
+  move_at_ = kNever;
+  dial_.start(now, addresses_, std::nullopt);
+  settle_dial(now);
+}
+
+void Client::begin_move(Instant now, const Line& line) {
+  next_ = line;
+  move_give_up_ = now + options_.greeting_timeout;
+  greet(*next_, true);
+}
+
+/// In vain: it stays as it is.
+void Client::end_move(Instant now) {
+  move_give_up_ = kNever;
+  if (next_) leave(now, *next_, CloseCode::done, "not needed");
+  next_.reset();
+  plan_move(now);
+}
+
+/// The server has let us in over the other connection, and says which channels went over.
+void Client::moved(Instant now, const wire::service::Welcome& m) {
+  move_give_up_ = kNever;
+  move_backoff_.reset();
+  former_ = std::exchange(line_, std::exchange(next_, std::nullopt));
+  leave_former_at_ = now + kFormer;
+  granted_ = m.services & server_.services;
+  probe_at_ = gone_at_ = kNever;
+  ask_at_ = now + options_.keepalive;
+  // Their answers would have come by the stream that was left.
+  while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);
+  for (auto i = channels_.begin(); i != channels_.end();) {
+    const auto here = i++;
+    if (std::ranges::find(m.resumed, here->first) == m.resumed.end())
+      end_channel(now, here, ChannelLoss::connection_lost, {});
+    else if (here->second.up)
+      emit(ChannelMoved{server_.id, here->second.via, here->second.peer, transport()});
+  }
+  // Closed here meanwhile, by a message that the server did not read any more.
+  for (const Number number : m.resumed)
+    if (number < wire::service::kFirstOfServer && !channels_.contains(number))
+      send(wire::service::ChannelClosed{number, wire::service::ChannelEnd::closed});
+  observed_ = m.observed;
+  emit(ServiceMoved{server_.id, transport(), m.observed});
+}
+
+void Client::leave_former(Instant now) {
+  leave_former_at_ = kNever;
+  if (former_) leave(now, *former_, CloseCode::done, "not needed any more");
+  former_.reset();
+}
+
+}  // namespace pw::service
