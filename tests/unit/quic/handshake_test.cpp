@@ -19,7 +19,7 @@ TEST_CASE("a handshake proves both keys to each other") {
   CHECK(p.b->half_open() == 0);
 }
 
-TEST_CASE("a dialler may speak a round trip after the dial, and has its answer a round trip later") {
+TEST_CASE("a dialler may speak a round trip after the dial, and has its answer a round trip later", "[real]") {
   Pair p;
   p.b.echo = true;
   p.dial();
@@ -34,7 +34,7 @@ TEST_CASE("a dialler may speak a round trip after the dial, and has its answer a
   CHECK(p.b.ups.size() == 1);
 }
 
-TEST_CASE("what a dialler says in vain, because the last flight of its handshake was lost, comes later") {
+TEST_CASE("what a dialler says in vain, because the last flight of its handshake was lost, comes later", "[real]") {
   Pair p;
   p.b.echo = true;
   p.dial();
