@@ -98,6 +98,7 @@ void Truth::recorded(Instant at, const Host& host, const event::Record& record) 
     peer.probes.clear();
     peer.echoes = {};
     peer.steady = false;
+    peer.advance(removed->totals);
     peer.forget_totals();
   } else if (const auto* refused = std::get_if<event::CheckRefused>(&record.event)) {
     daemon.checks_refused += refused->from.port != 0;  // else it came through a relay

@@ -101,6 +101,12 @@ class Truth : public Checker {
     std::array<std::array<Growth, 2>, 4> bytes;  // by PathKind, then by Direction
     std::array<Growth, 2> quic;                  // packets, by Direction
 
+    void advance(const event::PeerTotals& totals) {
+      for (std::size_t d = 0; d < 2; ++d) {
+        for (std::size_t k = 0; k < bytes.size(); ++k) bytes[k][d].advance(totals.traffic[k][d].bytes);
+        quic[d].advance(totals.quic_packets[d]);
+      }
+    }
     void forget_totals() {
       for (auto& kind : bytes)
         for (Growth& g : kind) g.total = 0;

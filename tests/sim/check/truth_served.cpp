@@ -85,13 +85,7 @@ Samples Truth::expect(const Daemon& daemon, const event::NodeSnapshot& snapshot)
 
 /// What the snapshot counts since the peer became known, check_traffic holds to the packets.
 void Truth::count_traffic(Daemon& daemon, const event::NodeSnapshot& snapshot) {
-  for (const event::PeerSnapshot& p : snapshot.peers) {
-    Peer& peer = daemon.peers[p.id];
-    for (std::size_t d = 0; d < 2; ++d) {
-      for (std::size_t k = 0; k < peer.bytes.size(); ++k) peer.bytes[k][d].advance(p.traffic[k][d].bytes);
-      peer.quic[d].advance(p.quic_packets[d]);
-    }
-  }
+  for (const event::PeerSnapshot& p : snapshot.peers) daemon.peers[p.id].advance(p);
 }
 
 void Truth::check_peer(const World& world, const Host& host, Daemon& daemon, const event::PeerSnapshot& p) {
