@@ -236,12 +236,12 @@ void Measurements::introduce_path(Instant now) {
 
 // ---- getters
 
-std::optional<PathAddress> Measurements::direct() const {
+std::optional<event::PathSnapshot> Measurements::direct() const {
   std::optional<path::Snapshot> found;
   for (const path::Snapshot& s : paths_.snapshot())
     if (!s.path.address.relayed() && s.path.health != PathHealth::dead && (!found || found->path.since < s.path.since))
       found = s;
-  return found ? std::optional{found->path.address} : std::nullopt;
+  return found ? std::optional{found->path} : std::nullopt;
 }
 
 Duration Measurements::rtt() const {

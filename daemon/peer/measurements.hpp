@@ -59,7 +59,7 @@ class Measurements {
   /// Where packets go; unspecified while every path is dead.
   PathAddress address() const { return paths_.sending().empty() ? PathAddress{} : paths_.sending().front(); }
   /// A direct path that is alive, the one proved last, whether packets go out on it or not.
-  std::optional<PathAddress> direct() const;
+  std::optional<event::PathSnapshot> direct() const;
   /// Whether a path goes by that socket.
   bool uses(Via via) const { return paths_.uses(via); }
   /// Of the path in use; QUIC's, as long as that has none.

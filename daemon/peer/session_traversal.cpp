@@ -25,7 +25,9 @@ bool Session::handle_stun(Instant now, const PathAddress& from, const wire::stun
 /// After everything that may have changed a path, or what is known of the peer's addresses.
 void Session::traverse(Instant now) {
   if (!active_ || !traversal_) return;
-  traversal_->settle(now, {measurements_->direct(), measurements_->rtt()});
+  const auto direct = measurements_->direct();
+  traversal_->settle(now, {direct ? std::optional{direct->address} : std::nullopt, measurements_->rtt(),
+                           direct ? direct->last_proof : Instant{}});
   settle_sockets(now);
   while (const auto candidate = traversal_->poll_candidate()) measurements_->add_path(now, *candidate);
   while (auto packet = traversal_->poll_packet(now)) {

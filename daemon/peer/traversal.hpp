@@ -78,6 +78,7 @@ class Traversal {
   struct Paths {
     std::optional<PathAddress> direct;  // that is alive: the one proved last
     Duration rtt{};                     // of the session
+    Instant last_proof{};               // of `direct`
   };
 
   /// `budget` outlives this.

@@ -50,7 +50,7 @@ void Traversal::settle(Instant now, const Paths& paths) {
     trigger_ = TraversalTrigger::path_lost;
     begin_anew(now, trigger_);
   }
-  if (!direct_) stale_.reset();
+  if (!direct_ || paths.last_proof > started_at_) stale_.reset();
   if (punch_ && direct_ && (direct_ != stale_ || punch_->peer_done_at())) punch_->handle_proved(now, *direct_);
   if (punch_ && punch_->poll_timeout() <= now) punch_->handle_timeout(now);
   after_round(now);
@@ -245,7 +245,11 @@ void Traversal::after_round(Instant now) {
   if (const unsigned held_back = punch_->take_held_back()) context_.deny(event::Budget::packets, held_back);
   if (!punch_->end()) return;
   if (const auto won = punch_->won()) won_.push_back(*won);
-  end(now, nat::PunchEnd{*punch_->end()}, now - started_at_);
+  nat::PunchEnd result = *punch_->end();
+  // The other end had lost its path, and found none; this one's is alive still, so nothing has failed here.
+  if (result.result == TraversalResult::failure && direct_)
+    result = {TraversalResult::cancelled, result.method, TraversalFailure::none, "this end has a direct path"};
+  end(now, result, now - started_at_);
   punch_.reset();
 }
 

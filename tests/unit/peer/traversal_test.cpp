@@ -257,12 +257,26 @@ TEST_CASE("a direct path that the other end has lost already is no success of it
     settle(std::nullopt);
     settle(old);
   }
+  SECTION("or was proved since") { f.traversal.settle(f.now, {old, 40ms, f.now}); }
   SECTION("or where the other end has proved it, too") {
     f.traversal.handle(f.now, wire::Punch{.kind = 4, .round = 0});
     settle(old);
   }
   REQUIRE(f.all<event::TraversalEnded>().size() == 1);
   CHECK(f.all<event::TraversalEnded>()[0].result == event::TraversalResult::success);
+}
+
+TEST_CASE("a round that comes to nothing at the other end has not failed where a direct path is alive") {
+  TraversalFixture f;
+  const PathAddress old{{}, *SocketAddress::parse("203.0.113.1:9470")};
+  f.hear(TraversalFixture::listing({"203.0.113.1:9470"}), true);
+  f.traversal.handle(f.now, wire::Punch{.kind = 1, .round = 0, .method = 1});
+  f.traversal.settle(f.now += 10ms, {old, 40ms});
+  f.traversal.handle(f.now, wire::Punch{.kind = 5, .round = 0, .failure = 2});
+  f.traversal.settle(f.now += 10ms, {old, 40ms});
+  REQUIRE(f.all<event::TraversalEnded>().size() == 1);
+  CHECK(f.all<event::TraversalEnded>()[0].result == event::TraversalResult::cancelled);
+  CHECK(f.all<event::TraversalEnded>()[0].failure == event::TraversalFailure::none);
 }
 
 TEST_CASE("an attempt waits for what it is planned with to be told") {
