@@ -134,8 +134,8 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            NodeStopping, ConfigReloaded, Trouble, PathProved, PathForgotten, PathSizeJudged,
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
                            PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
-                            TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied, ServiceMoved,
-                            PipeRefused>;
+                           TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied, ServiceMoved,
+                           PipeRefused>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {

@@ -96,7 +96,8 @@ class Connection {
 
  private:
   /// RFC 9000 section 13.2.2 recommends every second packet: between a relay and its clients acknowledgements would cost as
-  /// much as what they acknowledge. As many as a sender's burst; and within a part of max_ack_delay, which is 25 ms.
+  /// much as what they acknowledge. As many as a sender's burst; else it waits so long at
+  /// least, and as long as QUIC's own timer says, which max_ack_delay (25 ms) bounds.
   static constexpr unsigned kAcknowledgeEvery = 10;
   static constexpr Duration kAcknowledgeWithin = 5ms;
 
