@@ -99,13 +99,26 @@ TEST_CASE("where one end's ports are random they are searched for") {
 
 namespace {
 
-/// Two that are direct by a socket that one of them has for it.
+/// Two that are direct, as a rule by a socket that one of them has for it. A port that was guessed may be the own socket's:
+/// with as many flows as a search makes, once in some hundred.
 struct Direct : TwoHomes {
   Direct(std::uint64_t seed, Place first, Place second) : TwoHomes{seed, {first}, {second}} {
     w.start_all();
     up = w.run_until([&] { return direct(); }, 30s);
   }
-  std::size_t sockets() const { return a->snapshot().further_sockets + b->snapshot().further_sockets; }
+  /// They have the sockets that their paths go by, and no other.
+  std::string sockets() const {
+    for (const auto& [host, other] : {std::pair{a, b}, std::pair{b, a}}) {
+      std::set<Via> used;
+      for (const auto& path : host->peer(*other).paths)
+        if (!path.address.relayed() && path.address.via != Via::own) used.insert(path.address.via);
+      const std::size_t has = host->snapshot().further_sockets;
+      if (has != used.size())
+        return host->name() + " has " + std::to_string(has) + " sockets for paths by " + std::to_string(used.size());
+    }
+    return {};
+  }
+  bool by_further_socket() const { return a->snapshot().further_sockets + b->snapshot().further_sockets > 0; }
   bool up;
 };
 
@@ -114,22 +127,26 @@ const std::vector<std::pair<Place, Place>> kFurther{{Place::apdf, Place::sequent
 }  // namespace
 
 TEST_CASE("a path by a further socket is kept alive for longer than its NAT remembers it, and so is the socket") {
-  for_every_seed([](std::uint64_t seed) -> std::string {
+  unsigned further = 0;
+  for_every_seed([&](std::uint64_t seed) -> std::string {
     const auto& [first, second] = kFurther[seed % kFurther.size()];
     Direct d{seed, first, second};
     if (!d.up) return "not direct";
     d.w.run_for(20s);
-    if (d.sockets() != 1) return std::to_string(d.sockets()) + " sockets";
+    further += d.by_further_socket();
+    if (const std::string wrong = d.sockets(); !wrong.empty()) return wrong;
     const auto changes = d.a->count<event::PathChanged>() + d.b->count<event::PathChanged>();
     d.w.run_for(6min);
     if (!d.direct() || d.a->count<event::PathChanged>() + d.b->count<event::PathChanged>() != changes)
       return "it does not stay direct";
     return broken_rule(d.w);
   });
+  CHECK(further >= seeds() * 9 / 10);
 }
 
 TEST_CASE("what such a path was found by is found again: after a NAT forgot everything, and after a daemon was started anew") {
-  for_every_seed([](std::uint64_t seed) -> std::string {
+  unsigned further = 0;
+  for_every_seed([&](std::uint64_t seed) -> std::string {
     const auto& [first, second] = kFurther[seed % kFurther.size()];
     Direct d{seed, first, second};
     if (!d.up) return "not direct";
@@ -145,9 +162,11 @@ TEST_CASE("what such a path was found by is found again: after a NAT forgot ever
     if (!d.w.run_until([&] { return d.direct(); }, 90s)) return "it does not come back:" + story(*d.a) + " |" + story(*d.b);
     d.w.run_for(2min);  // what is dead is forgotten
     if (!d.direct()) return "it does not stay";
-    if (d.sockets() != 1) return std::to_string(d.sockets()) + " sockets";
+    further += d.by_further_socket();
+    if (const std::string wrong = d.sockets(); !wrong.empty()) return wrong;
     return broken_rule(d.w);
   });
+  CHECK(further >= seeds() * 9 / 10);
 }
 
 TEST_CASE("a goodbye goes by the further socket, which is closed then") {
@@ -224,7 +243,7 @@ TEST_CASE("a hundred rounds leave no socket behind") {
     }
     CHECK(rounds() >= 100);
     d.w.run_for(3min);
-    CHECK(d.sockets() <= 1);
+    CHECK(d.sockets() == "");
     CHECK(d.b->further().size() <= d.b->snapshot().further_sockets + 12);  // and what measures the NAT
   }
 }
