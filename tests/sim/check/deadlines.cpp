@@ -31,6 +31,8 @@ Duration DeadlinesKept::awake_since(const Mark& mark, Instant at, const Host& ho
 }
 
 void DeadlinesKept::limit(Instant at, const Host& host, const Mark& since, Duration most, const std::string& what) {
+  // Its timers get their turn when what has arrived is handled, up to kBatch datagrams.
+  if (ground_.slow(host.machine().index()) || host.machine().backlog() > 0) return;
   const Duration took = awake_since(since, at, host);
   if (took > most)
     complain(host.name() + at_text(at) + what + " for " +
@@ -91,10 +93,17 @@ void DeadlinesKept::check_tie(Instant at, const Host& host, const PeerId& id, co
   const std::size_t b = other.machine().index();
   if (ground_.was_paused(a, since, at) || ground_.was_paused(b, since, at)) return;
   if (ground_.passage(a, b).mishaps.any_since(since) || ground_.passage(b, a).mishaps.any_since(since)) return;
-  if (std::ranges::any_of(world_.faults(), [&](const Fault& f) {
-        return f.touches(host.index(), other.index()) && f.end.value_or(at) >= since;
-      }))
-    return;
+  const auto troubled = [&](const Host& one, const Host& two) {
+    return std::ranges::any_of(world_.faults(), [&](const Fault& f) {
+      return f.touches(one.index(), two.index()) && f.end.value_or(at) >= since;
+    });
+  };
+  if (troubled(host, other)) return;
+  // The connection that both wait for may be one through a relay: until that is known to be dead, it is.
+  for (std::size_t s = 0; s < world_.size(); ++s)
+    for (const Host* client : {&host, &other})
+      if (const Host& server = world_.host(s); Ground::serves(server, *client))
+        if (!server.running() || ground_.changed(server) >= since || troubled(server, *client)) return;
   if (shook_hands(since, at - kTieSettled, host, other) && shook_hands(since, at - kTieSettled, other, host))
     complain(host.name() + at_text(at) + "it and " + other.name() +
              " dial each other for " + std::to_string(to_seconds(at - since)) + " s, and all packets arrive");

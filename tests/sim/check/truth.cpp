@@ -1,5 +1,7 @@
 #include "sim/check/truth.hpp"
 
+#include <algorithm>
+
 #include "sim/check/exposed.hpp"
 #include "sim/check/rename.hpp"
 #include "sim/world.hpp"
@@ -31,10 +33,13 @@ void Truth::died(Instant, const Host& host) { daemons_.erase(host.index()); }
 
 void Truth::arrived(Instant, const net::Machine& machine, const net::Packet& packet) {
   const Host* host = ground_.host_on(machine.index());
-  if (!host || ground_.packet().flow == Flow::kNone) return;
+  if (!host || packet.protocol != net::Protocol::udp) return;
   const auto kind = wire::classify(packet.payload);
   // What else comes to further sockets is of other protocols: a gateway's, say.
-  if (packet.destination.port != Host::kPort && kind != wire::DatagramKind::stun) return;
+  const auto further = [&](const auto& socket) {
+    return socket.second.port == packet.destination.port && kind == wire::DatagramKind::stun;
+  };
+  if (packet.destination.port != Host::kPort && std::ranges::none_of(host->further(), further)) return;
   const auto daemon = daemons_.find(host->index());
   if (daemon != daemons_.end() && host->running()) ++daemon->second.arrived[index(kind)];
 }
@@ -188,11 +193,18 @@ void Truth::check_lost(Instant at, const Host& host, Peer& peer, const event::Pr
   const std::size_t here = host.machine().index();
   const std::size_t there = other_machine(e.peer);
   if (e.lost == 0 || there == Flow::kNone) return;
-  if (ground_.relation(host, e.peer).in_use.relayed()) return;
+  const Relation& relation = ground_.relation(host, e.peer);
+  // What is lost beyond a relay is not known of. While the direct path was in doubt, packets went out by a relay too.
+  const Now& arrival = ground_.arrival();
+  const std::size_t back = arrival.flow == Flow::kNone ? Flow::kNone : ground_.flow(arrival.flow).back;
+  const bool told_directly = back != Flow::kNone && arrival.travelled && arrival.sent_at + *arrival.travelled == at &&
+                             ground_.flow(arrival.flow).machine == here && ground_.flow(back).machine == there;
+  const bool may_be_relayed = std::ranges::any_of(relation.paths, [](const auto& path) { return path.first.relayed(); });
+  if (relation.in_use.relayed() || (may_be_relayed && !told_directly)) return;
   const bool forward = e.direction == ProbeDirection::forward;
   const std::size_t from = forward ? here : there;
   const std::size_t to = forward ? there : here;
-  const auto since = ground_.relation(host, e.peer).connected_since;
+  const auto since = relation.connected_since;
   if (!since || at - *since < kYoung || ground_.slow(here) || ground_.slow(there)) return;
   if (ground_.was_paused(here, at - 1min, at) || ground_.was_paused(there, at - 1min, at)) return;
   // What a NAT let come from elsewhere is missed where it was expected.

@@ -89,6 +89,8 @@ class Machine : public Device {
   /// Sleeps: its clock stands still, what is sent to it is lost. Wakes after `d`; programs are told.
   void suspend(Duration d);
   bool asleep() const;
+  /// Datagrams that have arrived and wait for its programs.
+  std::size_t backlog() const { return waiting_.size(); }
   /// Slow: every arrival keeps it busy for so long.
   Duration cost_of_arrival{};
   std::size_t receive_buffer = 212992;  // bytes a socket, with kReceiveOverhead a datagram, as Linux counts

@@ -251,7 +251,10 @@ void RandomWorld::act() {
 std::string RandomWorld::check_stops() {
   for (std::size_t i = 0; i < nodes_; ++i) {
     Host& h = host(i);
-    if (!stop_by_[i] || h.machine().now() < *stop_by_[i]) continue;
+    if (!stop_by_[i]) continue;
+    // Seconds behind with what has arrived, it is told to stop seconds late: the time runs from when it has caught up.
+    if (h.machine().backlog() > 0 && !h.node().stopped()) stop_by_[i] = h.machine().now() + kStopLimit;
+    if (h.machine().now() < *stop_by_[i]) continue;
     if (!h.frozen() && !h.machine().asleep() && !h.node().stopped()) return h.name() + " did not stop within 2 s";
     h.kill();
     stop_by_[i].reset();
