@@ -22,8 +22,9 @@ done
 say() { printf 'tests: %s\n' "$*"; }
 jobs=$(nproc)
 
-# Seeds per scenario of the simulator. The sanitized build has a number of its own (CMakePresets.json).
-seeds=1000
+# Seeds per scenario of the simulator, and swarms (a thousand, unless it must be quick). The sanitized build has a number of its own
+# (CMakePresets.json).
+seeds=300
 seeds_quick=100
 
 build() { # preset
@@ -42,7 +43,7 @@ export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:external_symbolizer
 deploy/setup.sh --tests
 build release
 if [ "$quick" = 1 ]; then
-  export PEERWATCH_SIM_SEEDS=$seeds_quick
+  export PEERWATCH_SIM_SEEDS=$seeds_quick PEERWATCH_SWARM_SEEDS=$seeds_quick
   exec ctest --test-dir build/release --label-exclude slow --output-on-failure -j "$jobs" --no-tests=error "${arguments[@]}"
 fi
 build asan

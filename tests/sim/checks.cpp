@@ -23,8 +23,8 @@ std::string trace(const Host& host) {
   return out;
 }
 
-unsigned seeds() {
-  const char* text = std::getenv("PEERWATCH_SIM_SEEDS");
+unsigned seeds(const char* variable) {
+  const char* text = std::getenv(variable);
   const int n = text ? std::atoi(text) : 0;
   return n > 0 ? static_cast<unsigned>(n) : 1000;
 }

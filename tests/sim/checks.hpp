@@ -17,7 +17,7 @@ std::string broken_rule(World& world);
 std::string trace(const Host& host);
 
 /// PEERWATCH_SIM_SEEDS in the environment, else 1000.
-unsigned seeds();
+unsigned seeds(const char* variable = "PEERWATCH_SIM_SEEDS");
 
 /// Runs the scenario for that many seeds; it returns what is wrong or nothing. Fails the test naming the first bad
 /// seed.

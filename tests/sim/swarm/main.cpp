@@ -21,7 +21,7 @@ constexpr std::uint64_t kRepeatEvery = 10;  // seeds: one of so many runs twice,
 constexpr std::string_view kHelp =
     R"(sim_swarm: daemons in random simulated networks under random faults, a world for each seed.
 
-  --seeds N        how many seeds (PEERWATCH_SIM_SEEDS in the environment, else 1000)
+  --seeds N        how many seeds (PEERWATCH_SWARM_SEEDS in the environment, else 1000)
   --first-seed S   the first of them (1)
   --nodes N        daemons in each world, 2 to 1000 (8)
   --hours H        virtual time under faults in each world, such as 0.5 (by default one to two minutes)
@@ -35,7 +35,7 @@ same again. Exit status: 0 when all seeds are clean, 1 when not, 2 when an optio
 )";
 
 struct Arguments {
-  std::uint64_t seeds = sim::seeds();
+  std::uint64_t seeds = sim::seeds("PEERWATCH_SWARM_SEEDS");
   std::uint64_t first = 1;
   std::optional<std::uint64_t> only;
   std::uint64_t nodes = 8;
