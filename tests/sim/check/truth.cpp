@@ -139,12 +139,12 @@ void Truth::check_rtt(Instant at, const Host& host, const PeerId& id, const Path
   const std::size_t there = other_machine(id);
   if (!suspect && !ground_.slow(here) && at - rtt <= ground_.starved(here, at))
     return complain(told("during which this machine did not run, is not suspect"));
-  // An echo that was asked over one path and answered over another.
-  if (what == Measured::echo && ground_.relation(host, id).health_since >= at - rtt) return;
+  // An echo that was asked over one path and answered over another, or waits for what was sent over another.
+  if (what == Measured::echo && ground_.relation(host, id).health_since >= at - rtt - kMoved) return;
   // The other end chooses for itself.
   for (const Host* other : what == Measured::echo ? ground_.hosts_of(id) : std::vector<const Host*>{}) {
     const Relation& theirs = ground_.relation(*other, host.id());
-    if (theirs.in_use.relayed() || theirs.health_since >= at - rtt) return;
+    if (theirs.in_use.relayed() || theirs.health_since >= at - rtt - kMoved) return;
   }
   // What waited while this machine did not run is no longer the packet that arrived last.
   if (there == Flow::kNone || ground_.was_paused(here, at - rtt - kYoung, at)) return;

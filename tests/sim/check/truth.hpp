@@ -35,6 +35,7 @@ class Truth : public Checker {
   static constexpr Duration kHeldBack = 30s;    // by a window that is down, or full
   static constexpr Duration kFillsWindow = 3s;  // of probes at PTO pace that nobody acknowledges, if it was down before
   static constexpr Duration kEchoSlack = 60ms;
+  static constexpr Duration kMoved = 1s;  // for which it may wait for what went by the path before, and was lost there
   /// Silence doubles QUIC's time-out; an echo waits it out even when the path is back: no probe of ours wakes QUIC.
   static constexpr Duration kBackedOff = 60s;
   static constexpr Duration kTimedOut = 500ms;  // of an echo: it waited for that
