@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "observe/direct_metrics.hpp"
 #include "observe/failover_metrics.hpp"
 #include "observe/peer_series.hpp"
 #include "observe/registry_families.hpp"
@@ -211,6 +212,7 @@ struct NodeMetrics::Impl {
   GaugePer<PathKind> by_path{gauges(registry, "p2p_peers_by_path", "Peers known now, by path in use."), "path"};
   PathChanges path_changes{registry};
   FailoverMetrics failovers{registry};
+  DirectMetrics direct{registry};
   Histogram& time_to_connected{
       histograms(registry, "p2p_time_to_connected_seconds", "From the first attempt to a session.")
           .Add({}, kConnectSeconds)};
@@ -287,9 +289,18 @@ struct NodeMetrics::Impl {
   void on(const StateChanged& e, Instant) { transitions(e.from, e.to).Increment(); }
   void on(const DialEnded& e, Instant) { attempts[e.result].Increment(); }
   void on(const ConnectionFailed& e, Instant) { errors[e.error].Increment(); }
-  void on(const SessionEstablished& e, Instant) { time_to_connected.Observe(to_seconds(e.since_first_attempt)); }
-  void on(const SessionEnded& e, Instant) { duration[e.reason].Observe(to_seconds(e.lasted)); }
-  void on(const PathChanged& e, Instant) { path_changes(e.from, e.to, e.reason).Increment(); }
+  void on(const SessionEstablished& e, Instant at) {
+    time_to_connected.Observe(to_seconds(e.since_first_attempt));
+    direct.count(e, at);
+  }
+  void on(const SessionEnded& e, Instant) {
+    duration[e.reason].Observe(to_seconds(e.lasted));
+    direct.count(e);
+  }
+  void on(const PathChanged& e, Instant at) {
+    path_changes(e.from, e.to, e.reason).Increment();
+    direct.count(e, at);
+  }
   void on(const PathFailedOver& e, Instant) { failovers.count(e); }
   void on(const ProbeMeasured& e, Instant) {
     if (!e.suspect) datagram_rtt[e.path].Observe(to_seconds(e.rtt));

@@ -56,6 +56,24 @@ class PeerWriter {
            });
   }
 
+  void usable() {
+    const auto tail = [](std::size_t kind, std::string_view size) {
+      return std::string{",path=\""}.append(name(static_cast<event::PathKind>(kind))).append("\",size=\"").append(size).append("\"} ");
+    };
+    std::array<std::array<std::string, 2>, kPaths> tails;  // small, full
+    for (std::size_t p = 0; p < kPaths; ++p) tails[p] = {tail(p, "small"), tail(p, "full")};
+    gauges("p2p_path_usable", "1 if a proved path lets packets of that size through, 0 if only smaller ones.",
+           [&](std::string_view head, const PeerSeries& peer) {
+             for (std::size_t p = 0; p < kPaths; ++p) {
+               const UsablePath& path = peer.gauges.usable[p];
+               if (!path) continue;
+               out_.sample(head, peer.text->label, tails[p][0], std::uint64_t{1});
+               if (*path != event::PathSize::unknown)
+                 out_.sample(head, peer.text->label, tails[p][1], std::uint64_t{*path == event::PathSize::full});
+             }
+           });
+  }
+
   void loss_ratio() {
     gauges("p2p_probe_loss_ratio", "Share of probes lost in the last 60 s.",
            [&](std::string_view head, const PeerSeries& peer) {
@@ -151,6 +169,7 @@ void write_peers(Exposer& exposer, const MetricsSnapshot& snapshot) {
   out.gauge("p2p_peer_connected", "1 while a live path carries the session with the peer.", 0,
             [](const PeerGauges& g) { return std::int64_t{g.path != event::PathKind::none}; });
   out.path();
+  out.usable();
   out.gauge("p2p_peer_last_seen_timestamp_seconds", "When the peer last proved that it is there.", 3,
             [](const PeerGauges& g) { return g.last_seen_ms; });
   out.rtt();

@@ -31,6 +31,8 @@ std::size_t count_series(const PeerSeries& peer, PathSet paths) {
     if (value != kAbsent) ++n;
   for (const double value : g.loss)
     if (value >= 0) ++n;
+  for (const UsablePath& path : g.usable)
+    if (path) n += *path == event::PathSize::unknown ? 1 : 2;
   return n;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/time.hpp"
@@ -39,9 +40,13 @@ struct PeerCounters {
 
 inline constexpr std::int64_t kAbsent = -1;  // not measured: no sample
 
+/// The best proved path of a kind, if there is one.
+using UsablePath = std::optional<event::PathSize>;
+
 struct PeerGauges {
   bool known = false;  // false: the peer is gone, there are no gauges
   event::PathKind path = event::PathKind::none;
+  std::array<UsablePath, kPaths> usable{};
   std::int64_t last_seen_ms = kAbsent;  // since 1970
   std::int64_t jitter_ns = kAbsent;
   ByDirection<std::int64_t> bandwidth{kAbsent, kAbsent};  // bytes a second
@@ -74,6 +79,6 @@ constexpr bool has(PathSet set, std::size_t path) { return (set >> path & 1U) !=
 std::size_t count_series(const PeerCounters& counters, PathSet paths);
 std::size_t count_series(const PeerSeries& peer, PathSet paths);
 /// No peer is ever written as more.
-inline constexpr std::size_t kMaxSeriesPerPeer = 50;
+inline constexpr std::size_t kMaxSeriesPerPeer = 58;
 
 }  // namespace pw::observe

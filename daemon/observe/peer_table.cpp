@@ -50,10 +50,24 @@ std::int64_t milliseconds_at(WallTime wall, Duration later) {
   return std::chrono::floor<std::chrono::milliseconds>(wall.time_since_epoch() + later).count();
 }
 
+std::array<UsablePath, kPaths> usable_paths(const PeerSnapshot& peer) {
+  using event::PathSize;
+  // Of the sizes, from the worst.
+  const auto worth = [](const UsablePath& p) { return !p ? 0 : *p == PathSize::small ? 1 : *p == PathSize::unknown ? 2 : 3; };
+  std::array<UsablePath, kPaths> out{};
+  for (const event::PathSnapshot& path : peer.paths) {
+    const auto kind = static_cast<std::size_t>(path.kind);
+    if (path.health == event::PathHealth::dead || kind >= kPaths) continue;
+    if (worth(path.size) > worth(out[kind])) out[kind] = path.size;
+  }
+  return out;
+}
+
 PeerGauges gauges_of(const PeerSnapshot& peer, Instant at, WallTime wall) {
   PeerGauges g;
   g.known = true;
   g.path = peer.path;
+  g.usable = usable_paths(peer);
   if (peer.last_seen) g.last_seen_ms = milliseconds_at(wall, *peer.last_seen - at);
   if (peer.jitter) g.jitter_ns = peer.jitter->count();
   g.bandwidth = {whole(peer.bandwidth_inbound), whole(peer.bandwidth_outbound)};

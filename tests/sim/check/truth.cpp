@@ -48,6 +48,10 @@ void Truth::arrived(Instant, const net::Machine& machine, const net::Packet& pac
 
 void Truth::count(Daemon& daemon, const event::Event& event) {
   auto& counts = daemon.counts;
+  const auto direct = [](event::PathKind kind) { return kind == event::PathKind::direct_v4 || kind == event::PathKind::direct_v6; };
+  const auto went_direct = [&](const PeerId& peer) {
+    if (daemon.indirect.erase(peer) != 0) ++counts[sample_key("p2p_time_to_direct_seconds_count", {})];
+  };
   if (const auto* e = std::get_if<event::StateChanged>(&event)) {
     ++counts[sample_key("p2p_connection_state_transitions_total", {{"from_state", pw::name(e->from)}, {"to_state", pw::name(e->to)}})];
   } else if (const auto* dial = std::get_if<event::DialEnded>(&event)) {
@@ -60,8 +64,13 @@ void Truth::count(Daemon& daemon, const event::Event& event) {
     ++counts[sample_key("nat_results_total", {{"result", pw::name(result->result)}, {"method", pw::name(result->method)}, {"failure", pw::name(result->failure)}})];
   } else if (const auto* ended = std::get_if<event::SessionEnded>(&event)) {
     ++counts[sample_key("p2p_connection_duration_seconds_count", {{"close_reason", pw::name(ended->reason)}})];
-  } else if (std::holds_alternative<event::SessionEstablished>(event)) {
+    daemon.indirect.erase(ended->peer);
+  } else if (const auto* up = std::get_if<event::SessionEstablished>(&event)) {
     ++counts[sample_key("p2p_time_to_connected_seconds_count", {})];
+    daemon.indirect.insert(up->peer);
+    if (direct(up->path)) went_direct(up->peer);
+  } else if (const auto* change = std::get_if<event::PathChanged>(&event)) {
+    if (direct(change->to)) went_direct(change->peer);
   } else if (std::holds_alternative<event::ClockJumped>(event)) {
     ++counts[sample_key("peerwatch_clock_jumps_total", {})];
   } else if (const auto* rejected = std::get_if<event::PacketRejected>(&event)) {

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "observe/metrics.hpp"
 #include "probe/rtt_estimator.hpp"
@@ -44,12 +45,13 @@ class Truth : public Checker {
   static constexpr Duration kJudgedAfter = 5s;
 
   /// Names whose every sample is compared, one by one.
-  static constexpr std::array<std::string_view, 15> kCounted{
+  static constexpr std::array<std::string_view, 16> kCounted{
       "p2p_connection_state_transitions_total",
       "p2p_connection_attempts_total",
       "p2p_connection_errors_total",
       "p2p_connection_duration_seconds_count",
       "p2p_time_to_connected_seconds_count",
+      "p2p_time_to_direct_seconds_count",
       "p2p_connections_active",
       "nat_attempts_total",
       "nat_results_total",
@@ -118,6 +120,7 @@ class Truth : public Checker {
     std::unique_ptr<observe::Metrics> metrics;
     Samples counts;
     std::map<PeerId, Peer> peers;
+    std::set<PeerId> indirect;  // sessions that never went directly
     std::array<std::uint64_t, 5> arrived{};  // by wire::DatagramKind
     std::array<std::uint64_t, 5> refused{};
     std::uint64_t checks_refused = 0;

@@ -22,6 +22,7 @@ inline std::string full_scrape(observe::Exposition format) {
   auto relayed = connected(2, now);
   relayed.paths.push_back({});
   relayed.paths.back().kind = event::PathKind::relay_quic;
+  relayed.paths.back().size = event::PathSize::full;
   auto node = node_at(now, {connected(1, now), relayed, connected(3, now)});
   node.servers = {server(1)};
   node.serving = event::ServingSnapshot{true, true, {}};

@@ -31,7 +31,7 @@ Event random_event(Rng& rng, const PeerId& p) {
     case 3:
       return SessionEnded{p, any<CloseReason>(rng), time, ""};
     case 4:
-      return SessionEstablished{p, true, time, PathKind::direct_v4, {{}, address()}};
+      return SessionEstablished{p, true, time, any<PathKind>(rng), {{}, address()}};
     case 5:
       return PathChanged{p, any<PathKind>(rng), any<PathKind>(rng), any<PathChangeReason>(rng)};
     case 6:
@@ -76,7 +76,22 @@ struct Model {
     add(name + "_count", labels);
     add(name + "_sum", labels, value);
   }
-  void fold(const Event& event) {
+  std::map<PeerId, Instant> not_direct;  // first attempt
+  static bool direct(PathKind kind) { return kind == PathKind::direct_v4 || kind == PathKind::direct_v6; }
+
+  void went_direct(const PeerId& peer, Instant at) {
+    if (not_direct.contains(peer)) observe("p2p_time_to_direct_seconds", {}, to_seconds(at - not_direct.at(peer)));
+    not_direct.erase(peer);
+  }
+  void fold_direct(const Event& event, Instant at) {
+    if (const auto* e = std::get_if<SessionEstablished>(&event)) {
+      not_direct[e->peer] = at - e->since_first_attempt;
+      if (direct(e->path)) went_direct(e->peer, at);
+    }
+    if (const auto* e = std::get_if<PathChanged>(&event); e != nullptr && direct(e->to)) went_direct(e->peer, at);
+    if (const auto* e = std::get_if<SessionEnded>(&event)) not_direct.erase(e->peer);
+  }
+  void fold(const Event& event, Instant at) {
     if (const auto* e = std::get_if<StateChanged>(&event))
       add("p2p_connection_state_transitions_total",
           {{"from_state", text(name(e->from))}, {"to_state", text(name(e->to))}});
@@ -88,6 +103,7 @@ struct Model {
       observe("p2p_connection_duration_seconds", {{"close_reason", text(name(e->reason))}}, to_seconds(e->lasted));
     if (const auto* e = std::get_if<SessionEstablished>(&event))
       observe("p2p_time_to_connected_seconds", {}, to_seconds(e->since_first_attempt));
+    fold_direct(event, at);
     if (const auto* e = std::get_if<PathChanged>(&event))
       add("p2p_path_changes_total",
           {{"from_path", text(name(e->from))}, {"to_path", text(name(e->to))}, {"reason", text(name(e->reason))}});
@@ -147,10 +163,11 @@ TEST_CASE("counters and histograms equal a naive count of the events") {
     model.add("p2p_discovered_peers_total", {{"discovery_method", "static"}}, 5);
     for (int i = 0; i < 2000; ++i) {
       const Event e = random_event(rng, peer(1 + static_cast<unsigned>(rng.below(5))));
-      metrics.handle({Instant{}, e});
-      model.fold(e);
+      const Instant at{i * 10ms};
+      metrics.handle({at, e});
+      model.fold(e, at);
     }
-    const auto snapshot = metrics.snapshot(node_at(Instant{1s}, peers), kWall);
+    const auto snapshot = metrics.snapshot(node_at(Instant{21s}, peers), kWall);
     const Exposed exposed = Exposed::read(render(*snapshot, Exposition::text), Exposition::text);
     const auto flat = exposed.flat();
     for (const auto& [series, value] : model.values) {

@@ -216,9 +216,41 @@ TEST_CASE("max_series bounds what is written") {
   CHECK(labels(e).contains("other"));
 }
 
+TEST_CASE("of each kind of path the best that is proved is told, by the size that passes it") {
+  Metrics metrics{options()};
+  auto p = connected(1, Instant{1s});
+  const auto add = [&p](PathKind kind, PathSize size, PathHealth health = PathHealth::proved) {
+    p.paths.push_back({});
+    p.paths.back().kind = kind;
+    p.paths.back().size = size;
+    p.paths.back().health = health;
+  };
+  add(PathKind::direct_v4, PathSize::small);
+  add(PathKind::direct_v4, PathSize::full, PathHealth::dead);
+  add(PathKind::direct_v6, PathSize::unknown, PathHealth::suspect);
+  add(PathKind::relay_quic, PathSize::small);
+  add(PathKind::relay_quic, PathSize::full);
+  add(PathKind::relay_websocket, PathSize::full, PathHealth::dead);
+  const Exposed e = scrape(metrics, node_at(Instant{1s}, {p}));
+  const auto usable = [](const char* path, const char* size) {
+    return std::map<std::string, std::string>{{"peer_id", peer(1).to_short()}, {"path", path}, {"size", size}};
+  };
+  CHECK(e.value("p2p_path_usable", usable("direct_v4", "small")) == 1);
+  CHECK(e.value("p2p_path_usable", usable("direct_v4", "full")) == 0);
+  CHECK(e.value("p2p_path_usable", usable("direct_v6", "small")) == 1);
+  CHECK(!e.has("p2p_path_usable", usable("direct_v6", "full")));
+  CHECK(e.value("p2p_path_usable", usable("relay_quic", "full")) == 1);
+  CHECK(!e.has("p2p_path_usable", usable("relay_websocket", "small")));
+}
+
 TEST_CASE("no peer is written as more series than it is reckoned at") {
   Metrics metrics{options()};
   auto p = connected(1, Instant{1s});
+  for (std::uint8_t kind = 0; kind < 4; ++kind) {
+    p.paths.push_back({});
+    p.paths.back().kind = PathKind{kind};
+    p.paths.back().size = PathSize::full;
+  }
   for (std::size_t path = 0; path < 4; ++path) p.traffic[path] = {Traffic{1, 1}, Traffic{1, 1}};
   const Exposed e = scrape(metrics, node_at(Instant{1s}, {p}));
   std::size_t n = 0;
