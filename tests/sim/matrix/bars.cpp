@@ -16,9 +16,6 @@ constexpr Duration kMoreByWebSocket = 300ms + 3 * kRtt;
 constexpr double kMedian = 0.5;
 constexpr double kMost = 0.99;
 
-/// What a cell is held to now: those that await something count with the relay.
-Best held_to(const Cell& cell) { return awaited(cell.best) ? Best::relay : cell.best; }
-
 bool within(const std::optional<Duration>& took, Duration limit) { return took && *took <= limit; }
 
 }  // namespace
@@ -55,7 +52,7 @@ std::vector<Bar> bars_of(const std::vector<Tally>& tallies, double loss) {
   std::vector<Bar> of_cells;
   for (const Tally& tally : tallies) {
     const Cell& cell = *tally.cell;
-    const Best best = held_to(cell);
+    const Best best = cell.best;
     const auto at = static_cast<std::size_t>(best);
     Bar one{cell.name() + ": outcome", kOutcome[at]};
     Bar& all = outcome.try_emplace(best, Bar{std::string{pw::name(best)} + ", all cells: outcome", kOutcome[at]}).first->second;

@@ -25,18 +25,8 @@ constexpr auto names(Outcome) {
   return std::array{"direct"sv, "relayed"sv, "apart"sv};
 }
 
-/// What the daemon can't do yet: the only place that says so. A cell that needs it is held to what comes instead.
-inline constexpr bool kPredicts = true;
-inline constexpr bool kSearches = true;
-/// Whether a mapped port is believed once it was reached from outside. Until then it is checked as any outer address that
-/// leads nowhere by the looks of the NATs, and what is told of that is not judged.
-inline constexpr bool kVerifiesMappings = true;
-
-constexpr bool awaited(Best best) {
-  return (best == Best::prediction && !kPredicts) || (best == Best::birthday && !kSearches);
-}
 constexpr Outcome expected(Best best) {
-  return best == Best::relay || best == Best::websocket || awaited(best) ? Outcome::relayed : Outcome::direct;
+  return best == Best::relay || best == Best::websocket ? Outcome::relayed : Outcome::direct;
 }
 
 struct Cell {

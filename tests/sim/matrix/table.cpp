@@ -78,10 +78,8 @@ void print(std::ostream& out, Form form, const Tally& tally) {
   const auto& runs = tally.runs;
   const auto hits = std::ranges::count_if(runs, [&](const Run& r) { return as_expected(*tally.cell, r); });
   const auto true_ones = std::ranges::count_if(runs, [](const Run& r) { return r.untrue.empty(); });
-  std::string best{letter(tally.cell->best)};
-  if (awaited(tally.cell->best)) best += "*";
   row(out, form,
-      {tally.cell->first, tally.cell->second, best, share(static_cast<std::size_t>(hits), runs.size()), told(runs),
+      {tally.cell->first, tally.cell->second, std::string{letter(tally.cell->best)}, share(static_cast<std::size_t>(hits), runs.size()), told(runs),
        times(runs, &Run::connected, 1, "%.2f, %.2f"), times(runs, &Run::direct, 1, "%.2f, %.2f"),
        times(runs, &Run::direct_gathered, to_seconds(kRtt), "%.1f, %.1f"),
        std::to_string(packets(runs, 0)) + ", " + std::to_string(packets(runs, 1)),

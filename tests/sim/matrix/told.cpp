@@ -57,7 +57,6 @@ std::string path_wrongly(const World& world, const Host& host, const Host& other
 
 std::string attempts_wrongly(const Watch& watch, const Cell& cell, bool lossless) {
   if (watch.started.size() != watch.ended.size()) return "an attempt has no end";
-  if (cell.mapped && !kVerifiesMappings) return {};
   if (watch.ended.empty()) {
     const bool needed = watch.connected && !(watch.is_direct() && cell.by_itself);
     return needed ? "it tells of no attempt" : "";
