@@ -97,7 +97,7 @@ std::string say(const ServiceUp& e) {
   return "server " + e.server.to_short() + " is there" + text(how) + human(e.took);
 }
 std::string say(const ServiceMoved& e) {
-  return "server " + e.server.to_short() + " is reached over " + (e.to == Transport::quic ? "UDP" : "WebSocket") + " now";
+  return "server " + e.server.to_short() + " is reached by another connection now, over " + (e.to == Transport::quic ? "UDP" : "WebSocket");
 }
 std::string say(const ServiceDown& e) {
   return (e.was_up ? "lost server " : "could not reach server ") + e.server.to_short() + ": " + text(name(e.error));

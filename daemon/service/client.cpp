@@ -75,7 +75,7 @@ void Client::lost(Instant now, ErrorType error, std::string detail, CloseCode co
   granted_ = {};
   observed_.reset();
   early_.clear();
-  give_up_ = register_at_ = ask_at_ = probe_at_ = gone_at_ = move_at_ = move_give_up_ = leave_former_at_ = kNever;
+  give_up_ = register_at_ = ask_at_ = probe_at_ = second_at_ = gone_at_ = move_at_ = move_give_up_ = leave_former_at_ = kNever;
   while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);
   while (!channels_.empty()) end_channel(now, channels_.begin(), ChannelLoss::connection_lost, {});
   retry_at_ = reachable() ? now + backoff_.next(rng_) : kNever;
@@ -113,6 +113,7 @@ void Client::probe(Instant now) {
   if (!ask(now)) return;
   probe_ = last_request_;
   gone_at_ = now + options_.probe_timeout + 4 * *rtt();
+  second_at_ = now + std::max<Duration>(kSecondAfter, 3 * *rtt());
 }
 
 void Client::greet(Line& line, bool resume) {
@@ -239,6 +240,7 @@ void Client::handle_timeout(Instant now) {
   dial_.handle_timeout(now);
   settle_dial(now);
   if (give_up_ <= now) lost(now, ErrorType::timeout, "no Welcome in time", CloseCode::protocol);
+  if (second_at_ <= now) begin_second(now);
   if (move_at_ <= now) try_move(now);
   if (move_give_up_ <= now) end_move(now);
   if (leave_former_at_ <= now) leave_former(now);
@@ -266,7 +268,7 @@ void Client::handle_timeout(Instant now) {
 
 Instant Client::poll_timeout() const {
   Instant next = earlier(earlier(retry_at_, give_up_), earlier(register_at_, ask_at_));
-  next = earlier(next, earlier(probe_at_, gone_at_));
+  next = earlier(next, earlier(probe_at_, earlier(second_at_, gone_at_)));
   next = earlier(next, earlier(dial_.poll_timeout(), earlier(move_at_, earlier(move_give_up_, leave_former_at_))));
   for (const auto& [request, p] : pending_) next = earlier(next, p.asked + options_.request_timeout);
   for (const auto& [number, c] : channels_)

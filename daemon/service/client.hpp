@@ -65,6 +65,10 @@ class Client {
   /// However often this machine's network comes and goes: dials that wait are hastened, and the server is asked, no oftener.
   static constexpr Duration kHastenPause = 5s;
   static constexpr Duration kProbePause = 1s;
+  /// Three round trips at least, by which a server that is still reached by the connection there is has answered in doubt: then
+  /// another is begun beside it. QUIC's path is constant (docs/adr/0001), so a NAT that forgot this node, or an address that
+  /// changed, ends the way back for good.
+  static constexpr Duration kSecondAfter = 200ms;
   /// Between the end of one attempt to leave a pipe and the next.
   static constexpr Duration kMovePause = 5s;
   /// What was under way in a connection that was left still arrives.
@@ -168,8 +172,10 @@ class Client {
   void on(Instant now, const quic::StreamData& e);
   void on(Instant now, const quic::Closed& e);
   void on(const quic::DatagramReceived& e);
-  // leaving a pipe (client_move.cpp)
+  // leaving a pipe, or a connection whose way back is lost (client_move.cpp)
   void plan_move(Instant now);
+  void begin_second(Instant now);
+  void abandon_second(Instant now);
   void try_move(Instant now);
   void begin_move(Instant now, const Line& line);
   void end_move(Instant now);
@@ -215,7 +221,8 @@ class Client {
   Instant probe_at_ = kNever;
   Instant heard_at_{};        // anything of the server's, but its acknowledgements
   std::uint32_t probe_ = 0;   // the request that tells whether the server still reaches us
-  Instant gone_at_ = kNever;  // unless that is answered
+  Instant second_at_ = kNever;  // another connection is begun beside this one, unless that is answered
+  Instant gone_at_ = kNever;    // or all is given up
   std::size_t secret_ = 0;    // the one to prove next: the other after a refusal
   Backoff move_backoff_;
   Instant move_at_ = kNever;  // over UDP is dialled, while connected through a pipe
@@ -225,8 +232,8 @@ class Client {
   std::optional<WebSocketAddress> websocket_;
   Dial dial_;
   std::optional<Line> line_;    // greeting, or ready
-  std::optional<Line> next_;    // over UDP, greeting, while line_ goes through a pipe
-  std::optional<Line> former_;  // through a pipe, that was left
+  std::optional<Line> next_;    // over UDP, greeting, while line_ goes through a pipe, or is in doubt
+  std::optional<Line> former_;  // that was left
   wire::service::Services granted_ = wire::service::Services::none;
   std::optional<SocketAddress> observed_;
   TokenBucket moved_{kMovedPerSecond, kMovedBurst};

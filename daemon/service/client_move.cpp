@@ -1,4 +1,5 @@
-// The half of Client that leaves a pipe for UDP: docs/adr/0011.
+// The half of Client that goes over to another connection: from a pipe to UDP (docs/adr/0011), and from one whose way back
+// seems lost.
 #include <algorithm>
 #include <utility>
 
@@ -22,6 +23,21 @@ void Client::try_move(Instant now) {
   settle_dial(now);
 }
 
+/// Nothing has come since the server was asked whether it still reaches us.
+void Client::begin_second(Instant now) {
+  second_at_ = kNever;
+  if (ready() && heard_at_ <= probed_at_ && !addresses_.empty() && !dial_.under_way() && !next_) try_move(now);
+}
+
+/// It does: the connection there is stays. A pipe is left in any case.
+void Client::abandon_second(Instant now) {
+  gone_at_ = second_at_ = kNever;
+  if (!line_ || line_->pipe) return;
+  dial_.cancel(now);
+  settle_dial(now);
+  end_move(now);
+}
+
 void Client::begin_move(Instant now, const Line& line) {
   next_ = line;
   move_give_up_ = now + options_.greeting_timeout;
@@ -43,7 +59,7 @@ void Client::moved(Instant now, const wire::service::Welcome& m) {
   former_ = std::exchange(line_, std::exchange(next_, std::nullopt));
   leave_former_at_ = now + kFormer;
   granted_ = m.services & server_.services;
-  probe_at_ = gone_at_ = kNever;
+  probe_at_ = second_at_ = gone_at_ = kNever;
   ask_at_ = now + options_.keepalive;
   // Their answers would have come by the stream that was left.
   while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);

@@ -139,7 +139,7 @@ void Client::read(Instant now, const wire::service::Welcome& m) {
 
 void Client::read(Instant now, const wire::service::Observed& m) {
   if (m.request != 0 && !answered(now, m.request, RequestKind::observe, RequestResult::success)) return;
-  if (m.request != 0 && m.request == probe_) gone_at_ = kNever;
+  if (m.request != 0 && m.request == probe_) abandon_second(now);
   // Who makes up addresses makes us look for paths anew each time. A true one that is not heard is told by the next answer.
   if (m.request == 0 && !moved_.take(now)) return;
   if (std::exchange(observed_, m.address) != m.address && m.address) emit(AddressObserved{server_.id, *m.address});
