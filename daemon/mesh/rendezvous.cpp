@@ -41,8 +41,13 @@ void Rendezvous::take(Instant now, const peer::ChannelWish& wish) {
 
 void Rendezvous::on(Instant now, const peer::SeekChannel& wish) {
   const auto [search, fresh] = searches_.try_emplace(wish.peer);
-  if (!fresh) return;
+  if (!fresh && (wish.beside || !search->second.beside)) return;
   search->second.until = now + kPatience;
+  search->second.beside = wish.beside;
+  // A session knew the peer to be there a moment ago: the relays that are left say so themselves, a round trip sooner.
+  if (wish.beside)
+    for (const Client* relay : clients_.ranked(Services::relay))
+      if (is_beside(*relay, wish.peer) && search->second.through.size() < kMaxThrough) search->second.through.push_back(relay->server().id);
   step(now, wish.peer, search->second);
 }
 
@@ -80,6 +85,12 @@ bool Rendezvous::leads_to(const PeerId& server, const PeerId& peer) const {
   });
 }
 
+bool Rendezvous::is_beside(const Client& server, const PeerId& peer) const {
+  return !server.in_doubt() && std::ranges::none_of(channels_, [&](const auto& entry) {
+    return entry.second.server == server.server().id && entry.second.peer == peer;
+  });
+}
+
 Rendezvous::Standing& Rendezvous::standing(const PeerId& server) {
   if (standings_.size() >= 2 * service::Clients::kMaxServers)
     std::erase_if(standings_, [this](const auto& s) { return clients_.find(s.first) == nullptr; });
@@ -94,7 +105,7 @@ void Rendezvous::step(Instant now, const PeerId& peer, Search& search) {
   search.next = kNever;
   if (search.question || search.via || open(now, peer, search)) return;
   led_nowhere(search);
-  ask(now, peer, search);
+  if (!ask(now, peer, search) && search.beside) search.until = now;  // nothing is there to wait for
 }
 
 bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
@@ -119,10 +130,12 @@ bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
 bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
   bool busy = false;
   std::vector<Client*> bootstraps = clients_.ranked(Services::bootstrap);
-  std::ranges::stable_sort(bootstraps, {}, [this](const Client* c) { return standing(c->server().id).in_vain; });
+  std::ranges::stable_sort(bootstraps, {}, [this](const Client* c) {
+    return std::pair{c->in_doubt(), standing(c->server().id).in_vain};
+  });
   for (Client* bootstrap : bootstraps) {
     const PeerId& id = bootstrap->server().id;
-    if (std::ranges::find(search.asked, id) != search.asked.end()) continue;
+    if (std::ranges::find(search.asked, id) != search.asked.end() || (search.beside && bootstrap->in_doubt())) continue;
     Result<std::uint32_t> request = fail("too many searches at once");
     if (standing(id).steps.take(now)) request = bootstrap->look_up(now, peer);
     if (request) {
@@ -187,19 +200,23 @@ void Rendezvous::handle(Instant now, const service::LookupDone& e) {
     search.why = "no relay or bootstrap is common with the peer";
     if (located.present) search.led_by = e.server;
     // Those that its record names, then others that we know: it may have come there since. What leads there already and
-    // is not good enough comes last.
+    // is not good enough comes last, as does what is in doubt.
     std::vector<PeerId> named, others;
     for (const Client* relay : clients_.ranked(Services::relay)) {
+      if (search.beside && !is_beside(*relay, *e.peer)) continue;
       const PeerId& id = relay->server().id;
       const auto& homes = located.record.relays;
       (std::ranges::find(homes, id) != homes.end() ? named : others).push_back(id);
     }
-    std::ranges::stable_partition(named, [&](const PeerId& id) { return !leads_to(id, *e.peer); });
+    std::ranges::stable_partition(named, [&](const PeerId& id) {
+      return !leads_to(id, *e.peer) && !clients_.find(id)->in_doubt();
+    });
     search.through.assign(named.begin(), named.end());
     if (located.present) search.through.insert(search.through.end(), others.begin(), others.end());
     if (search.through.size() > kMaxThrough - 1) search.through.resize(kMaxThrough - 1);
     const Client* bootstrap = clients_.find(e.server);
-    const bool carries = bootstrap != nullptr && any(bootstrap->services() & Services::carriage);
+    const bool carries = bootstrap != nullptr && any(bootstrap->services() & Services::carriage) &&
+                         (!search.beside || is_beside(*bootstrap, *e.peer));
     if (carries && located.present && std::ranges::find(search.through, e.server) == search.through.end())
       search.through.push_back(e.server);
   }

@@ -86,6 +86,7 @@ class Rendezvous {
   };
   struct Search {
     Instant until{};
+    bool beside = false;                 // as the wish says
     Instant next = kNever;               // the budget was used up
     std::optional<Question> question;    // a look-up under way
     std::optional<Via> via;              // a channel on its way
@@ -111,6 +112,7 @@ class Rendezvous {
   void look_around(Instant now);
   void close(const PeerId& server, Via via);
   bool leads_to(const PeerId& server, const PeerId& peer) const;
+  bool is_beside(const service::Client& server, const PeerId& peer) const;
 
   /// How a server is dealt with.
   struct Standing {

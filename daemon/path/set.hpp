@@ -110,6 +110,8 @@ class Set {
   std::span<const PathAddress> sending() const { return sending_; }
   event::PathKind sending_kind() const { return in_use_.name.kind; }
   std::vector<Snapshot> snapshot() const;
+  /// What packets go out on leads through a relay and is in doubt, and no other path is proved.
+  bool only_relay_in_doubt() const;
   /// The latest proof over any path.
   std::optional<Instant> last_proof() const;
   std::size_t paths() const { return paths_.size(); }

@@ -94,4 +94,8 @@ Duration Set::standby_interval() {
   return options_.standby_interval - rng_.up_to(jitter);
 }
 
+bool Set::only_relay_in_doubt() const {
+  return in_use_.name.address.relayed() && std::ranges::any_of(paths_, &Path::alive) && std::ranges::none_of(paths_, &Path::proved);
+}
+
 }  // namespace pw::path

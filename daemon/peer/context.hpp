@@ -49,7 +49,9 @@ struct CheckOut {
 
 /// What a session wants of the channels through relays. Whatever it seeks is answered once, by Table::handle_channel or
 /// handle_no_channel, unless it is abandoned before.
-struct SeekChannel { PeerId peer; };
+/// `beside`: by another server than those that lead there already or are in doubt themselves. Said again without that, it is
+/// sought anywhere.
+struct SeekChannel { PeerId peer; bool beside = false; };
 struct AbandonSearch { PeerId peer; };
 struct ReleaseChannel { Via via; };  // that was sought
 struct DoubtChannel { Via via; };    // nothing comes through it: does its server still reach us?

@@ -66,6 +66,7 @@ class Measurements {
   Duration rtt() const;
   /// How long no path has been alive; nothing while one is.
   std::optional<Instant> dead_since() const { return dead_since_; }
+  bool only_relay_in_doubt() const { return paths_.only_relay_in_doubt(); }
   std::optional<Instant> last_proof() const { return paths_.last_proof(); }
   Instant next_timeout() const;
   void fill(Instant now, event::PeerSnapshot& snapshot, const quic::Stats& stats) const;

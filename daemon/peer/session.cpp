@@ -237,7 +237,7 @@ Instant Session::next_timeout() const {
   if (traversal_) at = earlier(at, traversal_->next_timeout());
   if (measurements_ && measurements_->dead_since())
     at = earlier(at, *measurements_->dead_since() + context_.options.dead_session);
-  if (measurements_ && measurements_->dead_since() && context_.rendezvous && !seeking_) at = earlier(at, next_seek_);
+  if (measurements_ && measurements_->dead_since() && context_.rendezvous && (!seeking_ || beside_)) at = earlier(at, next_seek_);
   if (dial_) at = earlier(at, dial_->next_timeout());
   if (bandwidth_) at = earlier(at, bandwidth_->next_timeout());
   return at;

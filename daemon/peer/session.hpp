@@ -182,7 +182,9 @@ class Session {
   std::vector<Via> channels_;  // that this side opened for the session
   std::vector<Via> sockets_;   // further ones, that paths of the session go by
   bool seeking_ = false;       // a further one, for the session
+  bool beside_ = false;        // by another server only: the relay in use is in doubt
   Instant next_seek_{};
+  Instant next_beside_{};
   Instant next_present_{};
   std::optional<BandwidthTest> bandwidth_;
   std::optional<event::InstanceId> instance_;

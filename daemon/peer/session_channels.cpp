@@ -49,12 +49,21 @@ void Session::handle_present(Instant now) {
   hasten(now);
 }
 
-/// While no path is alive.
+/// While no path is alive; and by another relay, while nothing but one that is in doubt is left.
 void Session::seek(Instant now) {
-  if (!active_ || seeking_ || !context_.rendezvous || !measurements_->dead_since() || now < next_seek_) return;
+  if (!active_ || !context_.rendezvous) return;
+  if (!measurements_->dead_since()) {
+    if (seeking_ || now < next_beside_ || !measurements_->only_relay_in_doubt()) return;
+    seeking_ = beside_ = true;
+    next_beside_ = now + kSeekPause;
+    context_.out.channel_wishes.emplace_back(SeekChannel{spec_.id, true});
+    return;
+  }
+  if ((seeking_ && !beside_) || now < next_seek_) return;
   // One whose path was given up meanwhile may carry packets again.
   for (const Via via : channels_) measurements_->add_path(now, PathAddress{{}, {}, via});
   seeking_ = true;
+  beside_ = false;
   next_seek_ = now + kSeekPause;
   context_.out.channel_wishes.emplace_back(SeekChannel{spec_.id});
 }

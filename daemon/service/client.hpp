@@ -119,6 +119,8 @@ class Client {
   const ServerSpec& server() const { return server_; }
   State state() const { return state_; }
   bool ready() const { return state_ == State::ready; }
+  /// It was asked whether it still reaches us, and has not answered yet.
+  bool in_doubt() const { return probe_at_ != kNever || gone_at_ != kNever; }
   std::optional<quic::Handle> connection() const { return line_ ? std::optional{line_->connection} : std::nullopt; }
   /// Of the connection.
   event::Transport transport() const {

@@ -70,7 +70,9 @@ Outcome nat_reboot(std::uint64_t seed) {
   Rig r{seed, kEasy, kEasy};
   if (!r.begin(true)) return not_begun();
   r.inflict(FaultKind::nat_reboot, r.a->index(), 100ms, {}, 0, r.routers[0]);
-  return over_another_way(r.outcome(r.broken, 1min));
+  Outcome o = r.outcome(r.broken, 1min);  // the way to the relay is gone too: no other is left, until one is made
+  o.allowed = o.noticed + 2s;
+  return o;
 }
 
 Outcome address_change(std::uint64_t seed) {
@@ -196,7 +198,7 @@ const std::vector<Trouble>& all_troubles() {
       {"relay dead, another left", "the fault", kAnother, true, dead_relay},
       {"one of two bootstraps dead, an end starts", "the start", "", true, dead_bootstrap},
       {"all bootstraps dead for 2 min, direct session", "two minutes later", "", true, dead_bootstraps},
-      {"NAT reboots, gives other ports", "the fault", kAnother, true, nat_reboot},
+      {"NAT reboots, gives other ports", "the fault", "noticing + 2 s", true, nat_reboot},
       {"address of an end changes", "the fault", kAnother, true, address_change},
       {"suspended for 1 h", "waking", "10 s", false, suspend},
       {"partition of 30 s", "its end", kStep, false, short_partition},
