@@ -17,7 +17,7 @@ build_packages=(
   libspdlog-dev libprotobuf-dev protobuf-compiler libgnutls28-dev libssl-dev zlib1g-dev libsystemd-dev libminiupnpc-dev curl
 )
 backports_packages=(libngtcp2-dev libngtcp2-crypto-gnutls-dev)
-test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 util-linux systemd prometheus
+test_packages=(clang-16 llvm-16 libclang-rt-16-dev python3 iproute2 util-linux systemd prometheus prometheus-alertmanager python3-yaml
   nftables conntrack coturn miniupnpd-nftables)
 backports_test_packages=(catch2)
 bench_packages=(prometheus-smokeping-prober)
@@ -94,7 +94,7 @@ trap undo EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Test and benchmark packages bring services (Prometheus, its smokeping prober, coturn, nftables) that nobody asked this
+# Test and benchmark packages bring services (Prometheus, its smokeping prober and Alertmanager, coturn, nftables) that nobody asked this
 # machine to run.
 # Debian starts a service at installation unless policy-rc.d says no: ours says so for as long as this runs, and only
 # where the administrator has none of his own. One that an earlier, killed run left behind carries our mark: it is ours.
@@ -149,7 +149,7 @@ if [ "${#missing_backports[@]}" != 0 ]; then
 fi
 services=()
 for package in "${missing[@]}"; do
-  case "$package" in prometheus | prometheus-smokeping-prober | coturn | nftables | miniupnpd-nftables) services+=("$package") ;; esac
+  case "$package" in prometheus | prometheus-alertmanager | prometheus-smokeping-prober | coturn | nftables | miniupnpd-nftables) services+=("$package") ;; esac
 done
 disable_services_of "${services[@]}"
 say "done"
