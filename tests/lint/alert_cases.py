@@ -105,6 +105,7 @@ STARTED, RELOADED = of("process_start_time_seconds"), of("peerwatch_config_last_
 CERTIFICATE, JUMPS = of("peerwatch_tls_certificate_expiry_timestamp_seconds"), of("peerwatch_clock_jumps_total")
 QUEUE, BUDGET = of("peerwatch_queue_dropped_total", queue="datagrams"), of("peerwatch_budget_denied_total", budget="packets")
 SUSPECT, EXPECTED = of("p2p_probes_suspect_total", peer_id="x"), of("p2p_probes_expected_total", peer_id="x", direction="forward")
+USABLE = of("p2p_path_usable", peer_id="x", path="direct_v4", size="full")
 SEEN_BY_A = of("p2p_peer_connected", peer_id="x")
 
 JOB = {"job": "peerwatch"}
@@ -143,6 +144,7 @@ PERFORMANCE = [
     Case("PacketLoss", loss(0, 0.06), loss(0, 0.06, expected=9), PEER | {"direction": "return"}),  # under 100
     Case("OneWayLoss", loss(0.25, 0.01), loss(0.19, 0.01), PEER, beside=frozenset({"PacketLoss"})),
     Case("OneWayLoss", loss(0.01, 0.25), loss(0.03, 0.25), PEER, beside=frozenset({"PacketLoss"})),
+    Case("FullSizeBlackHole", {USABLE: still(0)}, {USABLE: still(1)}, PEER | {"path": "direct_v4"}),
     Case("PathFlapping", {CHANGED_PATHS: grows(0.35), PEERS: still(3)}, {PEERS: still(4)}, NODE, steps=60, drain=60),
 ]
 

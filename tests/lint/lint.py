@@ -5,15 +5,18 @@ import sys
 
 import closure
 import core_calls
+import dashboards
 import files
 import machine
 import planted
 import rooms
 import scripts
 import tree
+import watching
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHECKS = {"rooms": rooms, "core_calls": core_calls, "files": files, "machine": machine, "planted": planted, "scripts": scripts}
+CHECKS = {"rooms": rooms, "core_calls": core_calls, "files": files, "machine": machine, "planted": planted, "scripts": scripts,
+          "dashboards": dashboards, "watching": watching}
 
 
 def main(arguments: list[str]) -> int:
@@ -22,6 +25,8 @@ def main(arguments: list[str]) -> int:
     elif len(arguments) == 1 and arguments[0] in CHECKS:
         project = tree.read(ROOT)
         problems = [str(problem) for problem in CHECKS[arguments[0]].check(project)]
+        if arguments[0] == "dashboards":
+            problems += [str(problem) for problem in dashboards.differences(project, dashboards.made(ROOT))]
         if arguments[0] == "files":
             for line in files.long_files(project):
                 print(f"note: {line}: ask why (one idea a file)")

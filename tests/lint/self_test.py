@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
 """Every lint is shown a planted violation and must see it, and a clean neighbour that it must leave alone."""
+import copy
+import json
+import pathlib
 import unittest
 
 import closure
 import core_calls
+import dashboards
 import files
 import machine
 import planted
 import rooms
 import scripts
+import watching
 
 
 def texts(module, tree: dict[str, str]) -> list[str]:
@@ -143,6 +148,100 @@ class Scripts(unittest.TestCase):
 
     def test_a_python_file_that_does_not_compile(self):
         self.assertEqual(len(texts(scripts, {"a.py": "def f(:\n"})), 1)
+
+
+class Watching(unittest.TestCase):
+    PAGE = ("| `p2p_dials_total` S | counter | result | success or failed |\n| `p2p_rtt_seconds` | histogram | peer_id | a round trip |\n"
+            "| `p2p_peers` | gauge | state | connected |\n| `p2p_spare` | gauge | | used by nobody |\n"
+            "## For ad-hoc use\n`p2p_spare`, {marked}\n")
+    USED = "rate(p2p_dials_total[5m]) and histogram_quantile(0.5, rate(p2p_rtt_seconds_bucket[5m])) and p2p_peers"
+
+    def one(self, expression: str, marked: str = "", record: str = "") -> list[str]:
+        rules = [{"alert": "One", "expr": expression}, {"alert": "Rest", "expr": self.USED}]
+        rules += [{"record": "job:p2p_dials:rate", "expr": record}] if record else []
+        return texts(watching, {watching.PAGE: self.PAGE.format(marked=marked),
+                                "alerts/a.yml": json.dumps({"groups": [{"name": "g", "rules": rules}]})})
+
+    def test_what_is_used_as_it_should_be(self):
+        for expression in ['sum by (job) (rate(p2p_dials_total{result=~"success|failed"}[$__rate_interval])) > 0',
+                           "histogram_quantile(0.9, sum by (peer_id, le) (rate(p2p_rtt_seconds_bucket[5m])))",
+                           "rate(p2p_rtt_seconds_sum[5m]) / rate(p2p_rtt_seconds_count[5m])",
+                           'max_over_time(p2p_peers{state="connected"}[1h] offset 1d)',
+                           "up == 0 unless on (job, instance) p2p_peers"]:
+            self.assertEqual(self.one(expression), [], expression)
+        self.assertEqual(self.one("job:p2p_dials:rate > 0", record="sum by (job) (rate(p2p_dials_total[5m]))"), [])
+
+    def test_what_nobody_serves(self):
+        for expression, fault in [("p2p_ghosts", "p2p_ghosts is not served"), ("job:p2p_dials:rate", "is not served"),
+                                  ('p2p_peers{colour="red"}', "has no label colour"),
+                                  ('p2p_peers{state="asleep"}', "'asleep' is no value"),
+                                  ("sum by (colour) (p2p_peers)", "sum by colour"),
+                                  ("p2p_peers and on (colour) up", "joins on colour")]:
+            self.assertIn(fault, self.one(expression)[0], expression)
+
+    def test_what_a_type_does_not_allow(self):
+        for expression, fault in [("p2p_dials_total > 5", "is a counter"), ("rate(p2p_peers[5m])", "is a gauge"),
+                                  ("p2p_rtt_seconds > 1", "is a histogram"), ("avg_over_time(p2p_dials_total[5m])", "is a counter"),
+                                  ("histogram_quantile(0.9, sum by (peer_id) (rate(p2p_rtt_seconds_bucket[5m])))", "without le"),
+                                  ("histogram_quantile(0.9, rate(p2p_dials_total[5m]))", "has no buckets"),
+                                  ("sum by (le) (rate(p2p_rtt_seconds_bucket[5m]))", "outside histogram_quantile")]:
+            self.assertIn(fault, self.one(expression)[0], expression)
+
+    def test_the_list_of_what_nothing_uses(self):
+        self.assertIn("stands here, and is used", self.one("p2p_peers", marked="`p2p_peers`")[0])
+        self.assertIn("is not served", self.one("p2p_peers", marked="`p2p_ghosts`")[0])
+        self.assertIn("p2p_spare stands here, and is used", self.one("p2p_spare")[0])
+        self.assertIn("p2p_rest is used nowhere", texts(watching, {watching.PAGE: "| `p2p_rest` | gauge | | rests |\n"})[0])
+
+    def test_a_runbook_that_names_nothing(self):
+        page = {watching.PAGE: self.PAGE.format(marked=""), "alerts/a.yml": json.dumps(
+            {"groups": [{"name": "g", "rules": [{"alert": "Rest", "expr": self.USED}]}]})}
+        self.assertIn("p2p_ghosts is not served", texts(watching, page | {"docs/runbooks/A.md": "see `p2p_ghosts`\n"})[0])
+        self.assertIn("p2p_ghosts is not served", texts(watching, page | {"docs/runbooks/A.md": "```promql\np2p_ghosts > 1\n```\n"})[0])
+        self.assertEqual(texts(watching, page | {"docs/runbooks/A.md": "see `p2p_rtt_seconds` of `instance:p2p_x:sum`\n"}), [])
+
+
+class Dashboards(unittest.TestCase):
+    ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+    def setUp(self):
+        self.path = "grafana/dashboards/daemon.json"
+        self.dashboard = json.loads((self.ROOT / self.path).read_text())
+        self.pages = {f"docs/runbooks/{path.name}": "" for path in (self.ROOT / "docs/runbooks").glob("*.md")}
+
+    def faults(self, change) -> list[str]:
+        broken = copy.deepcopy(self.dashboard)
+        change(broken, next(panel for panel in broken["panels"] if panel["type"] == "timeseries"))
+        return dashboards.of_dashboard(broken, self.pages)
+
+    def test_what_a_panel_and_a_dashboard_owe(self):
+        self.assertEqual(self.faults(lambda board, panel: None), [])
+        for change, fault in [(lambda b, p: p.update(title=""), "has no title"), (lambda b, p: p.update(description=""), "has no description"),
+                              (lambda b, p: p["fieldConfig"]["defaults"].pop("unit"), "has no unit"),
+                              (lambda b, p: p["targets"][0].update(datasource={"uid": "x"}), "fixed data source"),
+                              (lambda b, p: p["targets"][0].update(expr="x{a=\"$ghost\"}"), "no variable ghost"),
+                              (lambda b, p: p["targets"][0].update(expr="rate(x[5m])"), "$__rate_interval"),
+                              (lambda b, p: p.update(links=[{"url": "${runbooks}/Ghost.md"}]), "not there"),
+                              (lambda b, p: b.pop("uid"), "stable uid"), (lambda b, p: b.update(schemaVersion=38), "schemaVersion"),
+                              (lambda b, p: b.update(links=[]), "no other dashboard"),
+                              (lambda b, p: b["panels"].append(p), "twice")]:
+            self.assertIn(fault, " ".join(self.faults(change)))
+
+    def test_a_file_that_was_changed_by_hand(self):
+        wanted = {"grafana/dashboards/a.json": "{}\n"}
+        self.assertEqual(dashboards.differences(wanted, wanted), [])
+        for tree in [{"grafana/dashboards/a.json": "{ }\n"}, {}, wanted | {"grafana/dashboards/b.json": "{}\n"}]:
+            self.assertIn("make.py", str(dashboards.differences(tree, wanted)[0]))
+
+    def test_commands_and_links_of_runbooks(self):
+        tree = {dashboards.API: "peerwatch status\n| `GET /metrics` |\n", "docs/runbooks/README.md": "[A](A.md)\n"}
+        page = "## What it means\n## What to look at\n```sh\n{}\n```\n## What to do\n"
+        for line, fault in [("peerwatch dance", "no command dance"), ("curl http://127.0.0.1:9470/ghost", "no route"), ("frob x", "no command"),
+                            ("peerwatch status\n```\n[B](B.md)\n```sh\npeerwatch status", "not there")]:
+            self.assertIn(fault, texts(dashboards, tree | {"docs/runbooks/A.md": page.format(line)})[0], line)
+        self.assertEqual(texts(dashboards, tree | {"docs/runbooks/A.md": page.format("peerwatch status")}), [])
+        self.assertIn("no section", texts(dashboards, tree | {"docs/runbooks/A.md": ""})[0])
+        self.assertIn("list of runbooks", " ".join(texts(dashboards, tree | {"docs/runbooks/B.md": page.format("peerwatch status")})))
 
 
 class Closure(unittest.TestCase):
