@@ -94,8 +94,8 @@ trap undo EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# Test and benchmark packages bring services (Prometheus, its smokeping prober and Alertmanager, coturn, nftables) that nobody asked this
-# machine to run.
+# Test and benchmark packages bring services (Prometheus, Alertmanager, the smokeping prober, coturn, nftables) that nobody
+# asked this machine to run.
 # Debian starts a service at installation unless policy-rc.d says no: ours says so for as long as this runs, and only
 # where the administrator has none of his own. One that an earlier, killed run left behind carries our mark: it is ours.
 keep_services_off() {

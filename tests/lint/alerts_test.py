@@ -88,9 +88,9 @@ def plays(case: Case, waits: float) -> list[Play]:
     last, every = case.steps, case.fires
     below = every | case.below
     fires = Play(case, "fires, until the peer or node is removed", every).fires(last)
-    early = int((waits - 0.5) // case.minutes)
-    if early > 0:
-        fires.silent(early)
+    pending = f'ALERTS{{alertname="{case.alert}", alertstate="pending"}}[{last * case.minutes}m]'
+    if waits >= case.minutes:
+        fires.expect(last, f"sum(count_over_time({pending})) >= bool {waits // case.minutes:g}", {"labels": "{}", "value": 1})
     restarted, restarted_below = Play(case, "fires across a restart", every), Play(case, "just below, across a restart", below)
     restarted.reset = restarted_below.reset = case.reset
     fires.silent(last + case.drain)
