@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
 #include "mesh/location.hpp"
 #include "mesh/services.hpp"
 #include "peer/table.hpp"
@@ -92,13 +93,11 @@ struct Node::Impl {
       datagram(now, packet->received_at, packet->from, packet->bytes);
     for (; auto outcome = services.poll_outcome(); any = true)
       std::visit([&](const auto& o) { tell(now, o); }, *outcome);
-    for (; !out.channel_wishes.empty(); any = true) {
-      const peer::ChannelWish wish = std::move(out.channel_wishes.front());
-      out.channel_wishes.pop_front();
-      if (std::holds_alternative<peer::ReleaseChannel>(wish))
-        releases.push_back(wish);
+    for (; const auto wish = taken(out.channel_wishes); any = true) {
+      if (std::holds_alternative<peer::ReleaseChannel>(*wish))
+        releases.push_back(*wish);
       else
-        services.take(now, wish);
+        services.take(now, *wish);
     }
     return any;
   }
@@ -360,16 +359,12 @@ std::optional<Transmit> Node::poll_transmit() {
   for (;;) {
     if (auto sent = n.endpoint.poll_transmit()) {
       if (n.carry(*sent)) return Transmit{sent->path, std::move(sent->bytes), sent->segment_size};
-    } else if (!n.answers.empty()) {
-      Transmit answer = std::move(n.answers.front());
-      n.answers.pop_front();
+    } else if (auto answer = taken(n.answers)) {
       return answer;
     } else if (auto knock = n.services.poll_transmit()) {
       return knock;
-    } else if (!n.out.checks.empty()) {
-      peer::CheckOut check = std::move(n.out.checks.front());
-      n.out.checks.pop_front();
-      if (n.carry(check)) return std::move(check.transmit);
+    } else if (auto check = taken(n.out.checks)) {
+      if (n.carry(*check)) return std::move(check->transmit);
     } else if (!n.part(n.last)) {
       return n.location.poll_transmit();
     }
@@ -377,27 +372,15 @@ std::optional<Transmit> Node::poll_transmit() {
 }
 
 std::optional<event::Record> Node::poll_event() {
-  auto& events = impl_->caught_up().out.events;
-  if (events.empty()) return std::nullopt;
-  auto first = std::move(events.front());
-  events.pop_front();
-  return first;
+  return taken(impl_->caught_up().out.events);
 }
 
 std::optional<event::Request> Node::poll_request() {
-  auto& requests = impl_->caught_up().out.requests;
-  if (requests.empty()) return std::nullopt;
-  auto first = std::move(requests.front());
-  requests.pop_front();
-  return first;
+  return taken(impl_->caught_up().out.requests);
 }
 
 std::optional<event::Reply> Node::poll_reply() {
-  auto& replies = impl_->caught_up().out.replies;
-  if (replies.empty()) return std::nullopt;
-  auto first = std::move(replies.front());
-  replies.pop_front();
-  return first;
+  return taken(impl_->caught_up().out.replies);
 }
 
 Instant Node::poll_timeout() const { return impl_->unpumped > 0 ? impl_->last : impl_->next(); }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::mesh {
 
 void PortKeeper::configure(Instant now, bool wanted) {
@@ -105,10 +107,7 @@ void PortKeeper::drain() {
 }
 
 std::optional<Transmit> PortKeeper::poll_transmit() {
-  if (transmits_.empty()) return std::nullopt;
-  Transmit first = std::move(transmits_.front());
-  transmits_.pop_front();
-  return first;
+  return taken(transmits_);
 }
 
 std::optional<SocketAddress> PortKeeper::unverified() const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::mesh {
 
 using service::Client;
@@ -272,10 +274,7 @@ Instant Rendezvous::poll_timeout() const {
 }
 
 std::optional<Rendezvous::Outcome> Rendezvous::poll_outcome() {
-  if (outcomes_.empty()) return std::nullopt;
-  Outcome first = std::move(outcomes_.front());
-  outcomes_.pop_front();
-  return first;
+  return taken(outcomes_);
 }
 
 }  // namespace pw::mesh

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
 #include "peer/admission.hpp"
 
 namespace pw::mesh {
@@ -232,17 +233,11 @@ void Services::settle(Instant now) {
 }
 
 std::optional<service::MappingAnswered> Services::poll_mapping_answer() {
-  if (mapping_answers_.empty()) return std::nullopt;
-  const service::MappingAnswered first = mapping_answers_.front();
-  mapping_answers_.pop_front();
-  return first;
+  return taken(mapping_answers_);
 }
 
 std::optional<service::Arrived> Services::poll_arrived() {
-  if (arrived_.empty()) return std::nullopt;
-  service::Arrived first = std::move(arrived_.front());
-  arrived_.pop_front();
-  return first;
+  return taken(arrived_);
 }
 
 void Services::on(Instant now, const service::ServiceUp& e) {

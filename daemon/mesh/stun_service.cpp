@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::mesh {
 
 using Corners = service::StunResponderOptions::Corners;
@@ -45,10 +47,7 @@ void StunService::knock(const service::Knock& knock) {
 }
 
 std::optional<Transmit> StunService::poll_transmit() {
-  if (knocks_.empty()) return std::nullopt;
-  Transmit first = std::move(knocks_.front());
-  knocks_.pop_front();
-  return first;
+  return taken(knocks_);
 }
 
 bool StunService::handle_socket(Instant now, Via via, const Result<SocketAddress>& bound) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/taken.hpp"
+
 namespace pw::nat {
 namespace {
 
@@ -151,17 +153,11 @@ void Questions::handle_timeout(Instant now) {
 }
 
 std::optional<Transmit> Questions::poll_transmit() {
-  if (transmits_.empty()) return std::nullopt;
-  Transmit t = std::move(transmits_.front());
-  transmits_.pop_front();
-  return t;
+  return taken(transmits_);
 }
 
 std::optional<Ended> Questions::poll_ended() {
-  if (ended_.empty()) return std::nullopt;
-  Ended e = std::move(ended_.front());
-  ended_.pop_front();
-  return e;
+  return taken(ended_);
 }
 
 Instant Questions::poll_timeout() const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/taken.hpp"
 #include "event/request.hpp"
 
 namespace pw::nat {
@@ -35,10 +36,7 @@ class Sockets {
   bool owns(Via via) const { return std::ranges::find(open_, via) != open_.end(); }
 
   std::optional<event::Request> poll_request() {
-    if (requests_.empty()) return std::nullopt;
-    event::Request r = std::move(requests_.front());
-    requests_.pop_front();
-    return r;
+    return taken(requests_);
   }
 
  private:

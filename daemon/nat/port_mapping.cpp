@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/taken.hpp"
+
 namespace pw::nat {
 namespace {
 
@@ -219,17 +221,11 @@ void PortMapping::release(Instant) {
 // ---- polls
 
 std::optional<MappingTransmit> PortMapping::poll_transmit() {
-  if (transmits_.empty()) return std::nullopt;
-  MappingTransmit out = std::move(transmits_.front());
-  transmits_.pop_front();
-  return out;
+  return taken(transmits_);
 }
 
 std::optional<MappingRequest> PortMapping::poll_request() {
-  if (requests_.empty()) return std::nullopt;
-  MappingRequest out = requests_.front();
-  requests_.pop_front();
-  return out;
+  return taken(requests_);
 }
 
 Instant PortMapping::poll_timeout() const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
 #include "nat/prediction.hpp"
 
 namespace pw::nat {
@@ -262,10 +263,7 @@ void Punch::tell(PunchMessage message) {
 // ---- output
 
 std::optional<PunchMessage> Punch::poll_message() {
-  if (messages_.empty()) return std::nullopt;
-  const PunchMessage message = messages_.front();
-  messages_.pop_front();
-  return message;
+  return taken(messages_);
 }
 
 std::optional<event::Request> Punch::poll_request() { return sockets_.poll_request(); }

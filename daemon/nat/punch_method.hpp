@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 
+#include "base/taken.hpp"
 #include "nat/punch_sampler.hpp"
 #include "nat/punch_schedule.hpp"
 #include "nat/punch_sockets.hpp"
@@ -55,10 +56,7 @@ class PunchMethod {
   virtual std::optional<Order> poll_order(Instant now) { return checks_.poll(now); }
   virtual Instant order_at() const { return checks_.poll_timeout(); }
   std::optional<PunchMessage> poll_message() {
-    if (messages_.empty()) return std::nullopt;
-    const PunchMessage message = messages_.front();
-    messages_.pop_front();
-    return message;
+    return taken(messages_);
   }
   /// Of progress(), for time's sake alone.
   virtual Instant timer() const { return kNever; }

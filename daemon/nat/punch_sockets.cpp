@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/taken.hpp"
+
 namespace pw::nat {
 
 Via SocketPool::open() {
@@ -48,10 +50,7 @@ SocketPool::State SocketPool::state(Via via) const {
 }
 
 std::optional<event::Request> SocketPool::poll_request() {
-  if (requests_.empty()) return std::nullopt;
-  event::Request request = std::move(requests_.front());
-  requests_.pop_front();
-  return request;
+  return taken(requests_);
 }
 
 }  // namespace pw::nat

@@ -3,23 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::path {
 
 using event::PathChangeReason;
 using event::PathHealth;
 using event::PathKind;
-
-namespace {
-
-template <class T>
-std::optional<T> taken(std::deque<T>& queue) {
-  if (queue.empty()) return std::nullopt;
-  T front = std::move(queue.front());
-  queue.pop_front();
-  return front;
-}
-
-}  // namespace
 
 Set::Set(Keys keys, const Options& options, const probe::Starvation& starvation, Rng rng)
     : keys_{std::move(keys)},

@@ -3,21 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::peer {
 
 using event::TraversalTrigger;
-
-namespace {
-
-template <class T>
-std::optional<T> taken(std::deque<T>& queue) {
-  if (queue.empty()) return std::nullopt;
-  T front = std::move(queue.front());
-  queue.pop_front();
-  return front;
-}
-
-}  // namespace
 
 /// Of this node, as it is now.
 wire::Candidates Traversal::message() const {

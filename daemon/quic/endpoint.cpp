@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
 #include "quic/endpoint_impl.hpp"
 
 namespace pw::quic {
@@ -163,25 +164,15 @@ void Endpoint::handle_timeout(Instant now) {
 std::optional<Transmit> Endpoint::poll_transmit() {
   auto& queue = impl_->shared.transmits;
   if (queue.empty()) impl_->write_dirty();
-  if (queue.empty()) return std::nullopt;
-  Transmit transmit = std::move(queue.front());
-  queue.pop_front();
-  return transmit;
+  return taken(queue);
 }
 
 std::optional<Event> Endpoint::poll_event() {
-  auto& queue = impl_->shared.events;
-  if (queue.empty()) return std::nullopt;
-  Event event = std::move(queue.front());
-  queue.pop_front();
-  return event;
+  return taken(impl_->shared.events);
 }
 
 std::optional<Rejected> Endpoint::poll_rejected() {
-  if (impl_->rejected.empty()) return std::nullopt;
-  const Rejected rejected = impl_->rejected.front();
-  impl_->rejected.pop_front();
-  return rejected;
+  return taken(impl_->rejected);
 }
 
 std::uint64_t Endpoint::take_dropped_datagrams() { return std::exchange(impl_->shared.dropped_datagrams, 0); }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::service {
 
 using event::ErrorType;
@@ -277,10 +279,7 @@ Instant Client::poll_timeout() const {
 }
 
 std::optional<ClientEvent> Client::poll_event() {
-  if (events_.empty()) return std::nullopt;
-  ClientEvent event = std::move(events_.front());
-  events_.pop_front();
-  return event;
+  return taken(events_);
 }
 
 }  // namespace pw::service

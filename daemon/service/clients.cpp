@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::service {
 
 using wire::service::Services;
@@ -114,11 +116,7 @@ Instant Clients::poll_timeout() const {
 }
 
 std::optional<ClientEvent> Clients::poll_event() {
-  if (!farewells_.empty()) {
-    ClientEvent event = std::move(farewells_.front());
-    farewells_.pop_front();
-    return event;
-  }
+  if (auto farewell = taken(farewells_)) return farewell;
   for (const auto& c : clients_) {
     auto event = c->poll_event();
     if (!event) continue;

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/taken.hpp"
 #include "service/close_code.hpp"
 
 namespace pw::service {
@@ -127,10 +128,7 @@ void Dial::handle_timeout(Instant now) {
 }
 
 std::optional<PipeRequest> Dial::poll_request() {
-  if (requests_.empty()) return std::nullopt;
-  PipeRequest first = std::move(requests_.front());
-  requests_.pop_front();
-  return first;
+  return taken(requests_);
 }
 
 }  // namespace pw::service

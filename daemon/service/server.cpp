@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/taken.hpp"
+
 namespace pw::service {
 
 using wire::service::ChannelEnd;
@@ -256,10 +258,7 @@ void Server::check_mapping(Instant now, Client& c, const wire::service::CheckMap
 }
 
 std::optional<Knock> Server::poll_knock() {
-  if (knocks_.empty()) return std::nullopt;
-  const Knock first = knocks_.front();
-  knocks_.pop_front();
-  return first;
+  return taken(knocks_);
 }
 
 void Server::count(ServedRequest request, bool success) {
