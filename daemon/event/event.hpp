@@ -90,6 +90,8 @@ struct ServiceMoved { PeerId server; Transport to; };
 struct ServiceDown { PeerId server; bool was_up; ErrorType error; std::string detail; };
 /// It sees this node at another address than before.
 struct AddressObserved { PeerId server; SocketAddress address; };
+/// This node closed a channel that another had opened to it there; `peer` is the server's word.
+struct InboundChannelClosed { PeerId server; PeerId peer; ChannelClosure reason; };
 /// One for every request to a server that was answered or given up.
 struct ServiceRequested { PeerId server; ServiceRequest request; RequestResult result; Duration took; };
 
@@ -135,7 +137,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
                            PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
                            TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied, ServiceMoved,
-                           PipeRefused>;
+                           PipeRefused, InboundChannelClosed>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -151,7 +153,7 @@ inline constexpr std::array kEventNames = {
     "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
     "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv,
     "path_failed_over"sv,    "budget_denied"sv,      "service_moved"sv,
-    "pipe_refused"sv};
+    "pipe_refused"sv,        "inbound_channel_closed"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

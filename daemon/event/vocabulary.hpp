@@ -199,6 +199,17 @@ constexpr auto names(PipeRefusal) {
                     "unused"sv};
 }
 
+/// Why this node closed a channel through a relay that another had opened to it: p2p_inbound_channels_closed_total{reason}.
+enum class ChannelClosure : std::uint8_t {
+  full,            // as many as this node has at one server, its own included
+  peer_limit,      // as many as one peer has there
+  stranger_limit,  // as many as all have together whose key is not admitted
+  unused           // no connection came of it in time, or what came of it is over
+};
+constexpr auto names(ChannelClosure) {
+  return std::array{"full"sv, "peer_limit"sv, "stranger_limit"sv, "unused"sv};
+}
+
 /// Bounded queues that drop: peerwatch_queue_dropped_total{queue}.
 enum class Queue : std::uint8_t { transmit, datagrams, commands, log, stream, pipes };
 constexpr auto names(Queue) {

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/address.hpp"
 #include "base/peer_id.hpp"
 #include "base/time.hpp"
+#include "event/vocabulary.hpp"
 
 namespace pw::mesh {
 
@@ -31,8 +33,8 @@ class InboundChannels {
     Instant judged_at{};    // when it is looked at next
   };
 
-  /// False: one too many, to be closed at once.
-  bool opened(Instant now, Via via, const PeerId& server, const PeerId& peer, bool stranger);
+  /// One too many, to be closed at once, and why.
+  std::optional<event::ChannelClosure> opened(Instant now, Via via, const PeerId& server, const PeerId& peer, bool stranger);
   void closed(Via via) { channels_.erase(via); }
   /// Those whose time is over and whose peer has no connection with this node: to be closed.
   template <class Connected>

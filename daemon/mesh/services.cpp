@@ -290,8 +290,13 @@ void Services::on(Instant now, const service::ChannelUp& e) {
   if (e.transport == event::Transport::websocket) context_.by_websocket.insert(e.via);
   if (Site* site = find(e.server)) ++site->channels;
   rendezvous_.handle(now, e);
-  if (!e.inbound || inbound_.opened(now, e.via, e.server, e.peer, is_stranger(e.peer))) return;
-  if (service::Client* client = clients_.find(e.server)) client->close_channel(e.via);
+  if (!e.inbound) return;
+  if (const auto why = inbound_.opened(now, e.via, e.server, e.peer, is_stranger(e.peer)))
+    close_inbound(now, e.via, e.server, e.peer, *why);
+}
+
+void Services::on(Instant now, const service::ChannelTurnedAway& e) {
+  context_.out.emit(now, event::InboundChannelClosed{e.server, e.peer, event::ChannelClosure::full});
 }
 
 void Services::on(Instant, const service::PeerObserved& e) { context_.observations.set(e.via, e.peer, e.address.ip); }
@@ -319,7 +324,14 @@ void Services::close_unused(Instant now) {
     return std::ranges::any_of(context_.owners, [&](const auto& owner) { return owner.second == peer; });
   };
   for (const auto& [via, channel] : inbound_.expired(now, connected))
-    if (service::Client* client = clients_.find(channel.server)) client->close_channel(via);
+    close_inbound(now, via, channel.server, channel.peer, event::ChannelClosure::unused);
+}
+
+void Services::close_inbound(Instant now, Via via, const PeerId& server, const PeerId& peer, event::ChannelClosure why) {
+  service::Client* client = clients_.find(server);
+  if (client == nullptr) return;  // no longer configured, and its channels are gone
+  client->close_channel(via);
+  context_.out.emit(now, event::InboundChannelClosed{server, peer, why});
 }
 
 // ---- getters

@@ -132,6 +132,7 @@ class Services {
   void on(Instant now, const service::PeerSeen& e) { rendezvous_.handle(now, e); }
   void on(Instant, const service::MappingAnswered& e) { mapping_answers_.push_back(e); }
   void on(Instant now, const service::ChannelUp& e);
+  void on(Instant now, const service::ChannelTurnedAway& e);
   void on(Instant now, const service::PeerObserved& e);
   void on(Instant now, const service::ChannelMoved& e);
   void on(Instant now, const service::ChannelDown& e);
@@ -139,6 +140,7 @@ class Services {
   void on(Instant now, const event::ClosePipe& e);
   bool refuse_peer(Instant now, const quic::Established& e);
   bool is_stranger(const PeerId& peer) const;
+  void close_inbound(Instant now, Via via, const PeerId& server, const PeerId& peer, event::ChannelClosure why);
   void close_unused(Instant now);
   void close_unused_pipes(Instant now);
   Site* find(const PeerId& server);

@@ -181,6 +181,9 @@ Fields of(const BandwidthMeasured& e) {
           {"bytes_per_second", e.bytes_per_second}};
 }
 Fields of(const PipeRefused& e) { return {{"reason", name(e.reason)}, {"from", e.from}}; }
+Fields of(const InboundChannelClosed& e) {
+  return {{"server", e.server}, {"peer", e.peer}, {"reason", name(e.reason)}};
+}
 Fields of(const PacketRejected& e) { return {{"reason", name(e.reason)}, {"from", e.from}}; }
 Fields of(const QueueDropped& e) { return {{"queue", name(e.queue)}, {"count", e.count}}; }
 Fields of(const BudgetDenied& e) { return {{"budget", name(e.budget)}, {"count", e.count}}; }

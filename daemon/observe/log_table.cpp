@@ -73,6 +73,7 @@ struct Table {
   Importance operator()(const PathLatency&) const { return {Room::probe, Level::debug}; }
   Importance operator()(const BandwidthMeasured&) const { return {Room::probe, Level::info}; }
   Importance operator()(const PacketRejected&) const { return {Room::quic, Level::info}; }
+  Importance operator()(const InboundChannelClosed&) const { return {Room::mesh, Level::debug}; }
   Importance operator()(const PipeRefused&) const { return {Room::io, Level::info}; }
   Importance operator()(const QueueDropped&) const { return {Room::mesh, Level::warning}; }
   Importance operator()(const BudgetDenied&) const { return {Room::peer, Level::info}; }

@@ -116,6 +116,7 @@ std::string say(const ProbesAccounted& e) {
 std::string say(const PathLatency& e) { return "path to " + e.peer.to_short() + " takes " + human(e.rtt); }
 std::string say(const BandwidthMeasured& e) { return "bandwidth measured with " + e.peer.to_short(); }
 std::string say(const PipeRefused& e) { return "WebSockets refused: " + text(name(e.reason)); }
+std::string say(const InboundChannelClosed& e) { return "channels of others closed: " + text(name(e.reason)); }
 std::string say(const PacketRejected& e) { return "packets rejected: " + text(name(e.reason)); }
 std::string say(const QueueDropped& e) { return "queue full, entries dropped: " + text(name(e.queue)); }
 std::string say(const BudgetDenied& e) { return "held back for the budget of " + text(name(e.budget)); }
@@ -180,6 +181,7 @@ struct Reason {
   std::uint64_t operator()(const ProbesAccounted& e) const { return of_enum(e.direction); }
   std::uint64_t operator()(const BandwidthMeasured& e) const { return of_enum(e.direction); }
   std::uint64_t operator()(const PipeRefused& e) const { return of_enum(e.reason); }
+  std::uint64_t operator()(const InboundChannelClosed& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const PacketRejected& e) const { return of_enum(e.reason); }
   std::uint64_t operator()(const QueueDropped& e) const { return of_enum(e.queue); }
   std::uint64_t operator()(const BudgetDenied& e) const { return of_enum(e.budget); }

@@ -255,6 +255,10 @@ struct NodeMetrics::Impl {
       counters(registry, "peerwatch_packets_rejected_total", "Datagrams on the UDP port that were dropped."), "reason"};
   CounterPer<PipeRefusal> pipes_refused{
       counters(registry, "p2p_relay_pipes_refused_total", "WebSockets of clients that were refused, or ended here."), "reason"};
+  CounterPer<ChannelClosure> channels_closed{
+      counters(registry, "p2p_inbound_channels_closed_total",
+               "Channels through relays that others opened to this node, and that it closed."),
+      "reason"};
   CounterPer<CheckRefusal> checks_refused{
       counters(registry, "peerwatch_checks_refused_total", "Connectivity checks that were refused."), "reason"};
   CounterPer<CandidateRefusal, 1> candidates_refused{
@@ -312,6 +316,7 @@ struct NodeMetrics::Impl {
   }
   void on(const PacketRejected& e, Instant) { packets_rejected[e.reason].Increment(); }
   void on(const PipeRefused& e, Instant) { pipes_refused[e.reason].Increment(); }
+  void on(const InboundChannelClosed& e, Instant) { channels_closed[e.reason].Increment(); }
   void on(const CheckRefused& e, Instant) { checks_refused[e.reason].Increment(); }
   void on(const CandidatesRefused& e, Instant) { candidates_refused[e.reason].Increment(e.count); }
   void on(const TraversalStarted& e, Instant) { traversals.count(e); }

@@ -15,7 +15,7 @@ bool worth_keeping(const event::Event& e) {
   return !(std::holds_alternative<EchoMeasured>(e) || std::holds_alternative<ProbeMeasured>(e) ||
            std::holds_alternative<ProbesAccounted>(e) || std::holds_alternative<PathLatency>(e) ||
            std::holds_alternative<PacketRejected>(e) || std::holds_alternative<PipeRefused>(e) ||
-           std::holds_alternative<CheckRefused>(e) ||
+           std::holds_alternative<CheckRefused>(e) || std::holds_alternative<InboundChannelClosed>(e) ||
            std::holds_alternative<ServiceRequested>(e) || std::holds_alternative<CandidatesRefused>(e) ||
            std::holds_alternative<NodeLate>(e) || std::holds_alternative<QueueDropped>(e) ||
            std::holds_alternative<BudgetDenied>(e));

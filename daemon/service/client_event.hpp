@@ -92,6 +92,11 @@ struct ChannelUp {
   bool inbound;
   event::Transport transport;  // of the connection to the server
 };
+/// Another opened a channel to this node that it has no room for: it was closed at once.
+struct ChannelTurnedAway {
+  PeerId server;
+  PeerId peer;
+};
 /// The connection to its server is another.
 struct ChannelMoved {
   PeerId server;
@@ -120,7 +125,7 @@ struct Arrived {
   Buffer bytes;
 };
 using ClientEvent = std::variant<ServiceUp, ServiceDown, AddressObserved, RequestDone, LookupDone, PeerSeen, ChannelUp,
-                                 PeerObserved, ChannelDown, MappingAnswered, Arrived, ServiceMoved, ChannelMoved,
+                                 ChannelTurnedAway, PeerObserved, ChannelDown, MappingAnswered, Arrived, ServiceMoved, ChannelMoved,
                                  event::OpenPipe, event::ClosePipe>;
 
 }  // namespace pw::service

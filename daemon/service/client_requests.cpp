@@ -253,7 +253,7 @@ void Client::read(Instant now, const wire::service::ChannelOpened& m) {
     return;
   if (inbound && channels_.size() >= options_.max_channels) {
     send(wire::service::ChannelClosed{m.channel, ChannelEnd::closed});
-    return;
+    return emit(ChannelTurnedAway{server_.id, m.peer});
   }
   if (inbound)
     found = channels_.emplace(m.channel, Channel{Via{next_via_++}, m.peer, false, now}).first;

@@ -79,8 +79,13 @@ TEST_CASE("a channel that nothing comes through is closed, and so many stand ope
       if (!s.open()) return "no channel";
       s.w.run_for(1s);
       if (s.server().channels != 1) return "the channel is not there";
+      if (s.victim.count<event::InboundChannelClosed>() != 0) return "it was closed at once";
       s.w.run_for(15s);
       if (s.server().channels != 0) return "the channel is there still";
+      const auto told = s.victim.all<event::InboundChannelClosed>();
+      if (told.size() != 1 || told[0].reason != event::ChannelClosure::unused || told[0].server != s.relay.id() ||
+          told[0].peer != s.rude.id())
+        return "it was not told why";
       if (s.rude.told<service::ChannelDown>().size() != 1) return "whoever opened it was not told";
     }
     return {};

@@ -252,6 +252,9 @@ struct Legality::Judge {
     return daemon.servers.contains(e.server) ? "" : "a server that is not up was come to by another way";
   }
   std::string operator()(const event::PipeRefused&) { return "the core told what only its driver knows"; }
+  std::string operator()(const event::InboundChannelClosed& e) {
+    return daemon.servers.contains(e.server) ? "" : "a channel was closed at a server that is not up";
+  }
   std::string operator()(const event::ServiceRequested& e) {
     if (e.took < Duration{}) return "a request took less than no time";
     return configured(e.server) || daemon.servers.contains(e.server) ? "" : "a request to a server that nobody configured";

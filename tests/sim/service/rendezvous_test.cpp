@@ -183,6 +183,21 @@ TEST_CASE("both ends of a channel are told where the server sees the other, also
   CHECK(seen_through(t.b, at_b) == moved);
 }
 
+TEST_CASE("a channel of another's for which a client has no room is closed, and told") {
+  Trio t{relay()};
+  ServiceHost& small = t.add(9);
+  small.client_options.max_channels = 0;
+  small.start();
+  small.add_client(t.server, kAll);
+  t.run(1s);
+  REQUIRE(t.a.act([&](Instant now) { return t.a.clients[0]->open_channel(now, small.id()); }));
+  t.run(1s);
+  REQUIRE(small.told<service::ChannelTurnedAway>().size() == 1);
+  CHECK(small.told<service::ChannelTurnedAway>()[0].peer == t.a.id());
+  CHECK(small.told<ChannelUp>().empty());
+  CHECK(t.server.server->stats().channels == 0);
+}
+
 TEST_CASE("a handshake fits into what a bootstrap carries") {
   Trio t{bootstrap()};
   REQUIRE(handshake_through(t));

@@ -126,6 +126,8 @@ struct Model {
       observe("connection_throughput_mbps", {{"direction", text(name(e->direction))}}, e->bytes_per_second * 8 / 1e6);
     if (const auto* e = std::get_if<PacketRejected>(&event))
       add("peerwatch_packets_rejected_total", {{"reason", text(name(e->reason))}});
+    if (const auto* e = std::get_if<InboundChannelClosed>(&event))
+      add("p2p_inbound_channels_closed_total", {{"reason", text(name(e->reason))}});
     if (const auto* e = std::get_if<QueueDropped>(&event))
       add("peerwatch_queue_dropped_total", {{"queue", text(name(e->queue))}}, static_cast<double>(e->count));
     if (const auto* e = std::get_if<BudgetDenied>(&event))

@@ -166,6 +166,6 @@ TEST_CASE("what comes at the rate of probes or of strangers' packets is not kept
   CHECK(left_out == std::set<std::string_view>{"echo_measured", "probe_measured", "probes_accounted", "path_latency",
                                                "packet_rejected", "check_refused", "candidates_refused",
                                                "service_requested", "node_late", "pipe_refused", "budget_denied",
-                                               "queue_dropped"});
+                                               "queue_dropped", "inbound_channel_closed"});
   CHECK_FALSE(worth_keeping(PathForgotten{peer(1), PathKind::direct_v4, {{}, address()}, PathEnd::unanswered}));
 }

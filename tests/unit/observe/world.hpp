@@ -144,7 +144,8 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           PathFailedOver{p, PathKind::direct_v4, PathKind::relay_quic, 240ms},
           BudgetDenied{Budget::packets, 5},
           ServiceMoved{p, Transport::quic},
-          PipeRefused{PipeRefusal::full, address()}};
+          PipeRefused{PipeRefusal::full, address()},
+          InboundChannelClosed{p, p, ChannelClosure::unused}};
 }
 
 }  // namespace pw::test
