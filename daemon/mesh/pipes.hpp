@@ -14,8 +14,7 @@ namespace pw::mesh {
 
 class Pipes {
  public:
-  /// A client's handshake and Hello; also between two looks at whether it is still there. Who is no client takes the room
-  /// of those who are, however much he sends.
+  /// A client's handshake and Hello. Who is no client takes the room of those who are, however much he sends.
   static constexpr Duration kPatience = 15s;
 
   bool has(Via via) const { return from_.contains(via); }
@@ -33,13 +32,14 @@ class Pipes {
   }
   void closed(Via via) { closes(via); }
 
-  /// Those that came here, whose time is over, and by which nobody is served, with where they came from: to be closed.
+  /// Those that came here, whose time is over, and by which nobody is served, with where they came from: to be closed. One
+  /// by which somebody is goes with him (service::Server::poll_left_pipe).
   template <class Serves>
   std::vector<std::pair<Via, SocketAddress>> unused(Instant now, const Serves& serves) {
     std::vector<std::pair<Via, SocketAddress>> out;
     while (const Via* due = judged_.due(now)) {
       const Via via = *due;
-      judged_.set(via, now + kPatience);
+      judged_.clear(via);
       if (!serves(via)) out.emplace_back(via, from_.at(via));
     }
     return out;

@@ -230,6 +230,7 @@ void Services::settle(Instant now) {
         *event);
   clients_.poll_home_relays();  // the snapshot shows them
   while (const auto knock = server_ ? server_->poll_knock() : std::nullopt) stun_->knock(*knock);
+  while (const auto via = server_ ? server_->poll_left_pipe() : std::nullopt) on(now, event::ClosePipe{*via});
 }
 
 std::optional<service::MappingAnswered> Services::poll_mapping_answer() {

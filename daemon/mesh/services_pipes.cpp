@@ -28,8 +28,7 @@ bool Services::refuse_peer(Instant now, const quic::Established& e) {
 
 void Services::close_unused_pipes(Instant now) {
   for (const auto& [via, from] : pipes_.unused(now, [this](Via v) { return server_ && server_->serves(v); })) {
-    pipes_.closes(via);
-    context_.out.requests.emplace_back(event::ClosePipe{via});
+    on(now, event::ClosePipe{via});
     context_.out.emit(now, event::PipeRefused{event::PipeRefusal::unused, from});
   }
 }

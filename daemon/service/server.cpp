@@ -85,6 +85,7 @@ void Server::on(Instant now, const quic::Established& e) {
   if (!known) {
     ++stats_.clients_refused;
     endpoint_.close(now, e.connection, static_cast<std::uint64_t>(CloseCode::not_admitted), "not admitted");
+    leave_pipe(e.path.via);
     return;
   }
   make_room(now);
@@ -114,10 +115,15 @@ void Server::forget(Instant now, quic::Handle handle) {
   clients_.erase(found);
   deadlines_.clear(handle);
   while (!c->channels.empty()) close_channel(now, *c, c->channels.begin()->first, ChannelEnd::peer_gone, false);
+  leave_pipe(c->via);
   const auto here = present_.find(c->peer);
   if (here == present_.end() || here->second != handle) return;
   present_.erase(here);
   tell_mesh(now, c->peer, c->tags, wire::service::PeerGone{c->peer});
+}
+
+void Server::leave_pipe(Via via) {
+  if (via != Via::own && !serves(via)) left_pipes_.push_back(via);
 }
 
 void Server::handle_pipe_closed(Instant now, Via via) {
@@ -260,6 +266,8 @@ void Server::check_mapping(Instant now, Client& c, const wire::service::CheckMap
 std::optional<Knock> Server::poll_knock() {
   return taken(knocks_);
 }
+
+std::optional<Via> Server::poll_left_pipe() { return taken(left_pipes_); }
 
 void Server::count(ServedRequest request, bool success) {
   auto& served = stats_.requests[static_cast<std::size_t>(request)];

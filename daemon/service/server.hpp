@@ -93,6 +93,8 @@ class Server {
 
   // ---- output
   std::optional<Knock> poll_knock();
+  /// The last one who came by it as a client is gone, or was not let in: it is of no more use to anybody.
+  std::optional<Via> poll_left_pipe();
   Instant poll_timeout() const;
 
   // ---- getters
@@ -167,6 +169,7 @@ class Server {
   void send(Instant now, Client& c, const wire::service::Message& message);
   void dismiss(Instant now, quic::Handle handle, CloseCode code, std::string_view reason);
   void forget(Instant now, quic::Handle handle);
+  void leave_pipe(Via via);
   void count(ServedRequest request, bool success);
   void drop(DropReason reason, std::uint64_t packets = 1) { stats_.dropped[static_cast<std::size_t>(reason)] += packets; }
   Pair* pair_of(Instant now, const PeerId& a, const PeerId& b);
@@ -190,6 +193,7 @@ class Server {
   bool knocks_offered_ = false;
   TokenBucket all_checks_;
   std::deque<Knock> knocks_;
+  std::deque<Via> left_pipes_;
   ServerStats stats_;
 };
 

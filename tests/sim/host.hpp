@@ -75,6 +75,12 @@ class Host : public net::Program, private PipeOwner {
   bool answered_twice = false;
   /// Commands to the instance that runs, without their answer yet.
   std::size_t unanswered() const;
+  /// WebSockets that others have open here.
+  std::size_t pipes_of_others() const { return pipes_ ? pipes_->accepted() : 0; }
+  /// By a WebSocket that somebody opened from there; none: there is no such.
+  std::optional<Pipes::Brought> brought_from(const SocketAddress& remote) const {
+    return pipes_ ? pipes_->brought_from(remote) : std::nullopt;
+  }
   template <class E>
   std::vector<E> all() const {
     std::vector<E> out;

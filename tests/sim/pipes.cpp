@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "wire/demux.hpp"
 
 namespace pw::sim {
 namespace {
@@ -44,6 +45,18 @@ void Pipes::close(Via via) {
   // What was said last still goes out: no more is waited for.
   streams_.close(known.mapped());
   pipes_.erase(known.mapped());
+}
+
+std::optional<Pipes::Brought> Pipes::brought_from(const SocketAddress& remote) const {
+  const auto found = std::ranges::find_if(pipes_, [&](const auto& p) {
+    return !p.second.ours && p.second.stage == Stage::open && p.second.remote == remote;
+  });
+  return found == pipes_.end() ? std::nullopt : std::optional{found->second.brought};
+}
+
+std::size_t Pipes::accepted() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(pipes_, [](const auto& p) { return !p.second.ours && p.second.stage == Stage::open; }));
 }
 
 bool Pipes::send(Via via, ByteView packet) {
@@ -135,11 +148,13 @@ void Pipes::take(Instant now, net::StreamId id, Pipe& pipe, const Buffer& messag
     case Stage::upgrade:
       if (!pipe.ours) {
         pipe.via = owner_.pipe_accepted(now, pipe.remote);
+        pipe.brought.since = now;
         by_via_[pipe.via] = id;
         say(id, pipe, Buffer(kUpgraded));
       }
       return opened(now, pipe);
     case Stage::open:
+      pipe.brought.connected |= !wire::has_long_header(message);
       return owner_.pipe_read(now, {IpAddress::any(pipe.remote.ip.family()), pipe.remote, pipe.via}, message);
   }
 }

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 
 #include "base/websocket_address.hpp"
 #include "sim/net/streams.hpp"
@@ -33,6 +34,14 @@ class Pipes : public net::StreamUser {
   void open(Instant at, Via via, const std::optional<SocketAddress>& to);
   void close(Via via);
   bool has(Via via) const { return by_via_.contains(via); }
+  /// What came by one that is open, of those that others opened.
+  struct Brought {
+    Instant since{};
+    bool connected = false;  // a packet of QUIC whose sender was done with its handshake
+  };
+  std::optional<Brought> brought_from(const SocketAddress& remote) const;
+  /// How many others have open here.
+  std::size_t accepted() const;
   /// False: there was no room.
   bool send(Via via, ByteView packet);
   /// The process dies.
@@ -52,6 +61,7 @@ class Pipes : public net::StreamUser {
     Buffer in;
     std::deque<Buffer> out;
     std::size_t waiting = 0;  // bytes in `out`
+    Brought brought{};
     Instant deadline = kNever;
   };
   struct Waiting {

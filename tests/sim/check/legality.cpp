@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mesh/pipes.hpp"
 #include "peer/state.hpp"
 #include "probe/starvation.hpp"
 #include "sim/world.hpp"
@@ -251,7 +252,13 @@ struct Legality::Judge {
   std::string operator()(const event::ServiceMoved& e) {
     return daemon.servers.contains(e.server) ? "" : "a server that is not up was come to by another way";
   }
-  std::string operator()(const event::PipeRefused&) { return "the core told what only its driver knows"; }
+  std::string operator()(const event::PipeRefused& e) {
+    if (e.reason != event::PipeRefusal::unused) return "the core told what only its driver knows";
+    const auto brought = host.brought_from(e.from);
+    if (!brought) return "a pipe was refused that is not there";
+    if (host.machine().now() < brought->since + mesh::Pipes::kPatience) return "a pipe was refused before its time";
+    return brought->connected ? "a pipe was refused that a client had come by" : "";
+  }
   std::string operator()(const event::InboundChannelClosed& e) {
     return daemon.servers.contains(e.server) ? "" : "a channel was closed at a server that is not up";
   }

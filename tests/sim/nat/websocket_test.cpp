@@ -2,6 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "homes.hpp"
+#include "mesh/pipes.hpp"
+#include "service/server.hpp"
 #include "sim/inflict.hpp"
 
 using namespace pw;
@@ -141,6 +143,24 @@ TEST_CASE("when UDP is let through again the pipe is left, and no channel or ses
     if (h.a->count<event::ServiceMoved>() != 1) return "the move is not told";
     if (h.server.snapshot().serving->stats.clients != std::array<std::size_t, 2>{seed % 2 == 0 ? 1U : 2U, seed % 2 == 0 ? 1U : 0U})
       return "the relay counts its clients by another transport";
+    return broken_rule(h.w);
+  });
+}
+
+TEST_CASE("a pipe goes with the client that leaves it, though its end never arrives, and is not counted as refused") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {Place::no_udp}, {Place::random}};
+    h.w.start_all();
+    if (!h.w.run_until([&] { return h.up(); }, 10s)) return "not connected";
+    h.w.run_for(Duration{static_cast<std::int64_t>(seed % 20) * 1s});
+    if (h.server.pipes_of_others() != 1) return "no pipe";
+    h.routers.front()->firewall().block_udp(false);
+    if (!h.w.run_until([&] { return reached_by(*h.a, Transport::quic); }, 3min)) return "it stays with the pipe";
+    h.routers.front()->firewall().block_tcp(true);
+    if (!h.w.run_until([&] { return h.server.pipes_of_others() == 0; }, service::ServerOptions{}.former_timeout + 1s))
+      return "the server keeps a pipe that nobody comes by";
+    h.w.run_for(2 * mesh::Pipes::kPatience);
+    if (h.server.count<event::PipeRefused>() != 0) return "it was refused";
     return broken_rule(h.w);
   });
 }

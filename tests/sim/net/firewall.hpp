@@ -37,6 +37,7 @@ class Firewall {
   void reboot();
   /// Somebody changes its rules.
   void block_udp(bool blocked) { options_.udp_blocked = blocked; }
+  void block_tcp(bool blocked) { options_.tcp_blocked = blocked; }
   const FirewallOptions& options() const { return options_; }
   std::size_t flows(Instant now) const;
 
