@@ -46,7 +46,7 @@ Services::Services(const ServiceOptions& options, quic::Endpoint& endpoint, cons
       context_{context},
       rng_{std::move(rng)},
       clients_{options.client, endpoint, identity, rng_.split(), context.next_via, options.first_sequence} {
-  if (options.server.bootstrap || options.server.relay) server_.emplace(options.server, endpoint, identity.id());
+  if (options.server.bootstrap || options.server.relay) server_.emplace(options.server, endpoint, identity.id(), rng_.split());
   if (options.server.bootstrap) stun_.emplace(context, listening, options.stun_alternate);
 }
 

@@ -2,7 +2,7 @@
 // again. Channels through it carry packets between this node and a peer; each has a number (Via) here, drawn from the
 // counter that the caller owns and never used again: after a loss of the connection all channels are gone.
 //
-//   waiting ─► dialling ─► greeting (Hello … Welcome) ─► ready ─► (lost) ─► waiting, with back-off
+//   waiting ─► dialling ─► greeting (Hello … Welcome) ─► ready (Confirm first) ─► (lost) ─► waiting, with back-off
 //
 // Where UDP is blocked the connection goes through a pipe (dial.hpp). UDP is then tried again now and then, and when it leads
 // to the server the channels go over to a second connection, by the server's leave, while the first still carries them.
@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "base/backoff.hpp"
-#include "base/token_bucket.hpp"
 #include "event/vocabulary.hpp"
 #include "quic/endpoint.hpp"
 #include "service/admission.hpp"
@@ -73,9 +72,6 @@ class Client {
   static constexpr Duration kMovePause = 5s;
   /// What was under way in a connection that was left still arrives.
   static constexpr Duration kFormer = 1s;
-  /// Changes of our address that a server tells unasked.
-  static constexpr double kMovedPerSecond = 0.2;
-  static constexpr double kMovedBurst = 5;
 
   /// All references outlive the client.
   Client(const ClientOptions& options, quic::Endpoint& endpoint, const PeerId& self, ServerSpec server,
@@ -160,6 +156,7 @@ class Client {
     std::optional<Via> pipe;  // that it goes through; else over UDP
     std::optional<quic::StreamId> control{};
     wire::service::Reader reader{};
+    std::optional<wire::service::Welcome> welcome{};
   };
 
   void dial(Instant now);
@@ -181,10 +178,10 @@ class Client {
   void try_move(Instant now);
   void begin_move(Instant now, const Line& line);
   void end_move(Instant now);
-  void moved(Instant now, const wire::service::Welcome& m);
+  void moved(Instant now, const wire::service::Resumed& m);
   void leave_former(Instant now);
   void read(Instant now, Line& line, const wire::service::Message& message);
-  void read(Instant now, const wire::service::Welcome& m);
+  void read(Instant now, Line& line, const wire::service::Welcome& m);
   void read(Instant now, const wire::service::Observed& m);
   void read(Instant now, const wire::service::Registered& m);
   void read(Instant now, const wire::service::Found& m);
@@ -238,7 +235,6 @@ class Client {
   std::optional<Line> former_;  // that was left
   wire::service::Services granted_ = wire::service::Services::none;
   std::optional<SocketAddress> observed_;
-  TokenBucket moved_{kMovedPerSecond, kMovedBurst};
   std::optional<wire::PeerRecord> record_;
   std::uint32_t last_request_ = 0;
   std::map<std::uint32_t, Pending> pending_;

@@ -53,29 +53,30 @@ void Client::end_move(Instant now) {
 }
 
 /// The server has let us in over the other connection, and says which channels went over.
-void Client::moved(Instant now, const wire::service::Welcome& m) {
+void Client::moved(Instant now, const wire::service::Resumed& m) {
   move_give_up_ = kNever;
   move_backoff_.reset();
   former_ = std::exchange(line_, std::exchange(next_, std::nullopt));
   leave_former_at_ = now + kFormer;
-  granted_ = m.services & server_.services;
+  const wire::service::Welcome& welcome = *line_->welcome;
+  granted_ = welcome.services & server_.services;
   probe_at_ = second_at_ = gone_at_ = kNever;
   ask_at_ = now + options_.keepalive;
   // Their answers would have come by the stream that was left.
   while (!pending_.empty()) fail_request(now, pending_.begin()->first, RequestResult::lost);
   for (auto i = channels_.begin(); i != channels_.end();) {
     const auto here = i++;
-    if (std::ranges::find(m.resumed, here->first) == m.resumed.end())
+    if (std::ranges::find(m.channels, here->first) == m.channels.end())
       end_channel(now, here, ChannelLoss::connection_lost, {});
     else if (here->second.up)
       emit(ChannelMoved{server_.id, here->second.via, here->second.peer, transport()});
   }
   // Closed here meanwhile, by a message that the server did not read any more.
-  for (const Number number : m.resumed)
+  for (const Number number : m.channels)
     if (number < wire::service::kFirstOfServer && !channels_.contains(number))
       send(wire::service::ChannelClosed{number, wire::service::ChannelEnd::closed});
-  observed_ = m.observed;
-  emit(ServiceMoved{server_.id, transport(), m.observed});
+  observed_ = welcome.observed;
+  emit(ServiceMoved{server_.id, transport(), welcome.observed});
 }
 
 void Client::leave_former(Instant now) {

@@ -104,12 +104,13 @@ Status Client::check_mapping(std::uint32_t number, const SocketAddress& address,
 // ---- answers
 
 void Client::read(Instant now, Line& line, const wire::service::Message& message) {
-  if (&line != &*line_) {  // about a connection that is only to be, or was left
-    const auto* welcome = std::get_if<wire::service::Welcome>(&message);
-    if (welcome != nullptr && next_ && &line == &*next_) moved(now, *welcome);
+  if (former_ && &line == &*former_) return;
+  if (const auto* welcome = std::get_if<wire::service::Welcome>(&message)) return read(now, line, *welcome);
+  if (&line != &*line_) {  // about a connection that is only to be
+    const auto* resumed = std::get_if<wire::service::Resumed>(&message);
+    if (resumed != nullptr && line.welcome) moved(now, *resumed);
     return;
   }
-  if (const auto* welcome = std::get_if<wire::service::Welcome>(&message)) return read(now, *welcome);
   if (const auto* refused = std::get_if<wire::service::Refused>(&message)) return read(now, *refused);
   if (!ready()) return;
   if (const auto* m = std::get_if<wire::service::Observed>(&message)) return read(now, *m);
@@ -123,8 +124,12 @@ void Client::read(Instant now, Line& line, const wire::service::Message& message
   if (const auto* m = std::get_if<wire::service::PeerGone>(&message)) emit(PeerSeen{server_.id, m->peer, false});
 }
 
-void Client::read(Instant now, const wire::service::Welcome& m) {
-  if (state_ != State::greeting) return;
+/// Nothing may be said before the challenge was said back.
+void Client::read(Instant now, Line& line, const wire::service::Welcome& m) {
+  if (line.welcome) return;
+  line.welcome = m;
+  static_cast<void>(send(line, wire::service::Confirm{m.challenge}));
+  if (&line != &*line_) return;
   state_ = State::ready;
   give_up_ = kNever;
   backoff_.reset();
@@ -138,10 +143,9 @@ void Client::read(Instant now, const wire::service::Welcome& m) {
 }
 
 void Client::read(Instant now, const wire::service::Observed& m) {
-  if (m.request != 0 && !answered(now, m.request, RequestKind::observe, RequestResult::success)) return;
-  if (m.request != 0 && m.request == probe_) abandon_second(now);
-  // Who makes up addresses makes us look for paths anew each time. A true one that is not heard is told by the next answer.
-  if (m.request == 0 && !moved_.take(now)) return;
+  // Unasked nobody is heard: who makes up addresses makes us look for paths anew each time.
+  if (!answered(now, m.request, RequestKind::observe, RequestResult::success)) return;
+  if (m.request == probe_) abandon_second(now);
   if (std::exchange(observed_, m.address) != m.address && m.address) emit(AddressObserved{server_.id, *m.address});
 }
 

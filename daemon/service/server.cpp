@@ -20,10 +20,11 @@ constexpr std::size_t kMaxUnread = 128 << 10;
 
 }  // namespace
 
-Server::Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& self)
+Server::Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& self, Rng rng)
     : options_{options},
       endpoint_{endpoint},
       self_{self},
+      rng_{std::move(rng)},
       registry_{options.max_entries, options.max_lifetime},
       forwarder_{options.total_bytes_per_second},
       all_checks_{options.total_checks_per_second, options.total_checks_per_second} {}
@@ -34,8 +35,8 @@ void Server::configure(Instant now, Admission admission) {
   admission_ = std::move(admission);
   std::vector<quic::Handle> out;
   for (const auto& [handle, c] : clients_)
-    if (c->admitted ? !admits(admission_, c->peer, self_, endpoint_.exporter(handle), c->proof)
-                    : !may_try(admission_, c->peer))
+    if (c->stage == Stage::greeting ? !may_try(admission_, c->peer)
+                                    : !admits(admission_, c->peer, self_, endpoint_.exporter(handle), c->proof))
       out.push_back(handle);
   for (const quic::Handle handle : out) dismiss(now, handle, CloseCode::not_admitted, "no longer admitted");
 }
@@ -70,7 +71,7 @@ bool Server::handle(Instant now, const quic::Event& event) {
   if (const auto* data = std::get_if<quic::StreamData>(&event)) {
     on(now, *c, *data);
   } else if (const auto* datagram = std::get_if<quic::DatagramReceived>(&event)) {
-    Client* heir = c->resumed_by ? find(*c->resumed_by) : nullptr;
+    Client* heir = c->stage == Stage::left ? find(c->heir) : nullptr;
     on(now, heir != nullptr ? *heir : *c, *datagram);
   } else if (const auto* reset = std::get_if<quic::StreamReset>(&event)) {
     if (c->control == reset->stream) dismiss(now, handle, CloseCode::protocol, "the control stream was reset");
@@ -93,14 +94,14 @@ void Server::on(Instant now, const quic::Established& e) {
   deadlines_.set(e.connection, now + options_.admission_timeout);
 }
 
-/// Among those who have not said Hello.
+/// Among those who are not admitted yet.
 void Server::make_room(Instant now) {
   if (clients_.size() - present_.size() < options_.max_greeting) return;
   const Client* oldest = nullptr;
   for (const auto& [handle, c] : clients_)
-    if (!c->admitted && (oldest == nullptr || c->since < oldest->since)) oldest = c.get();
-  ++stats_.clients_refused;
-  dismiss(now, oldest->handle, CloseCode::full, "too many connections without a Hello");
+    if (c->stage != Stage::admitted && (oldest == nullptr || c->since < oldest->since)) oldest = c.get();
+  stats_.clients_refused += oldest->stage == Stage::left ? 0 : 1;
+  dismiss(now, oldest->handle, CloseCode::full, "too many connections that are not admitted yet");
 }
 
 void Server::dismiss(Instant now, quic::Handle handle, CloseCode code, std::string_view reason) {
@@ -133,17 +134,6 @@ void Server::handle_pipe_closed(Instant now, Via via) {
   for (const quic::Handle handle : gone) dismiss(now, handle, CloseCode::done, "the pipe closed");
 }
 
-void Server::handle_address(Instant now, quic::Handle connection, const SocketAddress& address) {
-  Client* c = find(connection);
-  if (c == nullptr || c->observed == address) return;
-  c->observed = address;
-  if (!c->admitted) return;
-  registry_.observe(c->peer, address);
-  send(now, *c, wire::service::Observed{0, address});
-  for (const auto& [number, end] : c->channels)
-    if (Client* other = find(end.other)) tell_observed(now, *other, end.others_number, *c);
-}
-
 // ---- the control stream
 
 void Server::send(Instant now, Client& c, const Message& message) {
@@ -169,9 +159,11 @@ void Server::on(Instant now, Client& c, const quic::StreamData& e) {
 }
 
 void Server::read(Instant now, Client& c, const Message& message) {
-  if (c.resumed_by) return;  // what it still says there was said before it went over
+  if (c.stage == Stage::left) return;  // what it still says there was said before it went over
   if (const auto* m = std::get_if<wire::service::Hello>(&message)) return hello(now, c, *m);
-  if (!c.admitted) return dismiss(now, c.handle, CloseCode::protocol, "a message before Hello");
+  if (c.stage == Stage::greeting) return dismiss(now, c.handle, CloseCode::protocol, "a message before Hello");
+  if (const auto* m = std::get_if<wire::service::Confirm>(&message)) return confirm(now, c, *m);
+  if (c.stage == Stage::welcomed) return dismiss(now, c.handle, CloseCode::protocol, "a message before Confirm");
   if (const auto* m = std::get_if<wire::service::ChannelClosed>(&message))
     return close_channel(now, c, m->channel, ChannelEnd::closed, false);
   const bool in_time = c.requests.take(now);
@@ -196,44 +188,59 @@ void Server::read(Instant now, Client& c, const Message& message) {
 }
 
 void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
-  const auto turn_away = [&](Refusal reason, CloseCode code) {
-    ++stats_.clients_refused;
-    send(now, c, wire::service::Refused{Request::hello, reason, 0});
-    dismiss(now, c.handle, code, to_string(reason));
-  };
-  if (c.admitted) return dismiss(now, c.handle, CloseCode::protocol, "a second Hello");
+  if (c.stage != Stage::greeting) return dismiss(now, c.handle, CloseCode::protocol, "a second Hello");
   if (m.version_min > wire::service::kVersion || m.version_max < wire::service::kVersion)
-    return turn_away(Refusal::version, CloseCode::protocol);
+    return turn_away(now, c, Refusal::version, CloseCode::protocol);
   if (!admits(admission_, c.peer, self_, endpoint_.exporter(c.handle), m.proof))
-    return turn_away(Refusal::not_admitted, CloseCode::not_admitted);
+    return turn_away(now, c, Refusal::not_admitted, CloseCode::not_admitted);
   Services offered = Services::none;
   if (options_.bootstrap) offered = offered | Services::bootstrap | Services::carriage;
   if (options_.relay) offered = offered | Services::relay;
-  if (!any(m.services & offered)) return turn_away(Refusal::not_offered, CloseCode::not_offered);
-  wire::service::Welcome welcome;
-  welcome.services = c.services = m.services & offered;
-  // TLS proved that it is the same node, which has lost its other connection, or leaves it.
-  Client* const former = find(c.peer);
-  const bool resumes = former != nullptr && m.resume && (former->services & c.services) == former->services;
-  if (resumes)
-    welcome.resumed = take_over(now, c, *former);
-  else if (former != nullptr)
-    dismiss(now, former->handle, CloseCode::replaced, "replaced by another connection");
-  if (!present_.contains(c.peer) && present_.size() >= options_.max_clients) return turn_away(Refusal::full, CloseCode::full);
-  c.admitted = true;
-  deadlines_.clear(c.handle);
+  if (!any(m.services & offered)) return turn_away(now, c, Refusal::not_offered, CloseCode::not_offered);
+  if (full_for(c.peer)) return turn_away(now, c, Refusal::full, CloseCode::full);
+  c.stage = Stage::welcomed;
   c.proof = m.proof;
   c.tags = m.mesh_tags;
   c.notify = m.notify;
-  present_[c.peer] = c.handle;
-  if (c.observed) registry_.observe(c.peer, *c.observed);
+  c.resume = m.resume;
+  rng_.fill(c.challenge);
+  wire::service::Welcome welcome;
+  welcome.services = c.services = m.services & offered;
   welcome.observed = c.observed;
+  welcome.challenge = c.challenge;
   welcome.max_channels = static_cast<std::uint32_t>(options_.max_channels);
   welcome.bytes_per_second = static_cast<std::uint64_t>(options_.bytes_per_second);
   welcome.pair_bytes = caps_pairs() ? options_.pair_bytes : 0;
   welcome.max_lifetime_s =
       static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(options_.max_lifetime).count());
   send(now, c, welcome);
+}
+
+void Server::turn_away(Instant now, Client& c, Refusal reason, CloseCode code) {
+  ++stats_.clients_refused;
+  send(now, c, wire::service::Refused{Request::hello, reason, 0});
+  dismiss(now, c.handle, code, to_string(reason));
+}
+
+/// What it says back was sent to where it is seen, and nowhere else.
+void Server::confirm(Instant now, Client& c, const wire::service::Confirm& m) {
+  if (c.stage != Stage::welcomed) return dismiss(now, c.handle, CloseCode::protocol, "a second Confirm");
+  if (!equal_secret(m.challenge, c.challenge))
+    return dismiss(now, c.handle, CloseCode::protocol, "another challenge than was sent");
+  if (full_for(c.peer)) return turn_away(now, c, Refusal::full, CloseCode::full);  // others were quicker
+  // TLS proved that it is the same node, which has lost its other connection, or leaves it.
+  Client* const former = find(c.peer);
+  const bool resumes = former != nullptr && c.resume && (former->services & c.services) == former->services;
+  wire::service::Resumed resumed;
+  if (resumes)
+    resumed.channels = take_over(now, c, *former);
+  else if (former != nullptr)
+    dismiss(now, former->handle, CloseCode::replaced, "replaced by another connection");
+  c.stage = Stage::admitted;
+  deadlines_.clear(c.handle);
+  present_[c.peer] = c.handle;
+  if (c.observed) registry_.observe(c.peer, *c.observed);
+  if (c.resume) send(now, c, resumed);
   for (const auto& [number, end] : c.channels) {  // it may not have heard of some
     const Client& other = *find(end.other);
     send(now, c, wire::service::ChannelOpened{number, other.peer});
@@ -309,7 +316,7 @@ void Server::look_up(Instant now, Client& c, const wire::service::Lookup& m) {
 
 void Server::tell_mesh(Instant now, const PeerId& about, const std::vector<Digest>& tags, const Message& message) {
   for (const auto& [handle, c] : clients_)
-    if (c->admitted && c->notify && c->peer != about && share_a_tag(c->tags, tags) && c->notices.take(now))
+    if (c->stage == Stage::admitted && c->notify && c->peer != about && share_a_tag(c->tags, tags) && c->notices.take(now))
       send(now, *c, message);
 }
 
@@ -320,16 +327,24 @@ void Server::handle_timeout(Instant now) {
     if (present_.contains(gone->first)) tell_mesh(now, gone->first, gone->second, wire::service::PeerGone{gone->first});
   while (const quic::Handle* due = deadlines_.due(now)) {
     const quic::Handle handle = *due;
-    if (find(handle)->resumed_by) {
-      dismiss(now, handle, CloseCode::replaced, "its channels went over to another connection");
-      continue;
-    }
-    const bool admitted = find(handle)->admitted;
-    stats_.clients_refused += admitted ? 0 : 1;
-    dismiss(now, handle, admitted ? CloseCode::protocol : CloseCode::not_admitted,
-            admitted ? "answers are not read" : "no Hello in time");
+    expire(now, *find(handle));
   }
   if (next_forward_ <= now) forward(now);
+}
+
+void Server::expire(Instant now, const Client& c) {
+  switch (c.stage) {
+    case Stage::greeting:
+      ++stats_.clients_refused;
+      return dismiss(now, c.handle, CloseCode::not_admitted, "no Hello in time");
+    case Stage::welcomed:
+      ++stats_.clients_refused;
+      return dismiss(now, c.handle, CloseCode::not_admitted, "no Confirm in time");
+    case Stage::admitted:
+      return dismiss(now, c.handle, CloseCode::protocol, "answers are not read");
+    case Stage::left:
+      return dismiss(now, c.handle, CloseCode::replaced, "its channels went over to another connection");
+  }
 }
 
 Instant Server::poll_timeout() const {

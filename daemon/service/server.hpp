@@ -9,8 +9,9 @@
 // Order of calls: hand every event of the endpoint to handle(); it says whether it was for this. After a batch of events
 // call forward(), then Endpoint::flush. Rearm at poll_timeout. Nothing here re-enters. `now` never runs backwards.
 //
-// Where a client is seen is where its handshake came from: QUIC's path is constant here (docs/adr/0001). Whoever proves
-// real paths below the connection says so by handle_address, and Endpoint::set_paths.
+// Where a client is seen is where its handshake's last flight came from, for the connection's whole life: QUIC's path is
+// constant here (docs/adr/0001). That it reads what is sent there it shows by saying a challenge back, before it is there to
+// anybody and before anything but that challenge is sent to it (docs/adr/0012).
 #pragma once
 
 #include <deque>
@@ -19,6 +20,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/rng.hpp"
 #include "base/token_bucket.hpp"
 #include "event/service.hpp"
 #include "quic/endpoint.hpp"
@@ -34,8 +36,8 @@ struct ServerOptions {
   bool bootstrap = false;
   bool relay = false;
   std::size_t max_clients = 256;      // admitted ones
-  /// Connections without a Hello yet, which anybody can have who has a key: the oldest goes first. A client says it a
-  /// round trip after its handshake; who wants to crowd it out needs as many whole handshakes within that time. As many as
+  /// Connections that are not admitted yet, which anybody can have who has a key: the oldest goes first. A client is two
+  /// round trips after its handshake; who wants to crowd it out needs as many whole handshakes within that time. As many as
   /// clients, who all come back at once after a restart.
   std::size_t max_greeting = 256;
   std::size_t max_entries = 4096;
@@ -53,7 +55,7 @@ struct ServerOptions {
   Duration pair_window = std::chrono::hours{1};
   std::size_t max_pairs = 8192;       // remembered for that; beyond, new pairs are refused
   Duration max_lifetime = std::chrono::minutes{10};  // of a registration
-  Duration admission_timeout = 5s;
+  Duration admission_timeout = 5s;    // from the handshake
   Duration former_timeout = 5s;       // of a connection whose channels went over to another
 };
 
@@ -70,7 +72,7 @@ using ServerStats = event::ServingStats;
 class Server {
  public:
   /// `endpoint` outlives the server.
-  Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& self);
+  Server(ServerOptions options, quic::Endpoint& endpoint, const PeerId& self, Rng rng);
 
   // ---- commands
   /// At the start and at every reload; whoever is no longer admitted by its key goes at once.
@@ -85,8 +87,6 @@ class Server {
   // ---- input
   /// False: not a connection of this server.
   bool handle(Instant now, const quic::Event& event);
-  /// A client was proved to be at another address.
-  void handle_address(Instant now, quic::Handle connection, const SocketAddress& address);
   /// Nothing leads to whoever came by it any more.
   void handle_pipe_closed(Instant now, Via via);
   void handle_timeout(Instant now);
@@ -98,7 +98,7 @@ class Server {
   Instant poll_timeout() const;
 
   // ---- getters
-  /// Somebody has come by that, let in or about to say Hello.
+  /// Somebody has come by that, let in or about to be.
   bool serves(Via via) const;
   ServerStats stats() const;
 
@@ -108,6 +108,12 @@ class Server {
     wire::service::Channel others_number = 0;
     Forwarder::Flow flow{};  // from here to there
     bool opened = false;     // by this client
+  };
+  enum class Stage : std::uint8_t {
+    greeting,  // its Hello is awaited
+    welcomed,  // and then that it says the challenge back
+    admitted,
+    left       // its channels went over to another connection
   };
   struct Client {
     Client(const quic::Established& e, Instant now, const ServerOptions& o)
@@ -126,9 +132,11 @@ class Server {
     Instant since;
     PeerId peer;
     event::Transport transport;
-    std::optional<SocketAddress> observed;  // over UDP
-    bool admitted = false;
-    std::optional<quic::Handle> resumed_by;  // its channels went over to that one
+    std::optional<SocketAddress> observed;  // over UDP; proved once it is admitted
+    Stage stage = Stage::greeting;
+    quic::Handle heir{};  // of one that has left: where its channels went
+    wire::service::Challenge challenge{};
+    bool resume = false;
     bool notify = false;
     wire::service::Services services = wire::service::Services::none;
     std::optional<Digest> proof;  // that admitted it
@@ -154,6 +162,8 @@ class Server {
   void on(Instant now, Client& c, const quic::DatagramReceived& e);
   void read(Instant now, Client& c, const wire::service::Message& message);
   void hello(Instant now, Client& c, const wire::service::Hello& m);
+  void confirm(Instant now, Client& c, const wire::service::Confirm& m);
+  void turn_away(Instant now, Client& c, wire::service::Refusal reason, CloseCode code);
   std::vector<wire::service::Channel> take_over(Instant now, Client& c, Client& former);
   void enrol(Instant now, Client& c, const wire::service::Register& m);
   void look_up(Instant now, Client& c, const wire::service::Lookup& m);
@@ -176,18 +186,21 @@ class Server {
   Client* find(quic::Handle handle);
   Client* find(const PeerId& peer);
   void make_room(Instant now);
+  void expire(Instant now, const Client& c);
+  bool full_for(const PeerId& peer) const { return !present_.contains(peer) && present_.size() >= options_.max_clients; }
   bool caps_pairs() const { return !options_.relay; }
 
   ServerOptions options_;
   quic::Endpoint& endpoint_;
   PeerId self_;
+  Rng rng_;
   Admission admission_;
   Registry registry_;
   Forwarder forwarder_;
   std::unordered_map<quic::Handle, std::unique_ptr<Client>> clients_;
   std::unordered_map<PeerId, quic::Handle> present_;  // admitted ones
   std::map<PairKey, Pair> pairs_;
-  Deadlines<quic::Handle> deadlines_;  // for their Hello; of who does not read: at once
+  Deadlines<quic::Handle> deadlines_;  // to be admitted by; of who does not read: at once
   std::size_t channels_ = 0;
   Instant next_forward_ = kNever;
   bool knocks_offered_ = false;

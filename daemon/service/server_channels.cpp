@@ -79,8 +79,8 @@ std::vector<Channel> Server::take_over(Instant now, Client& c, Client& former) {
   c.channels = std::exchange(former.channels, {});
   c.next_channel = former.next_channel;
   c.bytes = former.bytes;
-  former.admitted = false;
-  former.resumed_by = c.handle;
+  former.stage = Stage::left;
+  former.heir = c.handle;
   deadlines_.set(former.handle, now + options_.former_timeout);
   return numbers;
 }

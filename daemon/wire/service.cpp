@@ -39,7 +39,12 @@ struct ToEnvelope {
     p->set_bytes_per_second(m.bytes_per_second);
     p->set_pair_bytes(m.pair_bytes);
     p->set_max_lifetime_s(m.max_lifetime_s);
-    for (const Channel channel : m.resumed) p->add_resumed(channel);
+    p->set_challenge(text_of(m.challenge));
+  }
+  void operator()(const Confirm& m) const { out.mutable_confirm()->set_challenge(text_of(m.challenge)); }
+  void operator()(const Resumed& m) const {
+    auto* p = out.mutable_resumed();
+    for (const Channel channel : m.channels) p->add_channels(channel);
   }
   void operator()(const Observe& m) const { out.mutable_observe()->set_request(m.request); }
   void operator()(const Observed& m) const {
@@ -126,6 +131,12 @@ Result<PeerId> id_of(const std::string& bytes) {
   return PeerId{*key};
 }
 
+Status read_challenge(const std::string& bytes, Challenge& out) {
+  if (bytes.size() != out.size()) return fail("a challenge has 16 bytes");
+  std::ranges::copy(as_bytes(bytes), out.begin());
+  return {};
+}
+
 Result<Channel> channel_of(std::uint32_t number) {
   if (number > 0xffff) return fail("a channel has 16 bits");
   return static_cast<Channel>(number);
@@ -161,13 +172,25 @@ Result<Message> from(const proto::Hello& p) {
 Result<Message> from(const proto::Welcome& p) {
   const auto observed = perhaps_address(p.has_observed(), p.observed());
   if (!observed) return tl::unexpected(observed.error());
-  if (static_cast<std::size_t>(p.resumed_size()) > kMaxResumed) return fail("more than 256 channels were resumed");
   Welcome m{p.version(),    services_of(p.services()), *observed, p.max_channels(), p.bytes_per_second(),
             p.pair_bytes(), p.max_lifetime_s(),        {}};
-  for (const std::uint32_t number : p.resumed()) {
+  if (const auto good = read_challenge(p.challenge(), m.challenge); !good) return tl::unexpected(good.error());
+  return m;
+}
+
+Result<Message> from(const proto::Confirm& p) {
+  Confirm m;
+  if (const auto good = read_challenge(p.challenge(), m.challenge); !good) return tl::unexpected(good.error());
+  return m;
+}
+
+Result<Message> from(const proto::Resumed& p) {
+  if (static_cast<std::size_t>(p.channels_size()) > kMaxResumed) return fail("more than 256 channels were resumed");
+  Resumed m;
+  for (const std::uint32_t number : p.channels()) {
     const auto channel = channel_of(number);
     if (!channel) return tl::unexpected(channel.error());
-    m.resumed.push_back(*channel);
+    m.channels.push_back(*channel);
   }
   return m;
 }
@@ -313,6 +336,10 @@ Result<Message> decode(ByteView message) {
       return from(envelope.check_mapping());
     case proto::Envelope::kMappingChecked:
       return MappingChecked{envelope.mapping_checked().number()};
+    case proto::Envelope::kConfirm:
+      return from(envelope.confirm());
+    case proto::Envelope::kResumed:
+      return from(envelope.resumed());
     case proto::Envelope::kRefused: {
       const auto& p = envelope.refused();
       return Refused{closed_set(p.what(), Request::check_mapping), closed_set(p.reason(), Refusal::not_observed), p.number()};

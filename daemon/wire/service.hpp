@@ -4,6 +4,7 @@
 // Addresses say where a packet came from, numbers are checked here for what they can be at all, never for what is allowed.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -25,12 +26,13 @@ inline constexpr std::uint32_t kVersion = 1;
 /// Of a Hello: the tag of every secret in force, current and previous.
 inline constexpr std::size_t kMaxMeshTags = 2;
 inline constexpr std::size_t kMaxObserved = 4;
-/// Of a Welcome: more than any server lets a client have.
+/// Of a Resumed: more than any server lets a client have.
 inline constexpr std::size_t kMaxResumed = 256;
 /// Of one Found: with their records the largest message stays below 16 KiB.
 inline constexpr std::size_t kMaxFound = 32;
 
 using Channel = std::uint16_t;
+using Challenge = std::array<std::uint8_t, 16>;
 inline constexpr Channel kFirstOfServer = 0x8000;
 
 /// A set of them.
@@ -60,7 +62,13 @@ struct Welcome {
   std::uint64_t bytes_per_second = 0;
   std::uint64_t pair_bytes = 0;
   std::uint32_t max_lifetime_s = 0;
-  std::vector<Channel> resumed;  // that went over
+  Challenge challenge{};
+};
+struct Confirm {
+  Challenge challenge{};
+};
+struct Resumed {
+  std::vector<Channel> channels;  // that went over
 };
 struct Observe {
   std::uint32_t request = 0;
@@ -152,7 +160,7 @@ struct Unknown {};
 
 using Message = std::variant<Hello, Welcome, Observe, Observed, Register, Registered, Lookup, Found, PeerPresent, PeerGone,
                              OpenChannel, ChannelOpened, PeerObserved, ChannelClosed, CheckMapping, MappingChecked, Refused,
-                             Unknown>;
+                             Confirm, Resumed, Unknown>;
 
 /// With its length in front.
 Buffer encode(const Message& message);

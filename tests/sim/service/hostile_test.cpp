@@ -8,7 +8,8 @@ namespace {
 using wire::service::Refusal;
 using wire::service::Services;
 
-/// A client without manners: says what it is told to, on a connection that no service::Client has.
+/// A client without manners: says what it is told to, on a connection that no service::Client has. Once it has greeted, it is
+/// let in.
 struct Rude {
   Rude(ServiceWorld& w, ServiceHost& h, ServiceHost& server, bool greets = true) : world{w}, host{h} {
     host.start();
@@ -19,7 +20,14 @@ struct Rude {
     world.run(200ms);
     REQUIRE(host.peers.size() == 1);
     stream = host.endpoint->open_stream(connection()).value_or(0);  // it may be closed at once
-    if (greets) say(hello());
+    if (!greets) return;
+    say(hello());
+    world.run(50ms);
+    confirm();
+  }
+  void confirm() {
+    if (const auto found = host.challenges.find(connection()); found != host.challenges.end())
+      say(wire::service::Confirm{found->second});
   }
   static wire::service::Hello hello() {
     return {1, 1, Services::bootstrap | Services::carriage | Services::relay, service::mesh_tags("default", {}), {}, true};
@@ -187,6 +195,12 @@ TEST_CASE("clients are so many, and a second connection of one replaces the firs
     const auto stream = second.host.endpoint->open_stream(again).value();
     static_cast<void>(second.host.endpoint->write_stream(again, stream, wire::service::encode(second.hello())));
   });
+  s.run(100ms);
+  CHECK(second.host.closed.empty());  // nor one that does not say the challenge back
+  second.host.act([&](Instant) {
+    static_cast<void>(second.host.endpoint->write_stream(
+        again, second.host.streams.at(again), wire::service::encode(wire::service::Confirm{second.host.challenges.at(again)})));
+  });
   s.run(500ms);
   REQUIRE(second.host.closed.size() == 1);
   CHECK(second.host.closed[0].application_code == static_cast<std::uint64_t>(service::CloseCode::replaced));
@@ -268,42 +282,42 @@ TEST_CASE("an allowlist decides by key, and a denied key is nowhere welcome") {
   CHECK(stranger.clients[0]->ready());
 }
 
-TEST_CASE("a server that tells of a new address again and again is not heard each time") {
+TEST_CASE("an address that a server tells unasked is not heard") {
   Scene s;
-  ServiceHost& other = s.add(3);
-  other.start();
-  other.add_client(s.server, Services::bootstrap);
-  s.run(500ms);
   for (std::uint16_t port = 1; port <= 600; ++port) {
     const SocketAddress made_up{IpAddress::v4({198, 51, 100, 9}), port};
-    for (std::uint64_t handle = 1; handle < 10; ++handle)
-      s.server.act([&](Instant now) { s.server.server->handle_address(now, quic::Handle{handle}, made_up); });
+    s.server.act([&](Instant) {
+      for (const auto& [connection, stream] : s.server.streams)
+        static_cast<void>(s.server.endpoint->write_stream(connection, stream,
+                                                          wire::service::encode(wire::service::Observed{0, made_up})));
+    });
     s.run(10ms);
   }
-  const auto told = other.told<service::AddressObserved>().size();
-  CHECK(told >= 1);
-  CHECK(static_cast<double>(told) <= service::Client::kMovedBurst + 6 * service::Client::kMovedPerSecond + 1);
+  CHECK(s.victim.told<service::AddressObserved>().empty());
+  CHECK(s.victim.clients[0]->ready());
 }
 
-TEST_CASE("a changed address is told to its client, and to those who look for it") {
+TEST_CASE("who does not say the challenge back, or says another, is nobody and is closed") {
   Scene s;
-  ServiceHost& other = s.add(3);
-  other.start();
-  other.add_client(s.server, Services::bootstrap);
+  Rude silent{s, s.add(3), s.server, false}, wrong{s, s.add(4), s.server, false}, hasty{s, s.add(5), s.server, false};
+  for (Rude* rude : {&silent, &wrong, &hasty}) rude->say(Rude::hello());
+  s.run(100ms);
+  REQUIRE(wrong.host.challenges.size() == 1);
+  wire::service::Challenge other = wrong.host.challenges.begin()->second;
+  other.back() ^= 1;
+  wrong.say(wire::service::Confirm{other});
+  hasty.say(wire::service::Lookup{1, {}, {}});
   s.run(500ms);
-  const auto record = other.record();
-  other.act([&](Instant now) { other.clients[0]->publish(now, record); });
-  s.run(500ms);
-  const SocketAddress moved = SocketAddress::parse("198.51.100.9:99").value();
-  // The server's side of the connection is the one that was accepted last.
-  for (std::uint64_t handle = 1; handle < 10; ++handle)
-    s.server.act([&](Instant now) { s.server.server->handle_address(now, quic::Handle{handle}, moved); });
-  s.run(500ms);
-  REQUIRE(other.told<service::AddressObserved>().size() == 1);
-  CHECK(other.told<service::AddressObserved>()[0].address == moved);
-  REQUIRE(s.victim.act([&](Instant now) { return s.victim.clients[0]->look_up(now, other.id()); }));
-  s.run(500ms);
-  CHECK(s.victim.told<service::LookupDone>().at(0).found.at(0).observed.at(0) == moved);
+  CHECK(s.stats().all_clients() == 1);
+  REQUIRE(wrong.host.closed.size() == 1);
+  CHECK(wrong.host.closed[0].detail == "another challenge than was sent");
+  REQUIRE(hasty.host.closed.size() == 1);
+  CHECK(hasty.host.closed[0].detail == "a message before Confirm");
+  CHECK(silent.host.closed.empty());
+  s.run(5s);
+  REQUIRE(silent.host.closed.size() == 1);
+  CHECK(silent.host.closed[0].detail == "no Confirm in time");
+  CHECK(s.stats().clients_refused == 1);
 }
 
 }  // namespace pw::sim

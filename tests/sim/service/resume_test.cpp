@@ -43,6 +43,11 @@ struct Scene : ServiceWorld {
       const auto stream = a.endpoint->open_stream(connection).value();
       static_cast<void>(a.endpoint->write_stream(connection, stream, wire::service::encode(hello)));
     });
+    run(100ms);
+    a.act([&](Instant) {
+      static_cast<void>(a.endpoint->write_stream(connection, a.streams.at(connection),
+                                                 wire::service::encode(wire::service::Confirm{a.challenges.at(connection)})));
+    });
     run(200ms);
   }
   bool packet_arrives() {

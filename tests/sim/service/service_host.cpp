@@ -28,7 +28,7 @@ void ServiceHost::start(const service::ServerOptions& options, service::Admissio
   quic::Options quic_options;
   quic_options.static_secret[0] = static_cast<std::uint8_t>(seed_);
   endpoint = std::make_unique<quic::Endpoint>(quic_options, identity, Rng{seed_ + 1000 * ++generation_});
-  server = std::make_unique<service::Server>(options, *endpoint, id());
+  server = std::make_unique<service::Server>(options, *endpoint, id(), Rng{seed_ + 1000 * generation_ + 300});
   server->configure(machine.now(), std::move(admission));
 }
 
@@ -76,6 +76,7 @@ wire::PeerRecord ServiceHost::record(std::uint32_t lifetime_s) {
 }
 
 void ServiceHost::handle_arrival(Instant now, const net::Arrival& arrival) {
+  ++arrivals;
   endpoint->handle_datagram(now, arrival.received_at, arrival.path, arrival.bytes);
   drain();
 }
@@ -107,6 +108,7 @@ bool ServiceHost::take_events() {
     if (std::ranges::any_of(clients, [&](const auto& c) { return c->handle(now, *event); })) continue;
     if (set && set->handle(now, *event)) continue;
     if (const auto* up = std::get_if<quic::Established>(&*event)) peers.push_back(*up);
+    if (const auto* data = std::get_if<quic::StreamData>(&*event)) hear(*data);
     if (const auto* datagram = std::get_if<quic::DatagramReceived>(&*event)) datagrams.push_back(*datagram);
     if (const auto* end = std::get_if<quic::Closed>(&*event)) closed.push_back(*end);
   }
@@ -115,6 +117,13 @@ bool ServiceHost::take_events() {
     while (auto event = c->poll_event()) any = take(std::move(*event));
   while (auto event = set ? set->poll_event() : std::nullopt) any = take(std::move(*event));
   return any;
+}
+
+void ServiceHost::hear(const quic::StreamData& data) {
+  said[data.connection].feed(data.bytes);
+  while (const auto message = said[data.connection].next())
+    if (const auto* welcome = *message ? std::get_if<wire::service::Welcome>(&**message) : nullptr)
+      challenges[data.connection] = welcome->challenge;
 }
 
 bool ServiceHost::take(service::ClientEvent event) {
@@ -135,6 +144,7 @@ bool ServiceHost::transmit() {
     for (std::size_t at = 0; at < t->bytes.size(); at += step) {
       const ByteView packet = ByteView{t->bytes}.subspan(at, std::min(step, t->bytes.size() - at));
       if (t->path.via == Via::own) {
+        if (diverts && diverts(packet)) continue;
         machine.send(kPort, t->path, packet);
         continue;
       }

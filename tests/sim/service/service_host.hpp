@@ -2,6 +2,7 @@
 // peers over whatever path; a driver without sessions, candidates and checks.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -84,12 +85,18 @@ class ServiceHost : public net::Program {
   std::vector<quic::Closed> closed;
   std::vector<std::size_t> sent_through_channels;  // sizes
   std::map<quic::Handle, quic::StreamId> streams;  // that somebody spoke on last
+  std::map<quic::Handle, wire::service::Reader> said;  // on connections that no service took
+  std::map<quic::Handle, wire::service::Challenge> challenges;  // of Welcomes among that
+  std::size_t arrivals = 0;
+  /// Asked before a packet is sent to a socket. True: it was sent on another way.
+  std::function<bool(ByteView)> diverts;
 
  private:
   void drain();
   bool take_events();
   bool transmit();
   bool take(service::ClientEvent event);
+  void hear(const quic::StreamData& data);
 
   std::uint64_t seed_;  // of the generators: equal ones would make equal connection IDs
   std::uint32_t next_via_ = 1;

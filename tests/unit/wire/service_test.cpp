@@ -50,11 +50,13 @@ TEST_CASE("service messages survive the wire") {
   CHECK(hello.notify);
   CHECK(hello.resume);
   const Welcome welcome =
-      round_trip(Welcome{1, Services::carriage, address("[2001:db8::1]:9"), 8, 1U << 20, 1U << 16, 600, {3, 0x8001}});
+      round_trip(Welcome{1, Services::carriage, address("[2001:db8::1]:9"), 8, 1U << 20, 1U << 16, 600, {1, 2, 3}});
   CHECK(welcome.observed == address("[2001:db8::1]:9"));
   CHECK(welcome.pair_bytes == 1U << 16);
   CHECK(welcome.max_lifetime_s == 600);
-  CHECK(welcome.resumed == std::vector<Channel>{3, 0x8001});
+  CHECK(welcome.challenge == Challenge{1, 2, 3});
+  CHECK(round_trip(Confirm{{4, 5}}).challenge == Challenge{4, 5});
+  CHECK(round_trip(Resumed{{3, 0x8001}}).channels == std::vector<Channel>{3, 0x8001});
   CHECK_FALSE(round_trip(Welcome{}).observed);  // by a WebSocket
   CHECK_FALSE(round_trip(Observed{7, {}}).address);
   CHECK(round_trip(Observe{7}).request == 7);
@@ -100,10 +102,10 @@ TEST_CASE("what can't be is refused by name, what is not known is unknown") {
   CHECK(error_of(field(1, field(5, Buffer(1, 1)))) == "a proof has 32 bytes");
   CHECK(error_of(field(4, field(2, field(1, Buffer(5, 1))))) == "an IP address has 4 or 16 bytes");
   CHECK(error_of(field(2, field(3, {}))) == "an IP address has 4 or 16 bytes");
-  CHECK(error_of(field(2, field(8, Buffer{0x80, 0x80, 0x04}))) == "a channel has 16 bits");
-  Welcome welcome;
-  welcome.resumed.assign(257, 1);
-  CHECK(error_of(ByteView{encode(welcome)}.subspan(4)) == "more than 256 channels were resumed");
+  CHECK(error_of(field(2, field(8, Buffer(15, 1)))) == "a challenge has 16 bytes");
+  CHECK(error_of(field(18, field(1, Buffer(17, 1)))) == "a challenge has 16 bytes");
+  CHECK(error_of(field(19, field(1, Buffer{0x80, 0x80, 0x04}))) == "a channel has 16 bits");
+  CHECK(error_of(ByteView{encode(Resumed{std::vector<Channel>(257, 1)})}.subspan(4)) == "more than 256 channels were resumed");
   CHECK(error_of(field(15, Buffer{0x08, 0x01})) == "an IP address has 4 or 16 bytes");
   CHECK(error_of(field(13, Buffer{0x08, 0x80, 0x80, 0x04})) == "a channel has 16 bits");
   CHECK(error_of(Buffer{0xff}) == "a control message can't be parsed");
