@@ -204,6 +204,7 @@ void Server::hello(Instant now, Client& c, const wire::service::Hello& m) {
   c.notify = m.notify;
   c.resume = m.resume;
   rng_.fill(c.challenge);
+  deadlines_.set(c.handle, now + options_.admission_timeout);
   wire::service::Welcome welcome;
   welcome.services = c.services = m.services & offered;
   welcome.observed = c.observed;

@@ -55,7 +55,7 @@ struct ServerOptions {
   Duration pair_window = std::chrono::hours{1};
   std::size_t max_pairs = 8192;       // remembered for that; beyond, new pairs are refused
   Duration max_lifetime = std::chrono::minutes{10};  // of a registration
-  Duration admission_timeout = 5s;    // from the handshake
+  Duration admission_timeout = 5s;    // for a Hello, and then for the challenge
   Duration former_timeout = 5s;       // of a connection whose channels went over to another
 };
 
