@@ -23,9 +23,10 @@ constexpr auto names(DialResult) { return std::array{"success"sv, "failed"sv, "c
 /// What refused something for the time being: peerwatch_budget_denied_total{budget}.
 enum class Budget : std::uint8_t {
   packets,  // nat.packet_budget
-  flows     // sockets, each of which is a flow through routers
+  flows,    // sockets, each of which is a flow through routers
+  checks    // of one peer's addresses
 };
-constexpr auto names(Budget) { return std::array{"packets"sv, "flows"sv}; }
+constexpr auto names(Budget) { return std::array{"packets"sv, "flows"sv, "checks"sv}; }
 
 /// Of a connection that failed: p2p_connection_errors_total{error_type}.
 enum class ErrorType : std::uint8_t {

@@ -135,7 +135,7 @@ class Traversal {
   Instant attempt_at() const;
   void attempt(Instant now);
   bool worth_waiting() const;
-  bool may_check(Instant now);
+  std::optional<event::Budget> against_check(Instant now);
   void check(Instant now, bool open);
   void begin_round(Instant now);
   void make_round(Instant now, std::uint32_t round, const nat::Plan& plan);

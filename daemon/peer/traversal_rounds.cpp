@@ -87,23 +87,30 @@ bool Traversal::worth_waiting() const {
          std::ranges::any_of(here.candidates, [&](const auto& c) { return nat::likely_open(c, there, here); });
 }
 
-bool Traversal::may_check(Instant now) {
-  if (!budget_.checks.has(now)) return false;
-  if (context_.packets.take(now, path::Candidates::kTries)) return budget_.checks.take(now);
-  context_.deny(event::Budget::packets, path::Candidates::kTries);
-  return false;
+/// What its checks are held back by.
+std::optional<event::Budget> Traversal::against_check(Instant now) {
+  if (!budget_.checks.has(now)) return event::Budget::checks;
+  if (!context_.packets.take(now, path::Candidates::kTries)) return event::Budget::packets;
+  budget_.checks.take(now);
+  return std::nullopt;
 }
 
-/// Those of one kind that are not being checked already. Whom the budget does not suffice for comes first the next time.
+/// Those of one kind that are not being checked already. The first that a budget does not suffice for comes first the next
+/// time, and the same budget holds back all after it.
 void Traversal::check(Instant now, bool open) {
   const std::size_t first = first_;
+  std::optional<event::Budget> against;
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     const std::size_t at = (first + i) % targets_.size();
     const SocketAddress& address = targets_[at].address;
     if (is_open(targets_[at]) != open || checked_.contains(address)) continue;
-    if (!may_check(now)) {
-      first_ = at;
-      return;
+    if (!against) {
+      against = against_check(now);
+      if (against) first_ = at;
+    }
+    if (against) {
+      context_.deny(*against, *against == event::Budget::packets ? path::Candidates::kTries : 1);
+      continue;
     }
     checked_[address] = now;
     candidates_.push_back({IpAddress::any(address.ip.family()), address, Via::own});

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "path/candidates.hpp"
 #include "traversal_fixture.hpp"
 
 using namespace pw;
@@ -175,6 +176,27 @@ TEST_CASE("whom the budget does not suffice for is checked the next time") {
     for (const std::string& one : f.ordered()) checked.insert(one);
   }
   CHECK(checked.size() == 16);
+}
+
+TEST_CASE("every address that a budget holds back is counted, by the budget that does") {
+  std::vector<std::string> all;
+  for (int i = 1; i <= 16; ++i) all.push_back("203.0.113." + std::to_string(i) + ":9470");
+  const auto held_back = [](const TraversalFixture& f, event::Budget budget) {
+    return f.context.denied[static_cast<std::size_t>(budget)];
+  };
+  TraversalFixture of_peer;
+  of_peer.budget.checks = TokenBucket{0.25, 4};
+  of_peer.hear(TraversalFixture::listing(all));
+  CHECK(of_peer.ordered().size() == 4);
+  CHECK(held_back(of_peer, event::Budget::checks) == 12);
+  CHECK(held_back(of_peer, event::Budget::packets) == 0);
+
+  TraversalFixture of_node;  // seven packets for each
+  of_node.context.packets = TokenBucket{1, 3 * path::Candidates::kTries};
+  of_node.hear(TraversalFixture::listing(all));
+  CHECK(of_node.ordered().size() == 3);
+  CHECK(held_back(of_node, event::Budget::packets) == 13 * path::Candidates::kTries);
+  CHECK(held_back(of_node, event::Budget::checks) == 0);
 }
 
 TEST_CASE("however often a peer begins rounds, few packets follow") {
