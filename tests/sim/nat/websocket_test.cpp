@@ -117,6 +117,22 @@ TEST_CASE("a server that UDP leads to, slowly, is not left for its WebSocket") {
   });
 }
 
+TEST_CASE("a server that answered by UDP and is heard no more is left for its WebSocket three seconds after the dial") {
+  for_every_seed([](std::uint64_t seed) -> std::string {
+    TwoHomes h{seed, {Place::apdf}, {Place::open}};
+    h.server.options.quic.retry_threshold = 0;  // so that it answers before its handshake's own flight
+    FirstToWebSocket stalled{h.w, *h.a};
+    h.w.start_all();
+    const Instant began = h.w.now();
+    h.w.run_for(30ms);  // a round trip and a half
+    h.routers.front()->firewall().block_udp(true);
+    if (!h.w.run_until([&] { return reached_by(*h.a, Transport::websocket); }, 5s)) return "it is not reached by WebSocket";
+    const Duration after = *stalled.first - began;
+    if (after < 3s || after > 3010ms) return "it is opened after " + std::to_string(to_milliseconds(after)) + " ms";
+    return broken_rule(h.w);
+  });
+}
+
 TEST_CASE("when UDP is let through again the pipe is left, and no channel or session is lost for that") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     TwoHomes h{seed, {Place::no_udp}, {seed % 2 == 0 ? Place::no_udp : Place::random}};
