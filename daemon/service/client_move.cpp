@@ -29,10 +29,11 @@ void Client::begin_second(Instant now) {
   if (ready() && heard_at_ <= probed_at_ && !addresses_.empty() && !dial_.under_way() && !next_) try_move(now);
 }
 
-/// It does: the connection there is stays. A pipe is left in any case.
+/// It does: the connection there is stays. A pipe is left in any case, and so is one whose channels the server may have handed
+/// over already, since the challenge was said back.
 void Client::abandon_second(Instant now) {
   gone_at_ = second_at_ = kNever;
-  if (!line_ || line_->pipe) return;
+  if (!line_ || line_->pipe || (next_ && next_->welcome)) return;
   dial_.cancel(now);
   settle_dial(now);
   end_move(now);
