@@ -137,6 +137,8 @@ mesh::Options mesh_options(const config::Config& config, const io::IdentitySeed&
   out.peer.software = version();
   out.peer.retry_initial = config.recovery.retry_initial;
   out.peer.retry_max = config.recovery.retry_max;
+  out.peer.breaker_failures = config.recovery.breaker_failures;
+  out.peer.breaker_timeout = config.recovery.breaker_timeout;
   out.peer.retention = config.telemetry.retention_gone_peer;
   return out;
 }

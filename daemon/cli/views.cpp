@@ -57,6 +57,15 @@ std::string retry(const Json& peer) {
   return seconds ? "retries in " + age(*seconds) : std::string{};
 }
 
+/// Nothing while it is closed: that is how it should be.
+std::string breaker(const Json& peer) {
+  const std::string state = text(peer, "/breaker/state");
+  if (state.empty() || state == "closed") return {};
+  const std::string failed = " after " + at(peer, "/breaker/failures").dump() + " failures in a row";
+  const auto next = number(peer, "/breaker/next_attempt_seconds");
+  return (state == "half_open" ? "half open" : state) + failed + (next ? "; one dial in " + age(*next) : std::string{});
+}
+
 /// Why a peer is not as it should be, and what happens next.
 std::string note(const Json& peer) {
   if (yes(peer, "/held")) return "held: disconnected by an operator";
@@ -228,6 +237,7 @@ std::string peer_view(const Json& peer, bool colours) {
   lines.add("last seen", since(peer, "/last_seen", "/last_seen_seconds"));
   lines.add("failed dials",
             number(peer, "/failures").value_or(0) == 0 ? "" : at(peer, "/failures").dump() + " in a row");
+  lines.add("breaker", breaker(peer));
   lines.add("next dial", number(peer, "/next_dial_seconds") ? "in " + shown(peer, "/next_dial_seconds", age) : "");
   const std::string error = text(peer, "/last_error/type");
   lines.add("last error", error.empty() ? ""

@@ -111,6 +111,8 @@ struct Config {
   struct Recovery {
     Duration retry_initial = 500ms;
     Duration retry_max = 60s;
+    std::uint32_t breaker_failures = 5;  // in a row
+    Duration breaker_timeout = 60s;      // the first; it doubles
     bool operator==(const Recovery&) const = default;
   } recovery;
   struct Telemetry {

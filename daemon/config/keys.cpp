@@ -120,6 +120,10 @@ std::vector<Key<Config>> make_config_keys() {
           "longest wait after a first failed dial; it doubles with every further failure"),
       key("recovery.retry_max", &C::recovery, &C::Recovery::retry_max, duration(1s, 24h), restart,
           "longest wait between two dials"),
+      key("recovery.breaker_failures", &C::recovery, &C::Recovery::breaker_failures, integer(1, 1000), restart,
+          "dials in a row that failed by the peer's own fault, after which it is left alone for a while"),
+      key("recovery.breaker_timeout", &C::recovery, &C::Recovery::breaker_timeout, duration(1s, 10min), restart,
+          "how long a peer is left alone at first; it doubles up to 10 minutes while the peer stays dead"),
 
       key("telemetry.max_labelled_peers", &C::telemetry, &C::Telemetry::max_labelled_peers, integer(0, 10000), restart,
           "peers with metric series of their own; the others are summed up"),

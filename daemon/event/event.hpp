@@ -33,6 +33,9 @@ struct StateChanged { PeerId peer; SessionState from; SessionState to; };
 struct DialStarted { PeerId peer; unsigned addresses; unsigned failures_before; };
 /// One per dial, when it ends. `error` and `detail` have meaning when it failed.
 struct DialEnded { PeerId peer; DialResult result; ErrorType error; std::string detail; Duration took; Duration retry_in; };
+/// Of the peer's circuit breaker. `failures`: dials in a row that failed by the peer's own fault; `opens_for`: until one dial
+/// is let through, if it opened.
+struct BreakerChanged { PeerId peer; BreakerState from; BreakerState to; unsigned failures; Duration opens_for{}; };
 /// Every failure of a connection, dialled or accepted, before or after it was up. `peer` if it is known by then.
 struct ConnectionFailed { std::optional<PeerId> peer; SocketAddress remote; ErrorType error; std::string detail; };
 /// `by_peer`: the other side refused us; otherwise we refused it.
@@ -137,7 +140,7 @@ using Event = std::variant<PeerAdded, PeerRemoved, DiscoveryFailed, StateChanged
                            CheckRefused, ServiceUp, ServiceDown, AddressObserved, ServiceRequested,
                            PathMoved, NetworkChanged, NatMeasured, CandidatesRefused,
                            TraversalStarted, TraversalEnded, PathFailedOver, BudgetDenied, ServiceMoved,
-                           PipeRefused, InboundChannelClosed>;
+                           PipeRefused, InboundChannelClosed, BreakerChanged>;
 
 /// In the order of the variant; snake_case, as `type` in JSON and in ?type=.
 inline constexpr std::array kEventNames = {
@@ -153,7 +156,7 @@ inline constexpr std::array kEventNames = {
     "path_moved"sv,          "network_changed"sv,    "nat_measured"sv,
     "candidates_refused"sv,  "traversal_started"sv,  "traversal_ended"sv,
     "path_failed_over"sv,    "budget_denied"sv,      "service_moved"sv,
-    "pipe_refused"sv,        "inbound_channel_closed"sv};
+    "pipe_refused"sv,        "inbound_channel_closed"sv, "breaker_changed"sv};
 static_assert(kEventNames.size() == std::variant_size_v<Event>);
 
 inline std::string_view name_of(const Event& e) { return kEventNames[e.index()]; }

@@ -40,6 +40,12 @@ struct LastError {
   std::string detail;
 };
 
+struct BreakerSnapshot {
+  BreakerState state = BreakerState::closed;
+  unsigned failures = 0;                // dials in a row that failed by the peer's own fault
+  std::optional<Instant> next_attempt;  // while it is open: when one dial is let through
+};
+
 struct BandwidthEstimate {
   Instant at{};
   double bytes_per_second = 0;
@@ -75,6 +81,7 @@ struct PeerSnapshot : PeerTotals {
   std::optional<std::uint64_t> cwnd;
   std::optional<std::uint64_t> bytes_in_flight;
 
+  BreakerSnapshot breaker;
   unsigned failures = 0;  // dials in a row that failed
   std::optional<Instant> next_dial;
   std::optional<LastError> last_error;

@@ -20,6 +20,14 @@ constexpr auto names(SessionState) {
 enum class DialResult : std::uint8_t { success, failed, cancelled };
 constexpr auto names(DialResult) { return std::array{"success"sv, "failed"sv, "cancelled"sv}; }
 
+/// Of a peer's circuit breaker: p2p_circuit_breakers{state}.
+enum class BreakerState : std::uint8_t {
+  closed,    // it is dialled whenever that is due
+  open,      // it failed too often in a row: nobody dials it until a time-out is over
+  half_open  // one dial is under way, and shows whether it is back
+};
+constexpr auto names(BreakerState) { return std::array{"closed"sv, "open"sv, "half_open"sv}; }
+
 /// What refused something for the time being: peerwatch_budget_denied_total{budget}.
 enum class Budget : std::uint8_t {
   packets,  // nat.packet_budget

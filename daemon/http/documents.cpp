@@ -60,6 +60,13 @@ Json traffic_of(const event::TrafficByPath& traffic) {
   return json;
 }
 
+Json breaker_of(const Clock& clock, const event::BreakerSnapshot& breaker) {
+  return {{"state", name(breaker.state)},
+          {"failures", breaker.failures},
+          {"next_attempt", clock.time(breaker.next_attempt)},
+          {"next_attempt_seconds", clock.until(breaker.next_attempt)}};
+}
+
 Json peer_json(const Clock& clock, const PeerSnapshot& peer) {
   const bool connected = peer.state == event::SessionState::connected;
   Json json{{"id", peer.id.to_string()}, {"short_id", peer.id.to_short()}, {"name", peer.name}};
@@ -92,6 +99,7 @@ Json peer_json(const Clock& clock, const PeerSnapshot& peer) {
   json["quic"] = {{"datagrams_lost", peer.quic_datagrams_lost},
                   {"cwnd_bytes", or_null(peer.cwnd)},
                   {"bytes_in_flight", or_null(peer.bytes_in_flight)}};
+  json["breaker"] = breaker_of(clock, peer.breaker);
   json["failures"] = peer.failures;
   json["next_dial"] = clock.time(peer.next_dial);
   json["next_dial_seconds"] = clock.until(peer.next_dial);

@@ -67,6 +67,10 @@ class Location {
   // ---- getters
   /// Of all interfaces: what packets may leave from.
   const std::vector<IpAddress>& addresses() const { return surroundings_.addresses(); }
+  /// It has an address that somebody outside may know.
+  bool is_somewhere() const {
+    return !surroundings_.usable(Family::v4).empty() || !surroundings_.usable(Family::v6).empty();
+  }
   /// Those of that family that answer STUN, as the operator named them and as bootstraps are configured.
   std::vector<SocketAddress> stun_servers(Family family) const { return surroundings_.servers(family); }
   /// A socket that measures NATs: what comes there is nobody else's.

@@ -120,7 +120,7 @@ struct Node::Impl {
   }
 
   void tell(Instant now, const Rendezvous::Reached& o) { table.handle_channel(now, o.peer, o.via); }
-  void tell(Instant now, const Rendezvous::Missed& o) { table.handle_no_channel(now, o.peer, o.why); }
+  void tell(Instant now, const Rendezvous::Missed& o) { table.handle_no_channel(now, o.peer, o.answer); }
   void tell(Instant now, const Rendezvous::Lost& o) { table.handle_channel_lost(now, o.peer, o.via); }
   void tell(Instant now, const Rendezvous::Moved& o) { table.handle_channel_moved(now, o.peer, o.via); }
   void tell(Instant now, const Rendezvous::Present& o) { table.handle_present(now, o.peer); }
@@ -199,6 +199,7 @@ struct Node::Impl {
   }
 
   void network_changed(Instant now) {
+    context.fitness.network_changed(now, location.is_somewhere());
     table.network_changed(now, location.addresses());
     services.network_changed(now);
   }
@@ -212,6 +213,7 @@ struct Node::Impl {
   void late(Instant now, Duration lag) {
     if (lag < probe::Starvation::kThreshold) return;
     context.starvation.mark(now);
+    context.fitness.late(now, lag);
     // Once a threshold's time: a flood that delays every packet must not also cost a turn over all sessions for each.
     if (last_late && now - *last_late < probe::Starvation::kThreshold) return;
     last_late = now;
@@ -302,6 +304,7 @@ void Node::handle_port_mapped(Instant now, const event::PortMapped& result) {
 
 void Node::handle_clock_jump(Instant now, Duration by) {
   impl_->caught_up().out.emit(now, event::ClockJumped{by});
+  impl_->context.fitness.late(now, by);
   impl_->table.node_was_late(now, true);
   impl_->location.handle_clock_jump(now, by);
   impl_->pump(now);

@@ -33,6 +33,23 @@ std::string_view why_lost(service::ChannelLoss why) {
   return {};
 }
 
+/// The peer is not there, or does not want it.
+bool is_absence(const service::ChannelDown& e) {
+  switch (e.why) {
+    case service::ChannelLoss::refused:
+      return e.refusal == wire::service::Refusal::not_present;
+    case service::ChannelLoss::closed:
+    case service::ChannelLoss::peer_gone:
+      return true;
+    case service::ChannelLoss::timeout:
+    case service::ChannelLoss::pair_limit:
+    case service::ChannelLoss::connection_lost:
+    case service::ChannelLoss::local:
+      return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 // ---- what sessions want
@@ -114,7 +131,7 @@ bool Rendezvous::open(Instant now, const PeerId& peer, Search& search) {
   while (!search.through.empty()) {
     if (!standing(search.through.front()).steps.take(now)) {
       search.next = now + kRetry;
-      search.why = "too many searches at once";
+      search.answer = {"too many searches at once"};
       return true;
     }
     Client* client = clients_.find(search.through.front());
@@ -145,7 +162,7 @@ bool Rendezvous::ask(Instant now, const PeerId& peer, Search& search) {
       search.question = Question{id, *request};
       return true;
     }
-    search.why = request.error().detail;
+    search.answer = {request.error().detail};
     busy = true;
   }
   if (busy) search.next = now + kRetry;
@@ -196,10 +213,13 @@ void Rendezvous::handle(Instant now, const service::LookupDone& e) {
   if (!search.question || search.question->server != e.server || search.question->request != e.request) return;
   search.question.reset();
   if (e.result != RequestResult::success) ++standing(e.server).in_vain;
-  search.why = e.result != RequestResult::success ? "a bootstrap did not answer" : "no bootstrap knows the peer";
+  if (e.result == RequestResult::success)
+    search.answer = {"no bootstrap knows the peer", true};
+  else
+    search.answer = {"a bootstrap did not answer"};
   if (!e.found.empty()) {
     const service::Located& located = e.found.front();
-    search.why = "no relay or bootstrap is common with the peer";
+    search.answer = {"no relay or bootstrap is common with the peer", !located.present};
     if (located.present) search.led_by = e.server;
     // Those that its record names, then others that we know: it may have come there since. What leads there already and
     // is not good enough comes last, as does what is in doubt.
@@ -244,7 +264,7 @@ void Rendezvous::handle(Instant now, const service::ChannelDown& e) {
   const auto found = searches_.find(e.peer);
   if (found == searches_.end() || found->second.via != e.via) return;
   found->second.via.reset();
-  found->second.why = "no channel: " + std::string{why_lost(e.why)};
+  found->second.answer = {"no channel: " + std::string{why_lost(e.why)}, is_absence(e)};
   step(now, e.peer, found->second);
 }
 
@@ -258,7 +278,7 @@ void Rendezvous::handle_timeout(Instant now) {
     if (search.until <= now) {
       const auto via = search.via;
       led_nowhere(search);
-      outcomes_.push_back(Missed{here->first, std::move(search.why)});
+      outcomes_.push_back(Missed{here->first, std::move(search.answer)});
       searches_.erase(here);
       if (via) close(opening_.at(*via), *via);
     } else if (search.next <= now) {

@@ -42,7 +42,7 @@ class Rendezvous {
 
   /// This node opened a channel, as it was asked to.
   struct Reached { PeerId peer; Via via; };
-  struct Missed { PeerId peer; std::string why; };
+  struct Missed { PeerId peer; peer::NoChannel answer; };
   /// A channel that was up, whoever had opened it, is no more.
   struct Lost { PeerId peer; Via via; };
   /// A bootstrap says that the peer has come.
@@ -93,7 +93,7 @@ class Rendezvous {
     std::vector<PeerId> asked;           // bootstraps, of this round
     std::deque<PeerId> through;          // servers that are left to try
     std::optional<PeerId> led_by;        // the bootstrap that said so
-    std::string why = "no bootstrap is connected";
+    peer::NoChannel answer{"no bootstrap is connected"};
   };
   struct Channel {
     PeerId server;

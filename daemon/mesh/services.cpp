@@ -244,6 +244,7 @@ std::optional<service::Arrived> Services::poll_arrived() {
 void Services::on(Instant now, const service::ServiceUp& e) {
   reached_once_ = true;
   ++revision_;
+  context_.fitness.heard(now, e.server);
   context_.out.emit(now, event::ServiceUp{e.server, e.transport, e.observed, e.took});
   if (Site* site = find(e.server)) {
     site->up_since = now;
@@ -281,8 +282,10 @@ void Services::on(Instant now, const service::RequestDone& e) {
   Site* site = find(e.server);
   if (site == nullptr) return;
   ++site->requests[static_cast<std::size_t>(e.kind)][static_cast<std::size_t>(e.result)];
-  if (e.result == event::RequestResult::success || e.result == event::RequestResult::refused)
+  if (e.result == event::RequestResult::success || e.result == event::RequestResult::refused) {
     site->response[static_cast<std::size_t>(e.kind)] = e.took;
+    context_.fitness.heard(now, e.server);
+  }
   context_.out.emit(now, event::ServiceRequested{e.server, e.kind, e.result, e.took});
 }
 

@@ -46,6 +46,11 @@ Fields of(const DialEnded& e) {
   if (e.result == DialResult::failed && e.retry_in > Duration::zero()) f.push_back({"retry_in", e.retry_in});
   return f;
 }
+Fields of(const BreakerChanged& e) {
+  Fields f{{"peer", e.peer}, {"from", name(e.from)}, {"to", name(e.to)}, {"failures", number(e.failures)}};
+  if (e.to == BreakerState::open) f.push_back({"opens_for", e.opens_for});
+  return f;
+}
 Fields of(const ConnectionFailed& e) {
   Fields f;
   if (e.peer) f.push_back({"peer", *e.peer});

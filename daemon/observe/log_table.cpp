@@ -32,6 +32,11 @@ struct Table {
   Importance operator()(const DialEnded& e) const {
     return {Room::peer, e.result == DialResult::failed ? Level::info : Level::debug};
   }
+  Importance operator()(const BreakerChanged& e) const {
+    // That it opens is news, and that it closes; what every probe of a dead peer says again is not.
+    const bool news = e.from == BreakerState::closed || e.to == BreakerState::closed;
+    return {Room::peer, news ? Level::info : Level::debug};
+  }
   // The same is told by dial_ended or session_ended; what is left are strangers, and there is no end of them.
   Importance operator()(const ConnectionFailed&) const { return {Room::quic, Level::debug}; }
   Importance operator()(const AdmissionRefused&) const { return {Room::peer, Level::warning}; }

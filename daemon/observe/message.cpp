@@ -30,6 +30,18 @@ std::string say(const DialEnded& e) {
   }
   return {};
 }
+std::string say(const BreakerChanged& e) {
+  switch (e.to) {
+    case BreakerState::closed:
+      return e.peer.to_short() + " is reached again: it is dialled as before";
+    case BreakerState::open:
+      return "dials of " + e.peer.to_short() + " failed " + std::to_string(e.failures) + " times in a row: none for " +
+             human(e.opens_for);
+    case BreakerState::half_open:
+      return "one dial shows whether " + e.peer.to_short() + " is back";
+  }
+  return {};
+}
 std::string say(const ConnectionFailed& e) {
   return "connection " + (e.peer ? "with " + e.peer->to_short() + " " : std::string{}) +
          "failed: " + text(name(e.error));
@@ -150,6 +162,7 @@ struct Reason {
   std::uint64_t operator()(const DiscoveryFailed& e) const { return of_text(e.host); }
   std::uint64_t operator()(const StateChanged& e) const { return of_enum(e.from) * 16 + of_enum(e.to); }
   std::uint64_t operator()(const DialEnded& e) const { return of_enum(e.result) * 16 + of_enum(e.error); }
+  std::uint64_t operator()(const BreakerChanged& e) const { return of_enum(e.from) * 16 + of_enum(e.to); }
   std::uint64_t operator()(const ConnectionFailed& e) const { return of_enum(e.error); }
   std::uint64_t operator()(const AdmissionRefused& e) const { return of_enum(e.reason) * 2 + (e.by_peer ? 1 : 0); }
   std::uint64_t operator()(const SessionEnded& e) const { return of_enum(e.reason); }

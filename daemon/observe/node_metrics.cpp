@@ -7,6 +7,7 @@
 #include "observe/direct_metrics.hpp"
 #include "observe/failover_metrics.hpp"
 #include "observe/peer_series.hpp"
+#include "observe/recovery_metrics.hpp"
 #include "observe/registry_families.hpp"
 #include "observe/service_metrics.hpp"
 #include "observe/traversal_metrics.hpp"
@@ -229,6 +230,7 @@ struct NodeMetrics::Impl {
   NatTypes nat{registry};
   PortMappings port_mappings{registry};
   TraversalMetrics traversals{registry};
+  RecoveryMetrics recovery{registry};
 
   Methods discovered{counters(registry, "p2p_discovered_peers_total", "Peers that became known, by method."),
                      {DiscoveryMethod::configured, DiscoveryMethod::file, DiscoveryMethod::dns, DiscoveryMethod::bootstrap,
@@ -293,6 +295,7 @@ struct NodeMetrics::Impl {
   void on(const StateChanged& e, Instant) { transitions(e.from, e.to).Increment(); }
   void on(const DialEnded& e, Instant) { attempts[e.result].Increment(); }
   void on(const ConnectionFailed& e, Instant) { errors[e.error].Increment(); }
+  void on(const BreakerChanged& e, Instant) { recovery.count(e); }
   void on(const SessionEstablished& e, Instant at) {
     time_to_connected.Observe(to_seconds(e.since_first_attempt));
     direct.count(e, at);
@@ -370,6 +373,7 @@ void NodeMetrics::set(const NodeSnapshot& node, WallTime wall) {
     m.peers[static_cast<SessionState>(i)].Set(static_cast<double>(states[i]));
   }
   for (std::size_t i = 0; i < paths.size(); ++i) m.by_path[static_cast<PathKind>(i)].Set(static_cast<double>(paths[i]));
+  m.recovery.set(node);
   m.configured.Set(static_cast<double>(configured));
   m.services.set(node);
   m.nat.set(node.nat);

@@ -74,6 +74,18 @@ class PeerWriter {
            });
   }
 
+  void breaker() {
+    std::array<std::string, enum_count<event::BreakerState>()> tails;
+    for (std::size_t s = 0; s < tails.size(); ++s)
+      tails[s] = std::string{",state=\""}.append(name(static_cast<event::BreakerState>(s))).append("\"} ");
+    gauges("p2p_circuit_breaker_state", "1 on the state of the peer's circuit breaker, 0 on the others.",
+           [&](std::string_view head, const PeerSeries& peer) {
+             for (std::size_t s = 0; s < tails.size(); ++s)
+               out_.sample(head, peer.text->label, tails[s],
+                           std::uint64_t{peer.gauges.breaker == static_cast<event::BreakerState>(s)});
+           });
+  }
+
   void loss_ratio() {
     gauges("p2p_probe_loss_ratio", "Share of probes lost in the last 60 s.",
            [&](std::string_view head, const PeerSeries& peer) {
@@ -170,6 +182,7 @@ void write_peers(Exposer& exposer, const MetricsSnapshot& snapshot) {
             [](const PeerGauges& g) { return std::int64_t{g.path != event::PathKind::none}; });
   out.path();
   out.usable();
+  out.breaker();
   out.gauge("p2p_peer_last_seen_timestamp_seconds", "When the peer last proved that it is there.", 3,
             [](const PeerGauges& g) { return g.last_seen_ms; });
   out.rtt();

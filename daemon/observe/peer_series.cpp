@@ -25,7 +25,7 @@ std::size_t count_series(const PeerSeries& peer, PathSet paths) {
   const PeerGauges& g = peer.gauges;
   if (!g.known) return n;
   constexpr std::size_t kConnected = 1;
-  n += kConnected + static_cast<std::size_t>(std::popcount(static_cast<unsigned>(paths)));
+  n += kConnected + enum_count<event::BreakerState>() + static_cast<std::size_t>(std::popcount(static_cast<unsigned>(paths)));
   for (const std::int64_t value :
        {g.last_seen_ms, g.jitter_ns, g.bandwidth[0], g.bandwidth[1], g.estimate[0], g.estimate[1], g.cwnd, g.in_flight})
     if (value != kAbsent) ++n;

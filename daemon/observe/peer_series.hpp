@@ -47,6 +47,7 @@ struct PeerGauges {
   bool known = false;  // false: the peer is gone, there are no gauges
   event::PathKind path = event::PathKind::none;
   std::array<UsablePath, kPaths> usable{};
+  event::BreakerState breaker = event::BreakerState::closed;
   std::int64_t last_seen_ms = kAbsent;  // since 1970
   std::int64_t jitter_ns = kAbsent;
   ByDirection<std::int64_t> bandwidth{kAbsent, kAbsent};  // bytes a second
@@ -79,6 +80,6 @@ constexpr bool has(PathSet set, std::size_t path) { return (set >> path & 1U) !=
 std::size_t count_series(const PeerCounters& counters, PathSet paths);
 std::size_t count_series(const PeerSeries& peer, PathSet paths);
 /// No peer is ever written as more.
-inline constexpr std::size_t kMaxSeriesPerPeer = 58;
+inline constexpr std::size_t kMaxSeriesPerPeer = 61;
 
 }  // namespace pw::observe

@@ -68,6 +68,7 @@ PeerGauges gauges_of(const PeerSnapshot& peer, Instant at, WallTime wall) {
   g.known = true;
   g.path = peer.path;
   g.usable = usable_paths(peer);
+  g.breaker = peer.breaker.state;
   if (peer.last_seen) g.last_seen_ms = milliseconds_at(wall, *peer.last_seen - at);
   if (peer.jitter) g.jitter_ns = peer.jitter->count();
   g.bandwidth = {whole(peer.bandwidth_inbound), whole(peer.bandwidth_outbound)};

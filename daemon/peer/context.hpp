@@ -19,6 +19,7 @@
 #include "event/event.hpp"
 #include "event/request.hpp"
 #include "nat/birthday.hpp"
+#include "peer/fitness.hpp"
 #include "peer/further_sockets.hpp"
 #include "peer/observations.hpp"
 #include "peer/options.hpp"
@@ -56,6 +57,12 @@ struct AbandonSearch { PeerId peer; };
 struct ReleaseChannel { Via via; };  // that was sought
 struct DoubtChannel { Via via; };    // nothing comes through it: does its server still reach us?
 using ChannelWish = std::variant<SeekChannel, AbandonSearch, ReleaseChannel, DoubtChannel>;
+
+/// The answer where there is no channel to be had. `absent`: servers were asked, and it is the peer that is not there.
+struct NoChannel {
+  std::string why;
+  bool absent = false;
+};
 
 /// What leaves the core; the driver drains it after every input.
 struct Outbox {
@@ -99,6 +106,7 @@ struct Context {
   std::unordered_map<std::string, quic::Handle> tags;  // path::Keys::own_tag of every link
   std::unordered_set<Via> by_websocket{};  // channels through a server that is reached through a pipe
   std::uint32_t next_via = 1;  // of whatever carries packets besides our own sockets
+  Fitness fitness{};
   Whereabouts whereabouts{};
   Observations observations{};
   TokenBucket packets{kPacketBudget, kPacketBudget};

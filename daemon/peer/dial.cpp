@@ -87,10 +87,11 @@ void Dial::handle_channel(Instant now, Via via) {
   handle_timeout(now);
 }
 
-void Dial::handle_no_channel(const std::string& why) {
+void Dial::handle_no_channel(const NoChannel& answer) {
   seeking_ = false;
+  absent_ = answer.absent;
   if (direct_ == 0 && candidates_.empty() && detail_.empty()) error_ = event::ErrorType::unknown;
-  explain(why);
+  explain(answer.why);
 }
 
 bool Dial::handle_channel_lost(Instant now, Via via) {

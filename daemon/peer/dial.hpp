@@ -32,7 +32,7 @@ class Dial {
   // ---- through servers
   bool seeks() const { return seeking_; }
   void handle_channel(Instant now, Via via);
-  void handle_no_channel(const std::string& why);
+  void handle_no_channel(const NoChannel& answer);
   /// A channel of this dial is no more. False: it was none of this dial's.
   bool handle_channel_lost(Instant now, Via via);
   void handle_timeout(Instant now);
@@ -58,6 +58,8 @@ class Dial {
 
   /// The peer's addresses, as far as names were looked up.
   const std::vector<PathAddress>& candidates() const { return candidates_; }
+  /// Servers know that the peer is not there.
+  bool absent() const { return absent_; }
   Instant started() const { return started_; }
   event::ErrorType error() const { return error_; }
   const std::string& detail() const { return detail_; }
@@ -85,6 +87,7 @@ class Dial {
   std::optional<Via> channel_;
   std::optional<quic::Handle> relayed_;  // the handshake over it
   Instant relay_at_ = kNever;            // when that begins
+  bool absent_ = false;
   event::ErrorType error_ = event::ErrorType::unknown;
   std::string detail_;
 };

@@ -34,6 +34,8 @@ struct Options {
   std::string software;            // our version, told in Hello
   Duration retry_initial = 500ms;  // back-off between dials, full jitter
   Duration retry_max = 60s;
+  unsigned breaker_failures = 5;   // in a row, by the peer's own fault, that open its circuit breaker
+  Duration breaker_timeout = 60s;  // before it is probed for the first time
   Duration admission_timeout = 5s;  // from TLS to Hello
   Duration dead_session = 30s;      // without any live path
   Duration goodbye_timeout = 2s;    // how long we wait for the other side's close

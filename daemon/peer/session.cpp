@@ -12,6 +12,25 @@ using event::SessionState;
 
 namespace {
 constexpr Duration kDialPostponed = 100ms;  // while all peers' dials use up their common budget
+
+/// Whether who failed so is the peer, unless something else is known.
+bool blames_peer(ErrorType error) {
+  switch (error) {
+    case ErrorType::timeout:
+    case ErrorType::refused:
+    case ErrorType::reset:
+    case ErrorType::tls:
+    case ErrorType::protocol:
+    case ErrorType::admission:
+    case ErrorType::path_validation:
+      return true;
+    case ErrorType::dns:  // whose resolver does not answer tells nothing of the peer
+    case ErrorType::resource_exhausted:
+    case ErrorType::unknown:
+      return false;
+  }
+  return false;
+}
 }
 
 Session::Session(Context& context, event::PeerSpec spec, event::DiscoveryMethod method, Instant now)
@@ -19,9 +38,9 @@ Session::Session(Context& context, event::PeerSpec spec, event::DiscoveryMethod 
       spec_{std::move(spec)},
       method_{method},
       state_{context.out, spec_.id, now},
-      backoff_{context.options.retry_initial, context.options.retry_max} {
+      redial_{context, spec_.id} {
   context_.out.emit(now, event::PeerAdded{spec_.id, method_});
-  if (dialable()) next_dial_ = now;
+  if (dialable()) redial_.at_once(now);
 }
 
 // ---- commands
@@ -31,14 +50,14 @@ void Session::update(const event::PeerSpec& spec, event::DiscoveryMethod method,
   const bool new_addresses = spec.addresses != spec_.addresses;
   spec_ = spec;
   method_ = method;
-  if (!dialable()) next_dial_.reset();
-  if ((new_addresses || back) && !active_ && !dial_ && !held_ && dialable()) next_dial_ = now;
+  if (!dialable()) redial_.stop();
+  if ((new_addresses || back) && !active_ && !dial_ && !held_ && dialable()) redial_.at_once(now);
 }
 
 void Session::connect(Instant now) {
   held_ = false;
-  backoff_.reset();
-  if (!active_ && !dial_ && dialable()) next_dial_ = now;
+  redial_.calm();
+  if (!active_ && !dial_ && dialable()) redial_.at_once(now);
 }
 
 void Session::hold(Instant now) {
@@ -70,7 +89,7 @@ void Session::measure_bandwidth(Instant now, event::Ticket ticket, std::uint64_t
 }
 
 void Session::leave(Instant now, wire::GoodbyeReason why) {
-  next_dial_.reset();
+  redial_.stop();
   contact_since_.reset();
   cancel_dial(now);
   for (Pending& p : std::exchange(pending_, {})) close(now, *p.link, CloseCode::done, "leaving");
@@ -102,7 +121,7 @@ void Session::leave(Instant now, wire::GoodbyeReason why) {
 void Session::membership_changed(Instant now) {
   if (measurements_) measurements_->set_intervals(now, context_.membership.probe);
   // The first servers were configured.
-  if (dialable() && idle() && !next_dial_ && !held_ && !removed_) next_dial_ = now;
+  if (dialable() && idle() && !redial_.at() && !held_ && !removed_) redial_.at_once(now);
   // What admitted it is gone. It may come back with what is in force.
   if (!active_ || !active_->outdated()) return;
   leave(now, wire::GoodbyeReason::removed);
@@ -119,26 +138,18 @@ void Session::contact(Instant now) {
 
 void Session::schedule(Instant now) {
   if (held_ || removed_ || context_.stopping || !dialable() || active_ || dial_) return;
-  next_dial_ = now + backoff_.next(context_.rng);
+  redial_.later(now);
 }
 
 void Session::start_dial(Instant now) {
-  if (!pending_.empty() || leaving_) {  // the peer is at the door already, or on its way out
-    next_dial_ = now + context_.options.retry_initial;
-    return;
-  }
-  if (!dialable()) {
-    next_dial_.reset();
-    return;
-  }
-  if (!context_.dials.take(now)) {
-    next_dial_ = now + context_.rng.up_to(kDialPostponed) + 1ms;
-    return;
-  }
-  next_dial_.reset();
+  if (!pending_.empty() || leaving_)  // the peer is at the door already, or on its way out
+    return redial_.postpone(now + context_.options.retry_initial);
+  if (!dialable()) return redial_.stop();
+  if (!context_.dials.take(now)) return redial_.postpone(now + context_.rng.up_to(kDialPostponed) + 1ms);
   contact(now);
+  redial_.begin(now);
   context_.out.emit(now,
-                    event::DialStarted{spec_.id, static_cast<unsigned>(spec_.addresses.size()), backoff_.failures()});
+                    event::DialStarted{spec_.id, static_cast<unsigned>(spec_.addresses.size()), redial_.failures()});
   dial_.emplace(context_, now, spec_);
   if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
 }
@@ -151,6 +162,7 @@ void Session::handle_resolved(Instant now, std::uint64_t id, const Result<std::v
 
 void Session::end_dial(Instant now, DialResult result, ErrorType error, std::string detail) {
   const Instant started = dial_->started();
+  const bool by_peer = (blames_peer(error) || dial_->absent()) && context_.fitness.judges(spec_.id, started);
   for (const quic::Handle handle : dial_->handles()) {
     if (auto link = take(handle))
       close(now, *link, CloseCode::duplicate, "cancelled");
@@ -159,8 +171,18 @@ void Session::end_dial(Instant now, DialResult result, ErrorType error, std::str
   }
   dial_->let_go(Via::own);
   dial_.reset();
-  if (result == DialResult::failed) schedule(now);
-  const Duration retry_in = next_dial_ ? *next_dial_ - now : Duration{};
+  switch (result) {
+    case DialResult::success:  // told when its session is up
+      break;
+    case DialResult::failed:
+      redial_.failed(now, by_peer);
+      schedule(now);
+      break;
+    case DialResult::cancelled:
+      redial_.cancelled(now);
+      break;
+  }
+  const Duration retry_in = redial_.at() ? *redial_.at() - now : Duration{};
   context_.out.emit(now, event::DialEnded{spec_.id, result, error, std::move(detail), now - started, retry_in});
 }
 
@@ -192,7 +214,7 @@ void Session::end_session(Instant now, CloseReason reason, std::string detail, S
   estimate_inbound_.reset();
   estimate_outbound_.reset();
   const Duration lasted = now - *connected_since_;
-  if (lasted >= kStable) backoff_.reset();
+  if (lasted >= kStable) redial_.calm();
   connected_since_.reset();
   context_.out.emit(now, event::SessionEnded{spec_.id, reason, lasted, std::move(detail)});
   state_.move(now, to);
@@ -231,7 +253,7 @@ void Session::check_dead(Instant now) {
 // ---- timers
 
 Instant Session::next_timeout() const {
-  Instant at = earlier(leave_deadline_, next_dial_.value_or(kNever));
+  Instant at = earlier(leave_deadline_, redial_.at().value_or(kNever));
   for (const Pending& p : pending_) at = earlier(at, earlier(p.release_at, p.link->admission_deadline()));
   if (measurements_) at = earlier(at, measurements_->next_timeout());
   if (traversal_) at = earlier(at, traversal_->next_timeout());
@@ -263,7 +285,7 @@ void Session::handle_timeout(Instant now) {
     bandwidth_->handle_timeout(now, *active_);
     keep_estimates();
   }
-  if (next_dial_ && *next_dial_ <= now) start_dial(now);
+  if (redial_.due(now)) start_dial(now);
 }
 
 void Session::keep_estimates() {
@@ -274,6 +296,7 @@ void Session::keep_estimates() {
 
 void Session::count(Instant now, event::Direction direction, const PathAddress& path, Carried what, std::size_t bytes,
                     std::size_t packets) {
+  if (direction == event::Direction::inbound) context_.fitness.heard(now, spec_.id);
   if (what == Carried::quic) quic_packets_[static_cast<std::size_t>(direction)] += packets;
   auto& traffic = traffic_[static_cast<std::size_t>(context_.kind_of(path))][static_cast<std::size_t>(direction)];
   traffic.bytes += bytes;
@@ -300,8 +323,9 @@ void Session::network_changed(Instant now, std::span<const IpAddress> own) {
   traverse(now);
 }
 
-void Session::hasten(Instant from) {
-  if (next_dial_) next_dial_ = earlier(*next_dial_, from + context_.rng.up_to(context_.options.retry_initial));
+void Session::redial_elsewhere(Instant now, Instant from) {
+  redial_.expire(now);
+  redial_.hasten(from);
 }
 
 event::PeerSnapshot Session::snapshot(Instant now) const {
@@ -329,8 +353,9 @@ event::PeerSnapshot Session::snapshot(Instant now) const {
     measurements_->fill(now, s, stats);
     if (const auto proof = measurements_->last_proof()) s.last_seen = std::max(*proof, last_seen_.value_or(*proof));
   }
-  s.failures = active_ ? 0 : backoff_.failures();  // what the back-off remembers beyond a session is its own affair
-  s.next_dial = next_dial_;
+  s.failures = active_ ? 0 : redial_.failures();  // what the back-off remembers beyond a session is its own affair
+  s.next_dial = redial_.at();
+  s.breaker = redial_.breaker();
   s.last_error = last_error_;
   return s;
 }

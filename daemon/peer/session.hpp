@@ -17,13 +17,13 @@
 #include <string>
 #include <vector>
 
-#include "base/backoff.hpp"
 #include "event/snapshot.hpp"
 #include "peer/bandwidth_test.hpp"
 #include "peer/context.hpp"
 #include "peer/dial.hpp"
 #include "peer/link.hpp"
 #include "peer/measurements.hpp"
+#include "peer/redial.hpp"
 #include "peer/state.hpp"
 #include "peer/traversal.hpp"
 
@@ -70,7 +70,7 @@ class Session {
   void handle_timeout(Instant now);
   /// What was sought is there, or is not to be had.
   void handle_channel(Instant now, Via via);
-  void handle_no_channel(Instant now, const std::string& why);
+  void handle_no_channel(Instant now, const NoChannel& answer);
   /// A channel with this peer, whoever opened it, is no more.
   void handle_channel_lost(Instant now, Via via);
   void handle_channel_moved(Instant now, Via via);
@@ -83,8 +83,8 @@ class Session {
   void network_changed(Instant now, std::span<const IpAddress> own);
   /// What peers are told of this node's addresses, or what theirs are judged by, is another.
   void whereabouts_changed(Instant now);
-  /// What a dial waits for may be over: it begins soon after `from` instead.
-  void hasten(Instant from);
+  /// This node is in another network: a dial that waits begins soon after `from` instead, whatever became of those before.
+  void redial_elsewhere(Instant now, Instant from);
 
   // ---- getters
   const PeerId& id() const { return spec_.id; }
@@ -166,8 +166,7 @@ class Session {
   bool removed_ = false;
 
   std::optional<Dial> dial_;
-  Backoff backoff_;
-  std::optional<Instant> next_dial_;
+  Redial redial_;
   std::optional<Instant> contact_since_;  // first dial or contact after the session was last up
 
   std::unique_ptr<Link> active_;

@@ -20,10 +20,10 @@ void Session::handle_channel(Instant now, Via via) {
   traverse(now);
 }
 
-void Session::handle_no_channel(Instant now, const std::string& why) {
+void Session::handle_no_channel(Instant now, const NoChannel& answer) {
   seeking_ = false;
   if (!dial_ || !dial_->seeks()) return;
-  dial_->handle_no_channel(why);
+  dial_->handle_no_channel(answer);
   if (dial_->failed()) dial_failed(now, dial_->error(), dial_->detail(), dial_->remote());
 }
 
@@ -46,7 +46,8 @@ void Session::handle_channel_moved(Instant now, Via via) {
 void Session::handle_present(Instant now) {
   if (now < next_present_) return;  // who says so may be lying, and each dial goes to others too
   next_present_ = now + kPresentPause;
-  hasten(now);
+  redial_.noticed();
+  redial_.hasten(now);
 }
 
 /// While no path is alive; and by another relay, while nothing but one that is in doubt is left.

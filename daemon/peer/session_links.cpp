@@ -74,6 +74,7 @@ void Session::handle_established(Instant now, const quic::Established& e) {
     return refuse(now, std::make_unique<Link>(context_, e, now, true),
                   held_ ? AdmissionRefusal::held : AdmissionRefusal::not_allowlisted);
   contact(now);
+  redial_.noticed();
   const bool tie = (dial_ && context_.self < spec_.id) || (active_ && loses_tie(now, false));
   if (tie && active_) measurements_->probe_now(now);  // a peer that was started anew resets it, and is not kept waiting
   if (std::ranges::count_if(pending_, [](const Pending& p) { return !p.link->dialled(); }) >=
@@ -237,6 +238,7 @@ void Session::remember(const wire::Hello& hello, bool& restarted) {
 
 void Session::activate(Instant now, std::unique_ptr<Link> link) {
   bool restarted = false;
+  redial_.reached(now);
   remember(link->hello(), restarted);
   release_channels(link.get());
   release_sockets();
@@ -266,7 +268,6 @@ void Session::activate(Instant now, std::unique_ptr<Link> link) {
   }
   const Instant since = contact_since_.value_or(link->since());
   contact(now);
-  next_dial_.reset();
   active_ = std::move(link);
   last_seen_ = now;
   const auto path_before = measurements_ ? measurements_->kind() : event::PathKind::none;
@@ -387,7 +388,7 @@ void Session::attempt_closed(Instant now, bool ours, const SocketAddress& remote
 void Session::link_gone(Instant now) {
   if (!state_.is(SessionState::connecting) || dial_ || !pending_.empty()) return;
   state_.move(now, SessionState::failed);
-  if (!next_dial_) schedule(now);
+  if (!redial_.at()) schedule(now);
 }
 
 }  // namespace pw::peer

@@ -274,8 +274,8 @@ void Table::handle_channel(Instant now, const PeerId& peer, Via via) {
   rearm(now, *session);
 }
 
-void Table::handle_no_channel(Instant now, const PeerId& peer, const std::string& why) {
-  tell(now, peer, [&](Session& s) { s.handle_no_channel(now, why); });
+void Table::handle_no_channel(Instant now, const PeerId& peer, const NoChannel& answer) {
+  tell(now, peer, [&](Session& s) { s.handle_no_channel(now, answer); });
 }
 
 void Table::handle_channel_lost(Instant now, const PeerId& peer, Via via) {
@@ -375,7 +375,7 @@ void Table::network_changed(Instant now, std::span<const IpAddress> own) {
   if (hasten_at_ <= now) hasten_at_ = std::max(now, hasten_at_ + kHastenPause);
   for (const auto& [id, session] : sessions_) {
     session->network_changed(now, own);
-    session->hasten(hasten_at_);
+    session->redial_elsewhere(now, hasten_at_);
     deadlines_.set(id, earlier(session->next_timeout(), forget_at(*session)));
   }
 }

@@ -34,7 +34,7 @@ class Table {
   void handle_timeout(Instant now);
   /// Answers to SeekChannel, and what else servers tell of channels with a peer.
   void handle_channel(Instant now, const PeerId& peer, Via via);
-  void handle_no_channel(Instant now, const PeerId& peer, const std::string& why);
+  void handle_no_channel(Instant now, const PeerId& peer, const NoChannel& answer);
   void handle_channel_lost(Instant now, const PeerId& peer, Via via);
   void handle_channel_moved(Instant now, const PeerId& peer, Via via);
   /// A bootstrap says that the peer is there. In a mesh with a secret one that nobody listed becomes known by that.

@@ -2,6 +2,7 @@
 
 #include "sim/check/amplification.hpp"
 #include "sim/check/bounds.hpp"
+#include "sim/check/breakers.hpp"
 #include "sim/check/causes.hpp"
 #include "sim/check/deadlines.hpp"
 #include "sim/check/leases.hpp"
@@ -22,6 +23,7 @@ std::vector<std::unique_ptr<Checker>> all_rules(const World& world) {
   rules.push_back(std::make_unique<DeadlinesKept>(world, ground));
   rules.push_back(std::make_unique<Causes>(ground));
   rules.push_back(std::make_unique<Bounds>(ground));
+  rules.push_back(std::make_unique<Breakers>(world));
   rules.push_back(std::make_unique<Leases>(ground));
   rules.push_back(std::make_unique<Storm>(world, ground));
   rules.push_back(std::make_unique<Amplification>(world, ground));

@@ -1,6 +1,7 @@
 #include "sim/check/deadlines.hpp"
 
 #include "mesh/rendezvous.hpp"
+#include "peer/breaker.hpp"
 #include "peer/dial.hpp"
 #include "probe/echo.hpp"
 #include "probe/liveness.hpp"
@@ -257,7 +258,12 @@ void DeadlinesKept::check_snapshot(const World& world, const Host& host, const D
           complain(host.name() + ": the next dial is in " + std::to_string(to_seconds(-overdue)) + " s, but was told to be in " +
                    std::to_string(to_seconds(told)) + " s" + of);
       }
-      if (-overdue > host.options.peer.retry_max + kSlack)
+      const bool open = p.breaker.state == event::BreakerState::open;
+      if (open && *p.next_dial < *p.breaker.next_attempt)
+        complain(host.name() + ": the next dial is before its breaker lets one through" + of);
+      const Duration back_off = host.options.peer.retry_max;
+      const Duration longest = open ? std::max(peer::Breaker::kLongestTimeout, back_off) : back_off;
+      if (-overdue > longest + kSlack)
         complain(host.name() + ": the next dial is further away than the longest back-off" + of);
     }
     const bool down = p.state == SessionState::disconnected || p.state == SessionState::failed;

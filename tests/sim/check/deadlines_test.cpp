@@ -121,6 +121,7 @@ TEST_CASE("a daemon that does not stop is complained of") {
 
 TEST_CASE("a dial further away than the longest back-off is complained of") {
   TamperedPair p{deadlines};
+  p.a.options.peer.breaker_failures = 1000;  // while it is open that may be
   p.w.start_all();
   p.b.kill();
   p.run(5min);
@@ -128,6 +129,17 @@ TEST_CASE("a dial further away than the longest back-off is complained of") {
   p.a.options.peer.retry_max = 0s;  // the daemon has what it was started with
   for (int i = 0; i < 20 && p.tales.complaint().empty(); ++i) p.run(5s);
   CHECK(p.complains_of("further away"));
+}
+
+TEST_CASE("a next dial may be as far away as its breaker's time-out, while that is open") {
+  TamperedPair p{deadlines};
+  p.a.options.peer.breaker_timeout = 5min;
+  p.w.start_all();
+  p.b.kill();
+  REQUIRE(p.w.run_until([&] { return p.a.peer(p.b).breaker.state == event::BreakerState::open; }, 5min));
+  p.run(1min);
+  CHECK(p.a.peer(p.b).next_dial > p.a.machine().now() + 3min);
+  CHECK(p.tales.complaint().empty());
 }
 
 TEST_CASE("a next dial that nobody was told of is complained of") {

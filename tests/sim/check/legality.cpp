@@ -104,6 +104,7 @@ struct Legality::Judge {
     peer.dial_since = at;
     return {};
   }
+  std::string operator()(const event::BreakerChanged&) { return {}; }
   std::string operator()(const event::DialEnded& e) {
     Ledger& peer = of(e.peer);
     if (!peer.dial_since) return "a dial ended that never started";
@@ -361,7 +362,8 @@ void Legality::recorded(Instant at, const Host& host, const event::Record& recor
     if (found == daemon.peers.end() || !found->second.known) return wrong("an event of a peer that is not known");
   }
   if (!std::holds_alternative<event::DialEnded>(event) && !std::holds_alternative<event::SessionEnded>(event) &&
-      !std::holds_alternative<event::TraversalEnded>(event) && !std::holds_alternative<event::ConnectionFailed>(event))
+      !std::holds_alternative<event::TraversalEnded>(event) && !std::holds_alternative<event::BreakerChanged>(event) &&
+      !std::holds_alternative<event::ConnectionFailed>(event))
     daemon.failed.reset();
   if (auto what = std::visit(Judge{daemon, host, at}, event); !what.empty()) wrong(what);
 }

@@ -58,6 +58,8 @@ void Truth::count(Daemon& daemon, const event::Event& event) {
     ++counts[sample_key("p2p_connection_attempts_total", {{"result", pw::name(dial->result)}})];
   } else if (const auto* failed = std::get_if<event::ConnectionFailed>(&event)) {
     ++counts[sample_key("p2p_connection_errors_total", {{"error_type", pw::name(failed->error)}})];
+  } else if (const auto* breaker = std::get_if<event::BreakerChanged>(&event)) {
+    ++counts[sample_key("p2p_circuit_breaker_transitions_total", {{"to_state", pw::name(breaker->to)}})];
   } else if (const auto* attempt = std::get_if<event::TraversalStarted>(&event)) {
     ++counts[sample_key("nat_attempts_total", {{"trigger", pw::name(attempt->trigger)}})];
   } else if (const auto* result = std::get_if<event::TraversalEnded>(&event)) {

@@ -45,7 +45,7 @@ class Truth : public Checker {
   static constexpr Duration kJudgedAfter = 5s;
 
   /// Names whose every sample is compared, one by one.
-  static constexpr std::array<std::string_view, 16> kCounted{
+  static constexpr std::array<std::string_view, 18> kCounted{
       "p2p_connection_state_transitions_total",
       "p2p_connection_attempts_total",
       "p2p_connection_errors_total",
@@ -53,6 +53,8 @@ class Truth : public Checker {
       "p2p_time_to_connected_seconds_count",
       "p2p_time_to_direct_seconds_count",
       "p2p_connections_active",
+      "p2p_circuit_breaker_transitions_total",
+      "p2p_circuit_breakers",
       "nat_attempts_total",
       "nat_results_total",
       "peerwatch_clock_jumps_total",

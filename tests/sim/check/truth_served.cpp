@@ -58,6 +58,11 @@ Samples Truth::expect(const Daemon& daemon, const event::NodeSnapshot& snapshot)
     expected[sample_key("p2p_connections_active", {{"state", pw::name(state)}})] =
         static_cast<double>(std::ranges::count(snapshot.peers, state, &event::PeerSnapshot::state));
   }
+  for (std::size_t i = 0; i < enum_count<event::BreakerState>(); ++i) {
+    const auto state = static_cast<event::BreakerState>(i);
+    expected[sample_key("p2p_circuit_breakers", {{"state", pw::name(state)}})] = static_cast<double>(
+        std::ranges::count(snapshot.peers, state, [](const event::PeerSnapshot& p) { return p.breaker.state; }));
+  }
   for (const auto& [id, peer] : daemon.peers) {
     const std::string label = id.to_short();
     for (std::size_t d = 0; d < 2; ++d) {

@@ -16,11 +16,11 @@ class Bug:
 
 BUGS = [
     # ---- dialling
-    Bug("a failed dial is repeated without back-off", "peer/session.cpp",
-        "next_dial_ = now + backoff_.next(context_.rng);",
-        "next_dial_ = now + 10ms;"),
+    Bug("a failed dial is repeated without back-off", "peer/redial.cpp",
+        "std::max(now + backoff_.next(context_.rng), breaker_.until());",
+        "std::max(now + 10ms, breaker_.until());"),
     Bug("after a dial that came to nothing nobody tries again", "peer/session_links.cpp",
-        "  if (!next_dial_) schedule(now);\n",
+        "  if (!redial_.at()) schedule(now);\n",
         ""),
     Bug("after an end by silence nobody dials", "peer/session.cpp",
         "  end_session(now, CloseReason::timeout, why, SessionState::failed);\n  schedule(now);\n",
@@ -114,4 +114,14 @@ BUGS = [
     Bug("a connection that closed keeps its deadline", "quic/endpoint.cpp",
         "  deadlines.clear(handle);\n  lingering.erase(handle);\n",
         "  lingering.erase(handle);\n"),
+    # ---- circuit breakers
+    Bug("a peer is blamed for what went wrong here", "peer/session.cpp",
+        " && context_.fitness.judges(spec_.id, started);",
+        ";"),
+    Bug("a session leaves its peer's breaker open", "peer/redial.cpp",
+        "  breaker_.reach();\n",
+        ""),
+    Bug("a probe that was not needed leaves its breaker half open", "peer/redial.cpp",
+        "    breaker_.leave(now);\n",
+        "    static_cast<void>(now);\n"),
 ]

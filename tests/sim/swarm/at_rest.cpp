@@ -75,6 +75,20 @@ std::string RandomWorld::at_rest() const {
   return {};
 }
 
+/// For how long somebody who can be reached is not dialled yet, by what failed while there were faults.
+Duration RandomWorld::left_alone() const {
+  Duration longest{};
+  for (std::size_t i = 0; i < nodes_; ++i)
+    for (std::size_t j = 0; j < nodes_; ++j) {
+      if (i == j) continue;
+      const View v = view(i, j);
+      const auto next = host(i).peer(host(j)).breaker.next_attempt;
+      if (next && (v.reaches || (v.listed && meeting_point_.joins(i, j))))
+        longest = std::max(longest, *next - host(i).machine().now());
+    }
+  return longest;
+}
+
 bool RandomWorld::comes_to_rest(Duration limit) {
   const Instant end = world_.now() + limit;
   while (!at_rest().empty()) {

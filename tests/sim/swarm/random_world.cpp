@@ -7,6 +7,7 @@ namespace {
 
 constexpr Duration kRecovery = 90s;  // after the last fault: a back-off of a minute, a dial of ten seconds, and room
 // A session that only one side still has: its path is dead within ten seconds, and it ends 30 s later.
+constexpr Duration kLastDial = 12s;  // that a fault has spoiled, and that a breaker opens by; or that it lets through
 constexpr Duration kOneSided = 45s;
 constexpr Duration kStopLimit = 2050ms;  // a goodbye waits 2 s at most
 constexpr Duration kDrained = 5s;        // what is slowed down and queued most has arrived by then
@@ -68,7 +69,9 @@ std::string RandomWorld::run() {
     if (auto wrong = world_.verdict(); !wrong.empty()) return wrong;
   }
   heal();
-  if (!comes_to_rest(kRecovery + (meeting_point_.exists() ? kBackToServer : Duration{})))
+  world_.run_for(kLastDial);
+  const Duration recovery = kRecovery + (meeting_point_.exists() ? kBackToServer : Duration{});
+  if (!comes_to_rest(std::max(recovery - kLastDial, left_alone() + kLastDial)))
     return "long after the last fault: " + at_rest();
   note("all is well");
   // What is well stays well, and nobody is left waiting for an answer.

@@ -63,6 +63,7 @@ class RandomWorld {
   bool accepts(std::size_t acceptor, std::size_t dialler) const;
   std::string judge_pair(std::size_t a, std::size_t b) const;
   std::string at_rest() const;
+  Duration left_alone() const;
   bool comes_to_rest(Duration limit);
   std::string check_answers() const;
   std::string measure_at_rest();

@@ -35,7 +35,7 @@ config::Config all_changed() {
   c.bootstraps = {{PeerId{}, "s", {{"s.example", 1}}}};
   c.relays = {{PeerId{}, "s", {{"s.example", 2}}}};
   c.probe = {1s, 300ms, 5};
-  c.recovery = {1s, 2s};
+  c.recovery = {1s, 2s, 3, 4s};
   c.telemetry = {1, 2000, 1min};
   c.privacy.peer_id = config::PeerIdPrivacy::full;
   c.log = {"debug", config::LogFormat::json};

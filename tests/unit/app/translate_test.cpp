@@ -82,11 +82,13 @@ TEST_CASE("stateless resets are keyed from the identity: equal over restarts, un
 
 TEST_CASE("the core is told what the configuration says about dialling and remembering") {
   config::Config config;
-  config.recovery = {123ms, 45s};
+  config.recovery = {123ms, 45s, 7, 89s};
   config.telemetry.retention_gone_peer = 77s;
   const auto options = mesh_options(config, {});
   CHECK(options.peer.retry_initial == 123ms);
   CHECK(options.peer.retry_max == 45s);
+  CHECK(options.peer.breaker_failures == 7);
+  CHECK(options.peer.breaker_timeout == 89s);
   CHECK(options.peer.retention == 77s);
   CHECK(options.peer.software == version());
 }

@@ -334,6 +334,20 @@ TEST_CASE_METHOD(Fixture, "one peer in full") {
   CHECK(said("*  direct_v4  192.0.2.7:9470  suspect  -"));
 }
 
+TEST_CASE_METHOD(Fixture, "a peer's circuit breaker is shown unless it is closed") {
+  const auto shown = [this](const char* breaker) {
+    out.str("");
+    daemon.answers = {Response{200, std::string{R"({"id":"aaaa","name":"node-b","state":"failed","breaker":)"} + breaker + "}"}};
+    CHECK(run("peers node-b") == kGood);
+    return out.str().find("breaker") != std::string::npos;
+  };
+  CHECK(shown(R"({"state":"open","failures":6,"next_attempt_seconds":4.2})"));
+  CHECK(said("open after 6 failures in a row; one dial in 4.2s\n"));
+  CHECK(shown(R"({"state":"half_open","failures":6,"next_attempt_seconds":null})"));
+  CHECK(said("half open after 6 failures in a row\n"));
+  CHECK_FALSE(shown(R"({"state":"closed","failures":2,"next_attempt_seconds":null})"));
+}
+
 TEST_CASE_METHOD(Fixture, "answers of another shape than expected are survived") {
   for (const auto* body : {"{}", R"({"peers":1})", R"({"peers":[1,null,{}]})", R"({"name":5,"peers":{"by_state":[1]}})",
                            R"({"events":5})", R"({"families":[1,{"behaviour":[]}],"servers":3})", R"({"id":5,"name":[],"advertise":5})"})

@@ -88,7 +88,7 @@ TEST_CASE("a key that does not work yet is unknown, also where one that works is
 
 TEST_CASE("keys that other parts of the interface will bring are unknown until they work") {
   const auto key = GENERATE("[limits]\nmemory = \"1GiB\"",
-                            "[recovery]\nbreaker_failures = 5", "[log]\naudit_file = \"\"",
+                            "[recovery]\nmax_concurrent = 10", "[log]\naudit_file = \"\"",
                             "[telemetry]\nsampling_rate = 0.01", "[privacy]\naddresses = \"masked\"",
                             "[export]\ninterval = \"30s\"");
   const std::string problem = only(key);
@@ -145,6 +145,8 @@ TEST_CASE("ranges hold at both ends") {
                           Range{"telemetry", "max_series", "1000", "10000000", "999", "9223372036854775807"},
                           Range{"telemetry", "retention_gone_peer", "\"10s\"", "\"7d\"", "\"9s\"", "\"8d\""},
                           Range{"recovery", "retry_max", "\"1s\"", "\"1d\"", "\"999ms\"", "\"25h\""},
+                          Range{"recovery", "breaker_failures", "1", "1000", "0", "1001"},
+                          Range{"recovery", "breaker_timeout", "\"1s\"", "\"10m\"", "\"999ms\"", "\"601s\""},
                           Range{"http", "rate_limit", "\"0.1/s\"", "\"100000/s\"", "\"0.05/s\"", "\"100001/s\""},
                           Range{"probe", "bandwidth_max_bytes_per_day", "\"0\"", "\"1TiB\"", nullptr, "\"2TiB\""});
   const auto with = [&](const char* value) {

@@ -49,6 +49,8 @@ bandwidth_max_bytes_per_day = "123456789"
 [recovery]
 retry_initial = "1s"
 retry_max = "1h1s"
+breaker_failures = 7
+breaker_timeout = "90s"
 [telemetry]
 max_labelled_peers = 0
 max_series = 1001

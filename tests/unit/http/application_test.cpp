@@ -134,7 +134,11 @@ TEST_CASE_METHOD(Fixture, "a peer's measurements are served, and what was not me
   CHECK(peer["estimate"]["inbound"]["age_seconds"] == 10.0);
   CHECK(peer["estimate"]["outbound"].is_null());
   CHECK(peer["next_dial"].is_null());
+  CHECK(peer["breaker"] == json{{"state", "closed"}, {"failures", 0}, {"next_attempt", nullptr}, {"next_attempt_seconds", nullptr}});
   const json failed = body_of(ask("GET", "/api/v1/peers/node-c"));
+  CHECK(failed["breaker"]["state"] == "open");
+  CHECK(failed["breaker"]["failures"] == 6);
+  CHECK(failed["breaker"]["next_attempt_seconds"] == 4.0);
   CHECK(failed["rtt_ms"].is_null());
   CHECK(failed["dialled"].is_null());
   CHECK(failed["next_dial_seconds"] == 4.0);

@@ -61,6 +61,7 @@ inline event::PeerSnapshot failed_peer(std::uint64_t n, std::string name) {
   peer.state_since = kNow - 5s;
   peer.failures = 3;
   peer.next_dial = kNow + 4s;
+  peer.breaker = {event::BreakerState::open, 6, kNow + 4s};
   peer.last_error = event::LastError{kNow - 5s, event::ErrorType::timeout, "nobody answered at \xff"};
   return peer;
 }

@@ -21,7 +21,7 @@ E any(Rng& rng) {
 
 Event random_event(Rng& rng, const PeerId& p) {
   const Duration time = rng.up_to(3s);
-  switch (rng.below(17)) {
+  switch (rng.below(18)) {
     case 0:
       return StateChanged{p, any<SessionState>(rng), any<SessionState>(rng)};
     case 1:
@@ -59,6 +59,8 @@ Event random_event(Rng& rng, const PeerId& p) {
       e.phases[rng.below(e.phases.size())] = time;
       return e;
     }
+    case 16:
+      return BreakerChanged{p, any<BreakerState>(rng), any<BreakerState>(rng), 3, time};
     default:
       return ClockJumped{time};
   }
@@ -140,6 +142,8 @@ struct Model {
         if (e->phases[i])
           observe("nat_phase_duration_seconds", {{"phase", text(name(static_cast<TraversalPhase>(i)))}}, to_seconds(*e->phases[i]));
     }
+    if (const auto* e = std::get_if<BreakerChanged>(&event))
+      add("p2p_circuit_breaker_transitions_total", {{"to_state", text(name(e->to))}});
     if (std::holds_alternative<ClockJumped>(event)) add("peerwatch_clock_jumps_total", {});
   }
 };

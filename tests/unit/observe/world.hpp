@@ -145,7 +145,8 @@ inline std::vector<event::Event> one_of_each(const PeerId& p) {
           BudgetDenied{Budget::packets, 5},
           ServiceMoved{p, Transport::quic},
           PipeRefused{PipeRefusal::full, address()},
-          InboundChannelClosed{p, p, ChannelClosure::unused}};
+          InboundChannelClosed{p, p, ChannelClosure::unused},
+          BreakerChanged{p, BreakerState::closed, BreakerState::open, 5, 60s}};
 }
 
 }  // namespace pw::test
