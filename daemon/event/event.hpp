@@ -89,8 +89,8 @@ struct PathFailedOver { PeerId peer; PathKind from; PathKind to; Duration took; 
 struct ServiceUp { PeerId server; Transport transport; std::optional<SocketAddress> observed; Duration took; };
 /// UDP leads there again: what went through a pipe goes over it now, and nothing ended for that.
 struct ServiceMoved { PeerId server; Transport to; };
-/// It was lost (`was_up`), or an attempt to reach it failed.
-struct ServiceDown { PeerId server; bool was_up; ErrorType error; std::string detail; };
+/// It was lost (`was_up`), or an attempt to reach it failed. `bootstrap`: whatever else it is.
+struct ServiceDown { PeerId server; bool was_up; ErrorType error; std::string detail; bool bootstrap = false; };
 /// It sees this node at another address than before.
 struct AddressObserved { PeerId server; SocketAddress address; };
 /// This node closed a channel that another had opened to it there; `peer` is the server's word.

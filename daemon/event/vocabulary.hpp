@@ -28,6 +28,20 @@ enum class BreakerState : std::uint8_t {
 };
 constexpr auto names(BreakerState) { return std::array{"closed"sv, "open"sv, "half_open"sv}; }
 
+/// What recovery is told of a failure: p2p_failures_total{category}. event/failure.hpp says which failure is what.
+enum class FailureCategory : std::uint8_t {
+  network_connectivity,
+  nat_traversal_timeout,
+  bootstrap_unavailable,
+  hole_punching,
+  path_validation,
+  resource_exhaustion
+};
+constexpr auto names(FailureCategory) {
+  return std::array{"network_connectivity"sv, "nat_traversal_timeout"sv, "bootstrap_unavailable"sv,
+                    "hole_punching"sv,        "path_validation"sv,       "resource_exhaustion"sv};
+}
+
 /// What refused something for the time being: peerwatch_budget_denied_total{budget}.
 enum class Budget : std::uint8_t {
   packets,  // nat.packet_budget

@@ -269,7 +269,7 @@ void Services::on(Instant now, const service::ServiceDown& e) {
 
 void Services::fail(Instant now, Site& site, bool was_up, event::ErrorType error, std::string detail) {
   site.last_error = event::ServerError{now, error, detail};
-  context_.out.emit(now, event::ServiceDown{site.spec.id, was_up, error, std::move(detail)});
+  context_.out.emit(now, event::ServiceDown{site.spec.id, was_up, error, std::move(detail), site.spec.bootstrap});
 }
 
 void Services::on(Instant now, const service::AddressObserved& e) {

@@ -156,7 +156,7 @@ Fields of(const ServiceUp& e) {
 }
 Fields of(const ServiceMoved& e) { return {{"server", e.server}, {"transport", name(e.to)}}; }
 Fields of(const ServiceDown& e) {
-  Fields f{{"server", e.server}, {"was_up", e.was_up}, {"error", name(e.error)}};
+  Fields f{{"server", e.server}, {"bootstrap", e.bootstrap}, {"was_up", e.was_up}, {"error", name(e.error)}};
   add_text(f, "detail", e.detail);
   return f;
 }

@@ -341,6 +341,7 @@ NodeMetrics::~NodeMetrics() = default;
 
 void NodeMetrics::count(const Record& record) {
   std::visit([&](const auto& e) { impl_->on(e, record.at); }, record.event);
+  impl_->recovery.sort(record.event);
 }
 
 void NodeMetrics::loop_lag(Duration lag) { impl_->loop_lag.Observe(to_seconds(lag)); }

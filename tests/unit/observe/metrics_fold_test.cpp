@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/rng.hpp"
+#include "event/failure.hpp"
 #include "exposition_reader.hpp"
 #include "world.hpp"
 
@@ -21,7 +22,7 @@ E any(Rng& rng) {
 
 Event random_event(Rng& rng, const PeerId& p) {
   const Duration time = rng.up_to(3s);
-  switch (rng.below(18)) {
+  switch (rng.below(19)) {
     case 0:
       return StateChanged{p, any<SessionState>(rng), any<SessionState>(rng)};
     case 1:
@@ -61,6 +62,8 @@ Event random_event(Rng& rng, const PeerId& p) {
     }
     case 16:
       return BreakerChanged{p, any<BreakerState>(rng), any<BreakerState>(rng), 3, time};
+    case 17:
+      return ServiceDown{p, true, any<ErrorType>(rng), "", rng.chance(0.5)};
     default:
       return ClockJumped{time};
   }
@@ -144,6 +147,7 @@ struct Model {
     }
     if (const auto* e = std::get_if<BreakerChanged>(&event))
       add("p2p_circuit_breaker_transitions_total", {{"to_state", text(name(e->to))}});
+    if (const auto category = category_of(event)) add("p2p_failures_total", {{"category", text(name(*category))}});
     if (std::holds_alternative<ClockJumped>(event)) add("peerwatch_clock_jumps_total", {});
   }
 };
