@@ -21,6 +21,9 @@ ONE = OF + ', peer_id=~"$peer"'
 DEPTH = Row("One peer in depth", [
     Panel("Path in use", "Which path carries the session with the chosen peers.",
           [Query(f"p2p_peer_path{{{ONE}}}", "{{instance}} {{peer_id}} {{path}}")], kind="state-timeline", width=24, height=8, runbooks=("PathFlapping",)),
+    Panel("Circuit breaker", "Whether the peer is left alone for a while, or is tried once.",
+          [Query(f'p2p_circuit_breaker_state{{{ONE}, state!="closed"}}', "{{instance}} {{peer_id}} {{state}}")], kind="state-timeline", width=24,
+          runbooks=("BreakerOpen",)),
     Panel("Round trip", "95th percentile of the echoes.",
           [Query(quantile(0.95, "p2p_rtt_milliseconds_bucket", "instance, peer_id", ONE), "{{instance}} {{peer_id}}")], unit="ms", runbooks=("HighRtt",)),
     Panel("Loss", "Of the last 60 s.", [Query(f"p2p_probe_loss_ratio{{{ONE}}}", "{{instance}} {{peer_id}} {{direction}}")], unit="percentunit",

@@ -102,6 +102,12 @@ def attempts(success: float, failed: float) -> dict[str, Series]:
             of("p2p_connection_attempts_total", result="failed"): grows(failed)}
 
 
+def breakers(open_: float, closed: float, **peers: float) -> dict[str, Series]:
+    """How many a node counts, and which of the labelled ones are open."""
+    return {of("p2p_circuit_breakers", state="open"): still(open_), of("p2p_circuit_breakers", state="closed"): still(closed)} | {
+        of("p2p_circuit_breaker_state", peer_id=peer, state="open"): still(value) for peer, value in peers.items()}
+
+
 NODE_INFO = of("peerwatch_node_info", peer_id="own", name="a", mesh="m")
 CONFIGURED, PEERS = of("p2p_peers_configured"), of("p2p_peers", state="connected")
 LOST_SESSIONS = of("p2p_connection_state_transitions_total", from_state="connected", to_state="failed")
@@ -139,6 +145,9 @@ CONNECTIONS = [
              of("p2p_peer_path", peer_id="x", path="direct_v4"): still(0),
              of("p2p_peer_path", peer_id="x", path="relay_quic"): then(1, 0, 30)},
          {SEEN_BY_A: still(1)}, PEER, reset=10),
+    Case("BreakersOpen", breakers(2, 8, x=1, y=1), breakers(1.9, 8.1), JOB, beside=frozenset({"BreakerOpen"})),
+    Case("BreakersOpen", breakers(2, 8, x=1, y=1), breakers(2, 8, x=1, y=0), JOB, beside=frozenset({"BreakerOpen"})),  # one peer
+    Case("BreakerOpen", breakers(1, 9, x=1), breakers(0, 10, x=0), PEER, spare=frozenset({"p2p_circuit_breakers"})),
     Case("MeshViewsDiffer", views(a=1, b=0), views(b=1), JOB),
     Case("PeerChurn", {LOST_SESSIONS: grows(0.5), PEERS: still(3)}, {PEERS: still(4)}, NODE),
     Case("ConnectionErrors", {BY_TLS: grows(0.8)}, {BY_TLS: grows(0.6)}, JOB | {"error_type": "tls"}),
