@@ -44,6 +44,7 @@ std::string uncommented(const std::string& text) {
 TEST_CASE("every example configuration is valid") {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator{root() / "config"}) {
+    if (entry.is_directory() && entry.path().filename() == "prometheus") continue;  // what Prometheus reads
     INFO(entry.path().filename().string());
     CHECK(entry.path().extension() == ".toml");
     CHECK(problems_of(read(entry.path()), named_files()) == Lines{});
