@@ -325,6 +325,7 @@ void Session::network_changed(Instant now, std::span<const IpAddress> own) {
 
 void Session::redial_elsewhere(Instant now, Instant from) {
   redial_.expire(now);
+  if (dial_) redial_.calm();  // begun in the network of before: should it fail, the next follows soon
   redial_.hasten(from);
 }
 

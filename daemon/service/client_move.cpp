@@ -78,6 +78,7 @@ void Client::moved(Instant now, const wire::service::Resumed& m) {
       send(wire::service::ChannelClosed{number, wire::service::ChannelEnd::closed});
   observed_ = welcome.observed;
   emit(ServiceMoved{server_.id, transport(), welcome.observed});
+  if (record_) publish(now, wire::PeerRecord{*record_});  // it may have restarted, and know of nobody
 }
 
 void Client::leave_former(Instant now) {

@@ -100,7 +100,7 @@ TEST_CASE("a NAT that forgets everything and gives other ports costs the direct 
   });
 }
 
-TEST_CASE("a NAT that gives other ports to all flows, the server's too, cuts a session off for seconds only") {
+TEST_CASE("a NAT that gives other ports to all flows, the server's too, cuts a session off for seconds at most") {
   for_every_seed([](std::uint64_t seed) -> std::string {
     TwoHomes h{seed, {.place = Place::apdf, .ports = net::PortAllocation::random}, {Place::apdf}};
     h.w.start_all();
@@ -109,7 +109,8 @@ TEST_CASE("a NAT that gives other ports to all flows, the server's too, cuts a s
     const auto carried = [&] { return h.a->peer(*h.b).path != PathKind::none && h.b->peer(*h.a).path != PathKind::none; };
     Faults faults{h.w};
     faults.inflict({.kind = FaultKind::nat_reboot, .host = 1, .other = {}, .router = h.routers[0], .amount = 0, .lasts = 100ms});
-    if (!h.w.run_until([&] { return !carried(); }, 8s)) return "neither way was lost: nothing is shown";
+    // The way to the server may be another before the old one is given up: then nothing is cut off at all.
+    if (!h.w.run_until([&] { return !h.direct(); }, 8s)) return "the direct path was not lost: nothing is shown";
     if (!h.w.run_until([&] { return carried(); }, 6s)) return "nothing carries it again";
     for (const Host* host : {h.a, h.b})
       if (host->count<event::SessionEnded>() != 0) return host->name() + " has lost the session";
