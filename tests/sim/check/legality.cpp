@@ -353,10 +353,11 @@ void Legality::recorded(Instant at, const Host& host, const event::Record& recor
     if (owed.event != event.index() || owed.peer != peer || owed.at != at)
       wrong(std::string{event::kEventNames[owed.event]} + " is missing");
   }
-  // Strangers are refused, and fail, before they are peers.
+  // Strangers are refused, and fail, before they are peers, and a server may say of anybody that he opens a channel.
   const bool of_anybody = std::holds_alternative<event::PeerAdded>(event) ||
                           std::holds_alternative<event::ConnectionFailed>(event) ||
-                          std::holds_alternative<event::AdmissionRefused>(event);
+                          std::holds_alternative<event::AdmissionRefused>(event) ||
+                          std::holds_alternative<event::InboundChannelClosed>(event);
   if (peer && !of_anybody) {
     const auto found = daemon.peers.find(*peer);
     if (found == daemon.peers.end() || !found->second.known) return wrong("an event of a peer that is not known");
