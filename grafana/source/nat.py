@@ -54,6 +54,7 @@ SERVING = Row("Nodes that serve others", [
     Panel("Packets not relayed", "By reason; queue is the server's own, full.", [rate("p2p_relay_dropped_packets_total", "instance, reason")], unit="pps",
           runbooks=("RelaySaturated",)),
     Panel("WebSockets turned away", "Refused or thrown out, by reason.", [rate("p2p_relay_pipes_refused_total", "reason")], unit="cps"),
+    Panel("Channels turned away", "That others opened to this node through a relay, by reason.", [rate("p2p_inbound_channels_closed_total", "reason")], unit="cps"),
     Panel("Requests served", "Requests of clients of bootstraps.", [rate("bootstrap_served_requests_total", "request, result")], unit="cps"),
     Panel("Registered peers", "Peers whose record a bootstrap holds now.", [Query(f"bootstrap_registry_entries{{{OF}}}", "{{instance}}")], width=12),
     Panel("STUN", "Datagrams of STUN that check no path of ours.", [rate("stun_requests_total", "result")], unit="pps", width=12),
