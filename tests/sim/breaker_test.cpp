@@ -140,7 +140,7 @@ TEST_CASE("who is cut off beyond its own network, and hears nobody, blames nobod
     if (!m.bring_up()) return "not connected";
     m.w.run_for(10s);
     std::vector<Faults::Id> cut;
-    for (std::size_t other : {1, 2, 3})
+    for (const std::size_t other : {1UL, 2UL, 3UL})
       cut.push_back(m.faults.inflict(
           {.kind = FaultKind::link_down, .host = 0, .other = other, .router = {}, .amount = 0, .lasts = {}}));
     m.w.run_for(kLong);
