@@ -37,7 +37,6 @@ class Rig : public TwoHomes {
   Duration noticed(const Host& host) const;
 
   std::uint64_t packets_before_ = 0;
-  Duration before_{};  // the round trip
 };
 
 }  // namespace pw::sim::recovery
