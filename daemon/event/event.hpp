@@ -87,7 +87,8 @@ struct PathFailedOver { PeerId peer; PathKind from; PathKind to; Duration took; 
 // ---- bootstraps and relays
 /// A server of ours let us in. `took`: from the dial.
 struct ServiceUp { PeerId server; Transport transport; std::optional<SocketAddress> observed; Duration took; };
-/// UDP leads there again: what went through a pipe goes over it now, and nothing ended for that.
+/// Another connection leads there: UDP after a pipe, or one beside a connection whose way back was lost. Channels went over, as far as
+/// the server still had them.
 struct ServiceMoved { PeerId server; Transport to; };
 /// It was lost (`was_up`), or an attempt to reach it failed. `bootstrap`: whatever else it is.
 struct ServiceDown { PeerId server; bool was_up; ErrorType error; std::string detail; bool bootstrap = false; };

@@ -6,6 +6,7 @@
 //
 // Where UDP is blocked the connection goes through a pipe (dial.hpp). UDP is then tried again now and then, and when it leads
 // to the server the channels go over to a second connection, by the server's leave, while the first still carries them.
+// The same happens where the server was asked in doubt and is silent: a second connection is begun beside the first.
 //
 // Order of calls: set_addresses (again when names were looked up again), publish; then hand every event of the endpoint to
 // handle(), what becomes of pipes to handle_pipe and handle_pipe_closed, call handle_timeout, and after every call drain poll_event, flush the endpoint and rearm at poll_timeout.
